@@ -1,0 +1,47 @@
+import type { OptionSchema } from '../plan/catalog.ts'
+import type { Plan, Project } from '../plan/plan.ts'
+import type { Ledger } from '../state/ledger.ts'
+import type { Target } from '../target/target.ts'
+import type { Survey } from './survey.ts'
+
+/** Measures one thing about a plan and judges it. Can stand in any gate and any trigger. */
+export interface Check<O = Readonly<Record<string, unknown>>> {
+  /** The word in the plan, the file, the report and the docs: `row_count`. */
+  readonly name: string
+  /** Stable, for searching: `KV301`. */
+  readonly code: string
+  readonly summary: string
+  readonly options: OptionSchema
+  /** Asked in every gate B, whatever the plan lists. */
+  readonly mandatory?: boolean
+  run(scope: Scope, options: O): Promise<Finding>
+}
+
+/** What a check may look at. Made once a gate, so that checks share what is costly. */
+export interface Scope {
+  readonly project: Project
+  readonly plan: Plan
+  readonly target: Target
+  readonly ledger: Ledger
+  readonly signal: AbortSignal
+  /** One pass over the source and the plan's tables, made when first asked for. */
+  survey(): Promise<Survey>
+}
+
+/** `fail`: the data disagree. `error`: could not measure. `unknown`: too little data. `pending`: only time or people are missing. Only `pass` opens a gate. */
+export type Status = 'pass' | 'fail' | 'error' | 'unknown' | 'pending'
+
+export interface Finding {
+  readonly check: string
+  readonly code: string
+  readonly status: Status
+  /** One sentence: what was measured, with counts. */
+  readonly measured: string
+  readonly expected: string
+  /** A few keys, columns or row keys; never values. */
+  readonly samples: readonly string[]
+  /** What to do, where it did not pass. */
+  readonly hint?: string
+  /** The same facts for machines. */
+  readonly data?: Readonly<Record<string, unknown>>
+}

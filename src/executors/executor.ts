@@ -1,0 +1,56 @@
+import type { Finding } from '../checks/check.ts'
+import type { CompiledMapping, Router } from '../mapping/mapping.ts'
+import type { Plan, Project } from '../plan/plan.ts'
+import type { Step } from '../plan/step.ts'
+import type { Source } from '../sources/source.ts'
+import type { Lease, Ledger } from '../state/ledger.ts'
+import type { Target } from '../target/target.ts'
+
+/** Knows one kind of step: what it does, in words; doing it; taking it back. Each may run twice. */
+export interface Executor<S extends Step = Step> {
+  readonly kind: S['kind']
+  /** Pure; the whole of `kvmig plan`. */
+  describe(step: S): Change
+  run(step: S, context: Context): Promise<Outcome>
+  /** Steps that are ready at the same time and give the same word are run by one call of `runTogether`. */
+  together?(step: S): string
+  runTogether?(steps: readonly S[], context: Context): Promise<ReadonlyMap<string, Outcome>>
+  /** Absent: nothing was added that has to go. */
+  revert?(step: S, context: Context): Promise<Outcome>
+}
+
+/** What a step would do, for people. */
+export interface Change {
+  /** `+` adds, `>` copies, `~` changes, `?` asks. */
+  readonly symbol: '+' | '>' | '~' | '?' | '-'
+  /** `table`, `backfill` … */
+  readonly verb: string
+  readonly subject: string
+  readonly detail: string
+}
+
+/** What running a step did. */
+export type Outcome =
+  | { readonly status: 'done'; readonly counts: Counts; readonly note?: string }
+  | { readonly status: 'closed'; readonly findings: readonly Finding[] }
+  | { readonly status: 'opened'; readonly findings: readonly Finding[] }
+  | { readonly status: 'failed'; readonly error: Error; readonly counts?: Counts }
+
+export type Counts = Readonly<Record<string, number>>
+
+/** What an executor may use: the open stores of this run, and a way to tell how it is getting on. */
+export interface Context {
+  readonly project: Project
+  readonly plans: readonly Plan[]
+  readonly target: Target
+  readonly ledger: Ledger
+  readonly lease: Lease
+  readonly run: string
+  /** Opens a source once. */
+  source(name: string): Promise<Source>
+  /** Every rule of the project that reads this source. */
+  router(source: string): Router
+  compiled(plan: string, mapping: string): CompiledMapping
+  readonly signal: AbortSignal
+  progress(step: string, counts: Counts): void
+}

@@ -1,0 +1,65 @@
+import type { Mapping, Skip } from '../plan/plan.ts'
+import type { ColumnDefinition, TableDefinition } from '../plan/table.ts'
+import type { Entry } from '../sources/source.ts'
+import type { Reject, Row } from '../value.ts'
+
+/**
+ * A mapping, compiled once: the same object makes rows in the backfill, in every comparison and in the application's runtime.
+ * Pure: entry in, rows out, and back.
+ */
+export interface CompiledMapping {
+  readonly plan: string
+  readonly mapping: Mapping
+  readonly table: TableDefinition
+  /** The columns that the cells of a row fill, in order. */
+  readonly columns: readonly ColumnDefinition[]
+  /** Positions in `columns` of the mapping's key. */
+  readonly keyIndexes: readonly number[]
+  /**
+   * True if two different records cannot give the same row key, and the record's key in the source can be computed from the row:
+   * then nobody has to remember where a row came from.
+   */
+  readonly injective: boolean
+  /** Does a field take `$expires_at`? */
+  readonly takesExpiry: boolean
+  /** What the way back loses, by column; empty for a reversible mapping. */
+  readonly oneWay: readonly { readonly column: string; readonly why: string }[]
+  /** Makes the rows of one entry (or of one part of a big one). */
+  forward(entry: Entry, sink: RecordSink): Claimed
+  /** The entry (its type and value) that these rows came from, in canonical form. Absent where the mapping has no way back. */
+  inverse?(rows: readonly Row[]): Pick<Entry, 'key' | 'type' | 'value' | 'expiresAt'>
+}
+
+/** Did the mapping take the entry? `filtered`: its `where` said no to the entry as a whole, so the next rule may have it. */
+export type Claimed = 'claimed' | 'filtered'
+
+/** Receives what `forward` makes. `part` says which record of the entry it is; called only where somebody wants to know. */
+export interface RecordSink {
+  row(cells: Row, part: () => Part): void
+  reject(reject: Reject, part: () => Part): void
+  /** A record that `where` left out of a claimed entry. */
+  filtered(part: () => Part): void
+  /** A field of the record that no column takes and that the mapping does not drop by name. */
+  unmapped(field: string): void
+}
+
+/** Which record of an entry: '' for the whole, `field:name`, `index:3`, `member:x`, `message:1-0`; nested ones joined by `/`. */
+export type Part = string
+
+/** Decides which rule has a key. One router for all rules of a project, asked for every key of a scan. */
+export interface Router {
+  /**
+   * The rules that may have the key, best first: the first group whose mappings claim the entry gets it (a `where` can pass it on).
+   * An empty list: uncovered.
+   */
+  route(key: Buffer, type: Entry['type']): readonly Claim[]
+  /** Could any rule have a key with these bytes, whatever its type? Cheap; used to select what a scan reads. */
+  mayClaim(key: Buffer): 'entry' | 'key' | 'nothing'
+}
+
+export type Claim =
+  /** Mappings of one plan with the same match and type: all of them read the entry. */
+  | { readonly kind: 'mappings'; readonly plan: string; readonly mappings: readonly CompiledMapping[] }
+  | { readonly kind: 'skip'; readonly plan?: string; readonly skip: Skip }
+  /** Fits the rule but for a capture's type, the entry's type, or because the key is no UTF-8: quarantined under that mapping. */
+  | { readonly kind: 'reject'; readonly plan: string; readonly mapping: CompiledMapping; readonly reject: Reject }

@@ -1,0 +1,193 @@
+import type { Position } from '../diagnostic.ts'
+import type { Expression } from './expression.ts'
+import type { KeyPattern } from './key-pattern.ts'
+import type { TableDefinition, TableName } from './table.ts'
+
+/** A backfill, B dual-write, C cutover, D retire. */
+export type Phase = 'A' | 'B' | 'C' | 'D'
+export const PHASES: readonly Phase[] = ['A', 'B', 'C', 'D']
+
+/** `migrations.yaml`, validated: named sources, the target, which plans belong. Frozen data; nothing here is a secret. */
+export interface Project {
+  readonly version: 1
+  /** Absolute folder of the project file; every path of the project lies inside it. */
+  readonly root: string
+  /** The project file as the user named it, for diagnostics. */
+  readonly file: string
+  /** Store addresses by name, as templates: `${KV_URL:-rdb:./kv.rdb}` is resolved only where a store is opened. */
+  readonly sources: ReadonlyMap<string, StoreAddress>
+  readonly target: StoreAddress
+  /** Schema of tables named without one. Default `public`. */
+  readonly targetSchema: string
+  readonly plans: readonly Plan[]
+  /** What the application already owns, read from `schema:`; tables here are never created, altered or dropped by kvmig. */
+  readonly schema?: { readonly file: string; readonly sql: string }
+  readonly budget: Budget
+  /** Keys that no plan takes and that the project lets be, with the reason. Asked after all plans. */
+  readonly skips: readonly Skip[]
+  readonly environments: ReadonlyMap<string, Environment>
+}
+
+/** An address as written, with `${ENV}` and `${ENV:-default}` not yet replaced. `insecure` is the reason clear text is accepted. */
+export interface StoreAddress {
+  readonly url: string
+  readonly insecure?: string
+  readonly at: Position
+}
+
+/** What `--env NAME` replaces. */
+export interface Environment {
+  readonly sources: ReadonlyMap<string, StoreAddress>
+  readonly target?: StoreAddress
+}
+
+/** Hard limits on source commands for everything kvmig does. */
+export interface Budget {
+  readonly commands?: number
+  readonly perSecond?: number
+}
+
+/** One file of `plans/`: one data type. Frozen data. */
+export interface Plan {
+  readonly version: 1
+  readonly name: string
+  readonly file: string
+  readonly risk: 'low' | 'medium' | 'high'
+  readonly after: readonly string[]
+  /** Name of a source of the project. */
+  readonly source: string
+  /** Rules in order; the first that fits a key claims it. */
+  readonly rules: readonly Rule[]
+  readonly tables: readonly TableDefinition[]
+  readonly queries: readonly Query[]
+  readonly gates: ReadonlyMap<'B' | 'C' | 'D', readonly CheckRequest[]>
+  readonly triggers: ReadonlyMap<Phase, readonly TriggerRequest[]>
+  /** Quarantined records the team has looked at and accepts, by reason code and key pattern. */
+  readonly accept: readonly Acceptance[]
+  readonly examples: readonly Example[]
+  /** Parts of the language for later phases, validated and carried along: writes, archive, hooks. */
+  readonly later: Readonly<Record<string, unknown>>
+  readonly at: Position
+}
+
+export type Rule = Mapping | Skip
+
+/** Keys that make no rows, and why. Each is a fate of its own in every report. */
+export interface Skip {
+  readonly kind: 'skip'
+  /** `index` mirrors other keys, `ephemeral` stays in the store, `ignore` is left out. */
+  readonly fate: 'index' | 'ephemeral' | 'ignored'
+  readonly match: KeyPattern
+  readonly type?: EntryType
+  readonly because: string
+  readonly at: Position
+}
+
+/** Entries whose keys match become rows of one table. Mappings of a plan with the same `match` and `type` read the same entries. */
+export interface Mapping {
+  readonly kind: 'mapping'
+  /** Unique in the plan: the table's name, and `name.2` for the second into the same table. Part of step ids. */
+  readonly name: string
+  readonly match: KeyPattern
+  readonly type?: EntryType
+  readonly each?: Each
+  /** Decoding of the value (or of each field, item, member), in order. Default: none, the record's value is text (`utf8`). */
+  readonly decode: readonly DecodeStep[]
+  /** CEL over `r`, `key`, `item`, `field`, `member`, `score`, `index`, `parent`. */
+  readonly where?: { readonly cel: string; readonly at: Position }
+  readonly into: TableName
+  /** Columns that identify a row: the primary key or a unique constraint of the table. */
+  readonly key: readonly string[]
+  readonly conflict: Conflict
+  readonly fields: readonly Field[]
+  /** Record fields that no column takes, dropped on purpose. */
+  readonly unmapped?: { readonly policy: 'drop'; readonly because: string }
+  /** What becomes of text that Postgres cannot hold. Default `reject`. */
+  readonly text: 'reject' | 'replace'
+  /** The step fails when more than this share of records is rejected. Absent: no limit (the gate still closes). */
+  readonly rejectLimit?: number
+  /** What becomes of the key's expiry if no field takes `$expires_at`. */
+  readonly ttl?: { readonly policy: 'drop'; readonly because: string }
+  /** May rows that were there before the migration be updated? Default: never. */
+  readonly existing: 'keep' | 'update'
+  readonly at: Position
+}
+
+/** The types a store distinguishes. */
+export const ENTRY_TYPES = ['string', 'hash', 'list', 'set', 'zset', 'stream'] as const
+export type EntryType = (typeof ENTRY_TYPES)[number]
+
+/** How one entry becomes many records. A path walks arrays (`*` or the array itself) and objects (`.*`) inside the decoded value. */
+export type Each =
+  | { readonly kind: 'field' | 'item' | 'member' | 'message' }
+  | { readonly kind: 'path'; readonly path: readonly PathSegment[] }
+export type PathSegment = string | number | typeof EACH
+/** The `*` of `games.*`. */
+export const EACH = '*' as const
+
+/** One link of a decode chain, e.g. `json` or `unwrap(value)`. */
+export interface DecodeStep {
+  readonly name: string
+  readonly arguments: readonly string[]
+  readonly at: Position
+}
+
+/** Several records for one row. Within one mapping, `keep` and `update` do not choose between two keys: that would depend on timing. */
+export type Conflict =
+  | { readonly policy: 'error' | 'keep' | 'update' }
+  | { readonly policy: 'newest' | 'greatest' | 'least'; readonly column: string }
+
+export interface Field {
+  readonly column: string
+  readonly expression: Expression
+  readonly source: string
+  readonly at: Position
+}
+
+/** SQL that the application runs, guarded by index_use. */
+export interface Query {
+  readonly name: string
+  readonly sql: string
+  readonly args: readonly (string | number | boolean | null)[]
+  readonly uses?: string
+  readonly at: Position
+}
+
+/** A check as a plan asks for it: its name and its validated options. */
+export interface CheckRequest {
+  readonly check: string
+  readonly options: Readonly<Record<string, unknown>>
+  readonly because?: string
+  readonly at: Position
+}
+
+export interface TriggerRequest extends CheckRequest {
+  readonly do: 'alert' | 'pause' | 'rollback'
+  /** Milliseconds it has to fail without a break. */
+  readonly forMillis: number
+}
+
+export interface Acceptance {
+  readonly code: string
+  readonly match: KeyPattern
+  readonly because: string
+}
+
+/** A unit test of the plan: an entry, and the rows or the reject it must give. */
+export interface Example {
+  readonly entry: ExampleEntry
+  readonly rows: ReadonlyMap<string, readonly ReadonlyMap<string, unknown>[]>
+  readonly rejects: readonly { readonly code: string; readonly column?: string }[]
+  readonly at: Position
+}
+
+/** `{ key, string | hash | list | set | zset | stream, expires_at? }`; text is UTF-8, `{ base64: … }` raw bytes. */
+export interface ExampleEntry {
+  readonly key: string
+  readonly type: EntryType
+  readonly value: unknown
+  readonly expiresAt?: string
+}
+
+export const mappingsOf = (plan: Plan): readonly Mapping[] =>
+  plan.rules.filter((rule): rule is Mapping => rule.kind === 'mapping')

@@ -1,0 +1,103 @@
+import type { CheckRequest, Mapping, Phase, Plan } from './plan.ts'
+import type { IndexDefinition, Reference, TableDefinition, TableName } from './table.ts'
+
+/**
+ * One vertex of the compiled graph: a kind, a stable id, and the data needed to do it. An id reads `plan/phase/kind/name`
+ * (`messages/A/backfill/messages`); what several plans share belongs to `project`.
+ */
+export type Step =
+  | ExtensionStep
+  | SchemaStep
+  | TableStep
+  | BackfillStep
+  | IndexStep
+  | ForeignKeyStep
+  | ValidateStep
+  | SequenceStep
+  | AnalyzeStep
+  | GateStep
+
+export type StepKind = Step['kind']
+
+interface StepBase {
+  readonly id: string
+  readonly phase: Phase
+  /** The plan it belongs to; undefined for what all share. */
+  readonly plan?: string
+}
+
+/** CREATE EXTENSION IF NOT EXISTS. */
+export interface ExtensionStep extends StepBase {
+  readonly kind: 'extension'
+  readonly extension: string
+}
+
+/** CREATE SCHEMA IF NOT EXISTS. */
+export interface SchemaStep extends StepBase {
+  readonly kind: 'schema'
+  readonly schema: string
+}
+
+/** Creates a table of the plan with its primary key and unique constraints; for one that the application owns, proves that it is there as declared. */
+export interface TableStep extends StepBase {
+  readonly kind: 'table'
+  readonly table: TableDefinition
+}
+
+/** Copies what one mapping makes of the source. */
+export interface BackfillStep extends StepBase {
+  readonly kind: 'backfill'
+  readonly plan: string
+  readonly source: string
+  readonly mapping: Mapping
+  readonly table: TableDefinition
+}
+
+export interface IndexStep extends StepBase {
+  readonly kind: 'index'
+  readonly table: TableName
+  readonly index: IndexDefinition
+}
+
+/** Quarantines orphans, then adds the foreign key NOT VALID. */
+export interface ForeignKeyStep extends StepBase {
+  readonly kind: 'foreign_key'
+  readonly name: string
+  readonly table: TableName
+  readonly reference: Reference
+}
+
+/** VALIDATE CONSTRAINT. */
+export interface ValidateStep extends StepBase {
+  readonly kind: 'validate'
+  readonly table: TableName
+  readonly constraint: string
+}
+
+/** Moves the sequence behind a serial or identity column past the largest value that was copied. */
+export interface SequenceStep extends StepBase {
+  readonly kind: 'sequence'
+  readonly table: TableName
+  readonly column: string
+}
+
+export interface AnalyzeStep extends StepBase {
+  readonly kind: 'analyze'
+  readonly table: TableName
+}
+
+/** The checks that must pass before a phase begins. Never remembered as done: a gate is asked each time. */
+export interface GateStep extends StepBase {
+  readonly kind: 'gate'
+  readonly plan: string
+  /** The phase that it opens. */
+  readonly opens: 'B' | 'C' | 'D'
+  readonly checks: readonly CheckRequest[]
+}
+
+/** What the planner made of a project: the plans it compiled, and the steps with what each comes after. */
+export interface CompiledPlan {
+  readonly plan: Plan
+  /** 1 for the plans that come first. Computed: references, then `after`, then risk, then file name. */
+  readonly wave: number
+}

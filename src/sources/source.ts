@@ -1,0 +1,93 @@
+import type { OptionSchema } from '../plan/catalog.ts'
+import type { EntryType } from '../plan/plan.ts'
+
+/** The stateless part of a driver: it knows its URL schemes, and opens stores. Client libraries are imported inside `open`. */
+export interface SourceAdapter {
+  /** One word, as in docs and reports: `redis`. */
+  readonly name: string
+  /** URL schemes without colon: `redis`, `rediss`. */
+  readonly schemes: readonly string[]
+  readonly summary: string
+  /** What migrations.yaml may say beside the URL. */
+  readonly options: OptionSchema
+  open(address: string, context: SourceContext): Promise<Source>
+}
+
+export interface SourceContext {
+  /** Folder that relative paths are relative to. */
+  readonly root: string
+  /** Aborts whatever is under way; the pending call rejects with the signal's reason. */
+  readonly signal: AbortSignal
+  /** Commands a second, at most; undefined: as fast as the store answers. */
+  readonly perSecond?: number
+}
+
+/** An open store that can be read. Keys and values are bytes; nothing is decoded, guessed or dropped here. */
+export interface Source {
+  /** Without credentials, for people: `redis://127.0.0.1:6379/0`. */
+  readonly label: string
+  /** Same answer, same store: a cursor of one identity is never used with another (Redis: run id, database; files: size, time, digest of the head). */
+  identity(): Promise<string>
+  /** Pages of entries in an order that a cursor can resume. May give an entry more than once (SCAN may), never an entry that was not there. */
+  scan(selection: Selection, from?: Cursor): AsyncIterable<Page>
+  /** The entries of these keys, whole or in parts; missing keys are left out. */
+  read(keys: readonly Buffer[]): AsyncIterable<Page>
+  /** Number of keys in the store, where it can tell cheaply. */
+  count?(): Promise<number>
+  /** Commands sent so far (what a bill would count). */
+  commands(): number
+  close(): Promise<void>
+}
+
+/** What a scan is for. */
+export interface Selection {
+  /** Bytes that every wanted key begins with; empty for all. A driver may use it to read less, and must give no key without it. */
+  readonly prefix: Buffer
+  /** Asked once for each key: its value too, only the key with its type, or nothing. */
+  want(key: Buffer): 'entry' | 'key' | 'nothing'
+}
+
+/** Where a scan can go on; opaque, printable, at most a few hundred characters. */
+export type Cursor = string
+
+export interface Page {
+  readonly entries: readonly Entry[]
+  /** Keys that vanished between being listed and being read. */
+  readonly expired: number
+  /** Everything up to and with this page has been given; undefined while there is nothing to resume at (in the middle of a big collection). */
+  readonly cursor?: Cursor
+}
+
+/**
+ * One key with its type, value and expiry, as the source holds it. A collection larger than a part comes as several entries of the same
+ * key, one after the other, in one scan: `offset` counts its elements from 0, and all but the last say `more`.
+ */
+export interface Entry {
+  readonly key: Buffer
+  readonly type: EntryType | UnknownType
+  /** Undefined where only the key was wanted, or for a type kvmig cannot read. */
+  readonly value?: EntryValue
+  /** Absolute, in milliseconds since 1970; null: never. From the same instant as the value. */
+  readonly expiresAt: number | null
+  readonly offset: number
+  readonly more: boolean
+}
+
+/** A type beyond those a plan can name: a module's, or one newer than this build. The text is the store's own word. */
+export type UnknownType = `unknown:${string}`
+
+export type EntryValue =
+  | { readonly type: 'string'; readonly bytes: Buffer }
+  /** Field, value, field, value … in the store's order. */
+  | { readonly type: 'hash'; readonly pairs: readonly Buffer[] }
+  | { readonly type: 'list'; readonly items: readonly Buffer[] }
+  | { readonly type: 'set'; readonly members: readonly Buffer[] }
+  | { readonly type: 'zset'; readonly members: readonly Buffer[]; readonly scores: readonly number[] }
+  | { readonly type: 'stream'; readonly messages: readonly StreamMessage[] }
+
+export interface StreamMessage {
+  /** `1526919030474-55`. */
+  readonly id: string
+  /** Field, value, field, value … */
+  readonly pairs: readonly Buffer[]
+}

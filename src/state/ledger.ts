@@ -1,0 +1,170 @@
+import type { Phase } from '../plan/plan.ts'
+import type { Cursor } from '../sources/source.ts'
+import type { Transaction } from '../target/target.ts'
+import type { RejectCode } from '../value.ts'
+
+/**
+ * What kvmig remembers, in schema `kvmig` of the target. Methods that take a transaction are part of it: progress is saved with the rows
+ * it stands for, or not at all.
+ */
+export interface Ledger {
+  /** Creates or upgrades schema `kvmig`. Refuses one that a newer kvmig wrote. */
+  install(): Promise<void>
+  /** Is the schema there? Everything that reads answers "nothing yet" when it is not. */
+  installed(): Promise<boolean>
+  /** Drops schema `kvmig`. */
+  uninstall(): Promise<void>
+
+  readonly lease: LeaseDesk
+
+  /** Opens a line of the journal and gives its id. */
+  beginRun(run: RunStart): Promise<string>
+  finishRun(id: string, outcome: 'done' | 'failed' | 'interrupted' | 'closed', summary: Json): Promise<void>
+  runs(limit: number): Promise<readonly RunRecord[]>
+
+  steps(): Promise<ReadonlyMap<string, StepRecord>>
+  saveStep(tx: Transaction, step: StepRecord): Promise<void>
+  forgetSteps(tx: Transaction, ids: readonly string[]): Promise<void>
+
+  /** Progress of one pass over a source, by the pass's own id (which changes when what it copies changes). */
+  checkpoint(pass: string): Promise<Checkpoint | undefined>
+  saveCheckpoint(tx: Transaction, pass: string, checkpoint: Checkpoint): Promise<void>
+  dropCheckpoint(tx: Transaction, pass: string): Promise<void>
+
+  readonly quarantine: Quarantine
+  readonly origins: Origins
+
+  /** Phase and epoch of each plan; a plan that was never applied has none. */
+  routes(): Promise<ReadonlyMap<string, Route>>
+  saveRoute(tx: Transaction, plan: string, phase: Phase): Promise<void>
+  forgetRoute(tx: Transaction, plan: string): Promise<void>
+
+  /** Findings of gates, newest first. */
+  saveFindings(tx: Transaction, run: string, plan: string, gate: string, findings: Json): Promise<void>
+  findings(plan: string): Promise<readonly { readonly gate: string; readonly at: string; readonly findings: Json }[]>
+
+  /** Saved plans that were applied: each can be used once. */
+  usePlan(tx: Transaction, digest: string): Promise<'used now' | 'used before'>
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: JSON as the ledger stores it
+export type Json = any
+
+/** One apply at a time: a row with an expiry and a fencing token. No session state, so that transaction poolers work. */
+export interface LeaseDesk {
+  /** Throws `LeaseError` (LEASE_HELD, exit 7) naming the holder, since when and until when. Renews itself until released. */
+  acquire(holder: string): Promise<Lease>
+  current(): Promise<LeaseInfo | undefined>
+  /** Takes a lease away by its id. */
+  unlock(id: string): Promise<boolean>
+}
+
+export interface Lease {
+  readonly id: string
+  /** Aborts when the lease was lost. */
+  readonly signal: AbortSignal
+  /** Inside each transaction that writes: throws LEASE_LOST unless the lease is still ours (compared in the database, row locked). */
+  fence(tx: Transaction): Promise<void>
+  release(): Promise<void>
+}
+
+export interface LeaseInfo {
+  readonly id: string
+  readonly holder: string
+  readonly since: string
+  readonly until: string
+}
+
+export interface RunStart {
+  readonly command: string
+  readonly phase: Phase | undefined
+  readonly plans: readonly string[]
+  readonly planHash: string
+  readonly who: string
+  readonly host: string
+  readonly commit: string | undefined
+  readonly version: string
+}
+
+export interface RunRecord extends RunStart {
+  readonly id: string
+  readonly startedAt: string
+  readonly finishedAt: string | undefined
+  readonly outcome: string | undefined
+  readonly summary: Json
+}
+
+export interface StepRecord {
+  readonly id: string
+  readonly plan: string | undefined
+  readonly phase: Phase
+  readonly kind: string
+  readonly fingerprint: string
+  readonly state: 'running' | 'done' | 'failed'
+  /** The step as it was compiled, without values: what is needed to take it back after the plan file has changed or gone. */
+  readonly definition: Json
+  readonly outcome: Json
+  readonly at?: string
+}
+
+export interface Checkpoint {
+  /** Of the source; a checkpoint of another one is worthless. */
+  readonly identity: string
+  readonly cursor: Cursor
+  /** Counts so far, by mapping. */
+  readonly counts: Json
+}
+
+/** Records that could not become rows: key, part, column and reason; never the value. */
+export interface Quarantine {
+  /** One record a (plan, mapping, key, part): a second reject of the same replaces the reason and counts the attempt. */
+  add(tx: Transaction, records: readonly QuarantineRecord[]): Promise<void>
+  /** Takes out what became a row after all. */
+  remove(tx: Transaction, plan: string, mapping: string, keys: readonly Buffer[]): Promise<number>
+  clear(tx: Transaction, plan: string): Promise<void>
+  counts(): Promise<readonly { readonly plan: string; readonly mapping: string; readonly code: RejectCode; readonly open: number; readonly accepted: number }[]>
+  list(filter: { readonly plan?: string; readonly key?: Buffer; readonly limit?: number }): Promise<readonly QuarantineRecord[]>
+  accept(tx: Transaction, filter: { readonly plan: string; readonly code?: RejectCode; readonly key?: Buffer }, because: string): Promise<number>
+}
+
+export interface QuarantineRecord {
+  readonly plan: string
+  readonly mapping: string
+  readonly key: Buffer
+  readonly part: string
+  readonly column: string | undefined
+  readonly code: RejectCode
+  readonly message: string
+  /** Bytes of the value, and the start of their SHA-256 (hex, 16 digits), so that a later look can tell whether it changed. */
+  readonly bytes: number | undefined
+  readonly digest: string | undefined
+  readonly accepted?: string
+  readonly attempts?: number
+}
+
+/**
+ * Where rows came from, kept only where it cannot be computed: tables that hold other rows too, and mappings in which two records can
+ * give the same row key. A row without an origin in such a table is not ours.
+ */
+export interface Origins {
+  save(tx: Transaction, table: string, origins: readonly Origin[]): Promise<void>
+  find(tx: Transaction, table: string, rowKeys: readonly Buffer[]): Promise<readonly (Origin | undefined)[]>
+  remove(tx: Transaction, table: string, rowKeys: readonly Buffer[]): Promise<void>
+  /** All of a table, in chunks. */
+  all(tx: Transaction, table: string): AsyncIterable<readonly Origin[]>
+  clear(tx: Transaction, table: string): Promise<void>
+}
+
+export interface Origin {
+  /** `rowKey` of the row: 16 bytes. */
+  readonly row: Buffer
+  readonly mapping: string
+  readonly key: Buffer
+  readonly part: string
+}
+
+export interface Route {
+  readonly phase: Phase
+  readonly epoch: number
+  readonly since: string
+}
