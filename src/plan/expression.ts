@@ -59,6 +59,6 @@ export const ROOTS = [
   'item',
   'value',
   'parent',
-  'id',
+  'message',
   'expires_at',
 ] as const
