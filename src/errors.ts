@@ -8,7 +8,11 @@ export class KvmigError extends Error {
   /** What to do next, as a sentence. */
   readonly hint: string | undefined
 
-  constructor(code: string, message: string, options: { cause?: unknown; hint?: string; exitCode?: number } = {}) {
+  constructor(
+    code: string,
+    message: string,
+    options: { cause?: unknown; hint?: string; exitCode?: number } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.name = new.target.name
     this.code = code

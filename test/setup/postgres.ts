@@ -1,0 +1,39 @@
+import { randomBytes } from 'node:crypto'
+import pg from 'pg'
+import { inject } from 'vitest'
+
+export interface FreshDatabase {
+  readonly url: string
+  readonly name: string
+  /** One statement or several, on a connection of its own. */
+  query(sql: string, parameters?: readonly unknown[]): Promise<pg.QueryResult>
+  drop(): Promise<void>
+}
+
+/** A database of its own in the run's cluster. */
+export async function freshDatabase(cluster: string = inject('postgresUrl')): Promise<FreshDatabase> {
+  const name = `t_${randomBytes(8).toString('hex')}`
+  await run(cluster, `create database ${name}`)
+  const url = new URL(cluster)
+  url.pathname = `/${name}`
+  return {
+    url: url.href,
+    name,
+    query: (sql, parameters) => run(url.href, sql, parameters),
+    drop: async () => {
+      await run(cluster, `drop database if exists ${name} with (force)`)
+    },
+  }
+}
+
+async function run(url: string, sql: string, parameters?: readonly unknown[]): Promise<pg.QueryResult> {
+  const client = new pg.Client({ connectionString: url })
+  // A test may terminate every backend of the database: that is its business, not an unhandled error.
+  client.on('error', () => {})
+  await client.connect()
+  try {
+    return parameters ? await client.query(sql, [...parameters]) : await client.query(sql)
+  } finally {
+    await client.end()
+  }
+}
