@@ -1,3 +1,4 @@
+import type { CompiledProject } from '../mapping/compiled-project.ts'
 import type { OptionSchema } from '../plan/catalog.ts'
 import type { Plan, Project } from '../plan/plan.ts'
 import type { Ledger } from '../state/ledger.ts'
@@ -5,11 +6,13 @@ import type { Target } from '../target/target.ts'
 import type { Survey } from './survey.ts'
 
 /** Measures one thing about a plan and judges it. Can stand in any gate and any trigger. */
-export interface Check<O = Readonly<Record<string, unknown>>> {
+// biome-ignore lint/suspicious/noExplicitAny: each check narrows its own options, which the plan's schema has validated
+export interface Check<O = any> {
   /** The word in the plan, the file, the report and the docs: `row_count`. */
   readonly name: string
   /** Stable, for searching: `KV301`. */
   readonly code: string
+  /** One sentence for docs and the schema. */
   readonly summary: string
   readonly options: OptionSchema
   /** Asked in every gate B, whatever the plan lists. */
@@ -21,14 +24,18 @@ export interface Check<O = Readonly<Record<string, unknown>>> {
 export interface Scope {
   readonly project: Project
   readonly plan: Plan
+  readonly compiled: CompiledProject
   readonly target: Target
   readonly ledger: Ledger
   readonly signal: AbortSignal
-  /** One pass over the source and the plan's tables, made when first asked for. */
+  /** One pass over the plan's source and its tables, made when first asked for. */
   survey(): Promise<Survey>
 }
 
-/** `fail`: the data disagree. `error`: could not measure. `unknown`: too little data. `pending`: only time or people are missing. Only `pass` opens a gate. */
+/**
+ * `fail`: the data disagree. `error`: could not measure. `unknown`: too little data. `pending`: only time or people are missing.
+ * Only `pass` opens a gate.
+ */
 export type Status = 'pass' | 'fail' | 'error' | 'unknown' | 'pending'
 
 export interface Finding {

@@ -1,47 +1,48 @@
 import type { RejectCode } from '../value.ts'
 
-/** Every key's fate, exactly one each (decisions of the house: these words, in every report). */
-export const FATES = [
-  'migrated',
-  'partial',
-  'quarantined',
-  'expired',
-  'index',
-  'ephemeral',
-  'ignored',
-  'uncovered',
-] as const
+/** Every key's fate, exactly one each. The same words in every report, and they add up. */
+export const FATES = ['migrated', 'partial', 'quarantined', 'expired', 'index', 'ephemeral', 'ignored', 'uncovered'] as const
 export type Fate = (typeof FATES)[number]
+export type Fates = Readonly<Record<Fate, number>>
 
-/** One full two-way comparison of a plan's part of the source with its tables, and the account of every key. */
+/** One pass over a source: what became of every key, and, for the plans that were asked about, how the rows they give compare with their tables. */
 export interface Survey {
-  /** Keys of the whole source that this survey saw (distinct). */
+  readonly source: string
+  /** Distinct keys seen. */
   readonly keys: number
-  readonly fates: Readonly<Record<Fate, number>>
-  /** Uncovered keys by a pattern guessed from their shape, largest first. */
+  /** Of all keys of the source. Keys of plans that were not asked about count as migrated by them. */
+  readonly fates: Fates
+  /** Uncovered keys by a pattern guessed from their shape, most first. */
   readonly uncovered: readonly { readonly pattern: string; readonly keys: number; readonly sample: string }[]
+  readonly plans: ReadonlyMap<string, PlanSurvey>
+}
+
+export interface PlanSurvey {
+  readonly plan: string
+  /** Of the keys that this plan's rules have. */
+  readonly fates: Fates
   readonly mappings: readonly MappingSurvey[]
   readonly tables: readonly TableSurvey[]
 }
 
 export interface MappingSurvey {
   readonly mapping: string
+  readonly match: string
   readonly keys: number
   readonly records: number
   /** Records left out by `where`. */
   readonly filtered: number
-  readonly rejects: readonly {
-    readonly code: RejectCode
-    readonly records: number
-    readonly sample: string
-  }[]
-  /** Record fields that no column takes, with how often they were seen. `$expires_at` stands for an expiry nobody takes. */
+  /** Keys of this mapping that expire some day. */
+  readonly expiring: number
+  readonly rejects: readonly { readonly code: RejectCode; readonly column?: string; readonly records: number; readonly sample: string }[]
+  /** Record fields that no column takes, with how often they were seen. `$expires_at`: an expiry that no column takes. */
   readonly unmapped: readonly { readonly field: string; readonly records: number; readonly sample: string }[]
 }
 
-/** One table, both ways (the words of Vitess's vdiff). */
+/** One table, both ways (the words of Vitess's vdiff). Without a comparison (`plan --live`) only `expected` is known. */
 export interface TableSurvey {
   readonly table: string
+  readonly compared: boolean
   /** Distinct rows that the source gives. */
   readonly expected: number
   /** Rows there that are ours. */
@@ -54,6 +55,6 @@ export interface TableSurvey {
 
 export interface Differences {
   readonly count: number
-  /** Up to ten: a source key, or for `extra` the row's key columns by name, digest in place of the value. */
+  /** Up to ten source keys (with the part of the entry, where it is one of many). */
   readonly samples: readonly string[]
 }

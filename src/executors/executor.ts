@@ -1,10 +1,10 @@
 import type { Finding } from '../checks/check.ts'
-import type { CompiledMapping, Router } from '../mapping/mapping.ts'
-import type { Plan, Project } from '../plan/plan.ts'
-import type { Step } from '../plan/step.ts'
+import type { CompiledProject } from '../mapping/compiled-project.ts'
+import type { Project } from '../plan/plan.ts'
+import type { GateStep, Step } from '../plan/step.ts'
 import type { Source } from '../sources/source.ts'
 import type { Lease, Ledger } from '../state/ledger.ts'
-import type { Target } from '../target/target.ts'
+import type { Target, Transaction } from '../target/target.ts'
 
 /** Knows one kind of step: what it does, in words; doing it; taking it back. Each may run twice. */
 export interface Executor<S extends Step = Step> {
@@ -15,13 +15,13 @@ export interface Executor<S extends Step = Step> {
   /** Steps that are ready at the same time and give the same word are run by one call of `runTogether`. */
   together?(step: S): string
   runTogether?(steps: readonly S[], context: Context): Promise<ReadonlyMap<string, Outcome>>
-  /** Absent: nothing was added that has to go. */
+  /** Absent: nothing was added that has to go. `step` comes from the ledger: its table, key and names are there, its expressions are not. */
   revert?(step: S, context: Context): Promise<Outcome>
 }
 
 /** What a step would do, for people. */
 export interface Change {
-  /** `+` adds, `>` copies, `~` changes, `?` asks. */
+  /** `+` adds, `>` copies, `~` changes, `?` asks, `-` takes away. */
   readonly symbol: '+' | '>' | '~' | '?' | '-'
   /** `table`, `backfill` … */
   readonly verb: string
@@ -32,8 +32,7 @@ export interface Change {
 /** What running a step did. */
 export type Outcome =
   | { readonly status: 'done'; readonly counts: Counts; readonly note?: string }
-  | { readonly status: 'closed'; readonly findings: readonly Finding[] }
-  | { readonly status: 'opened'; readonly findings: readonly Finding[] }
+  | { readonly status: 'opened' | 'closed'; readonly findings: readonly Finding[] }
   | { readonly status: 'failed'; readonly error: Error; readonly counts?: Counts }
 
 export type Counts = Readonly<Record<string, number>>
@@ -41,16 +40,18 @@ export type Counts = Readonly<Record<string, number>>
 /** What an executor may use: the open stores of this run, and a way to tell how it is getting on. */
 export interface Context {
   readonly project: Project
-  readonly plans: readonly Plan[]
+  readonly compiled: CompiledProject
   readonly target: Target
   readonly ledger: Ledger
   readonly lease: Lease
   readonly run: string
+  readonly signal: AbortSignal
   /** Opens a source once. */
   source(name: string): Promise<Source>
-  /** Every rule of the project that reads this source. */
-  router(source: string): Router
-  compiled(plan: string, mapping: string): CompiledMapping
-  readonly signal: AbortSignal
+  /** The checks of a gate, asked in order. */
+  ask(gate: GateStep): Promise<readonly Finding[]>
+  fingerprint(step: Step): string
+  /** Writes the step into the ledger, in the transaction that did it. */
+  record(tx: Transaction, step: Step, outcome: Outcome): Promise<void>
   progress(step: string, counts: Counts): void
 }

@@ -1,0 +1,116 @@
+import { createHash } from 'node:crypto'
+import type { CompiledMapping, Part, RecordSink } from '../mapping/mapping.ts'
+import type { Entry } from '../sources/source.ts'
+import type { QuarantineRecord } from '../state/ledger.ts'
+import type { Reject, Row } from '../value.ts'
+
+/**
+ * What one mapping made of some pages of the source, waiting to be written in one transaction. Parallel arrays, because there are
+ * millions of records: row `n` has the cells `rows[n]` and came from the key `keys[n]`, part `parts[n]()`.
+ */
+export class Batch implements RecordSink {
+  readonly compiled: CompiledMapping
+  readonly rows: Row[] = []
+  readonly keys: Buffer[] = []
+  readonly parts: (() => Part)[] = []
+  readonly rejects: Rejected[] = []
+  /** What the batch stands for besides its records, counted with them when they are committed. */
+  readonly seen = { keys: 0, filtered: 0, expired: 0 }
+  #entry: Entry | undefined
+
+  constructor(compiled: CompiledMapping) {
+    this.compiled = compiled
+  }
+
+  get size(): number {
+    return this.rows.length + this.rejects.length
+  }
+
+  get empty(): boolean {
+    return this.size === 0 && this.seen.keys === 0 && this.seen.filtered === 0 && this.seen.expired === 0
+  }
+
+  /** Says whose records arrive from now on. */
+  of(entry: Entry): this {
+    this.#entry = entry
+    return this
+  }
+
+  row(cells: Row, part: () => Part): void {
+    this.rows.push(cells)
+    this.keys.push(this.#entry!.key)
+    this.parts.push(part)
+  }
+
+  reject(reject: Reject, part: () => Part): void {
+    this.rejects.push({ key: this.#entry!.key, part: part(), reject, ...fingerprint(this.#entry!) })
+  }
+
+  filtered(): void {
+    this.seen.filtered += 1
+  }
+
+  unmapped(): void {
+    // The survey reports these; a copy has no use for them.
+  }
+}
+
+/** A record on its way to the quarantine, with what is needed to find it again. */
+export interface Rejected {
+  readonly key: Buffer
+  readonly part: Part
+  readonly reject: Reject
+  readonly bytes?: number
+  readonly digest?: string
+}
+
+export const toQuarantine = (plan: string, mapping: string, rejected: Rejected): QuarantineRecord => ({
+  plan,
+  mapping,
+  key: rejected.key,
+  part: rejected.part,
+  column: rejected.reject.column,
+  code: rejected.reject.code,
+  message: rejected.reject.message,
+  bytes: rejected.bytes,
+  digest: rejected.digest,
+})
+
+// Size and digest of a string's bytes: enough to tell later whether the value changed, nothing to read it from.
+function fingerprint(entry: Entry): { bytes?: number; digest?: string } {
+  if (entry.value?.type !== 'string') return {}
+  const { bytes } = entry.value
+  return { bytes: bytes.length, digest: createHash('sha256').update(bytes).digest('hex').slice(0, 16) }
+}
+
+/** What became of the records of a batch. The words of every report; they add up to the number of records. */
+export interface LoadCounts {
+  inserted: number
+  updated: number
+  unchanged: number
+  duplicate: number
+  rejected: number
+}
+
+/** The same for a whole copy, with what it went through: keys, records that `where` left out, keys that had expired. */
+export interface CopyCounts extends LoadCounts {
+  keys: number
+  filtered: number
+  expired: number
+}
+
+export const noLoadCounts = (): LoadCounts => ({ inserted: 0, updated: 0, unchanged: 0, duplicate: 0, rejected: 0 })
+export const noCounts = (): CopyCounts => ({ ...noLoadCounts(), keys: 0, filtered: 0, expired: 0 })
+
+export function addCounts(a: CopyCounts, b: CopyCounts): CopyCounts {
+  return {
+    inserted: a.inserted + b.inserted,
+    updated: a.updated + b.updated,
+    unchanged: a.unchanged + b.unchanged,
+    duplicate: a.duplicate + b.duplicate,
+    rejected: a.rejected + b.rejected,
+    keys: a.keys + b.keys,
+    filtered: a.filtered + b.filtered,
+    expired: a.expired + b.expired,
+  }
+}

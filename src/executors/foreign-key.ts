@@ -1,0 +1,29 @@
+import { failpoint } from '../failpoint.ts'
+import type { ForeignKeyStep } from '../plan/step.ts'
+import { showTable } from '../plan/table.ts'
+import { addForeignKey, dropConstraint } from '../target/ddl.ts'
+import type { Executor } from './executor.ts'
+import { quarantineOrphans } from './orphans.ts'
+import { doStep, statement, undoStep } from './transact.ts'
+
+/** Takes rows without a parent out of the table and into the quarantine, then adds the constraint, NOT VALID so that nothing waits. */
+export const foreignKey: Executor<ForeignKeyStep> = {
+  kind: 'foreign_key',
+  describe: ({ name, table, reference }) => ({
+    symbol: '+',
+    verb: 'foreign key',
+    subject: `${showTable(table)}.${reference.columns.join(', ')} ► ${showTable(reference.to)}`,
+    detail: [name, 'orphans to quarantine', reference.onDelete === 'cascade' && 'on delete cascade'].filter(Boolean).join(', '),
+  }),
+  run: async (step, context) => {
+    const outcome = await doStep(context, step, async (tx) => {
+      const quarantined = await quarantineOrphans(tx, step, context)
+      failpoint('foreign-key.orphans-removed')
+      await tx.query(addForeignKey(step.table, step.name, step.reference))
+      return { quarantined }
+    })
+    failpoint('foreign-key.created')
+    return outcome
+  },
+  revert: (step, context) => undoStep(context, step, statement(dropConstraint(step.table, step.name))),
+}

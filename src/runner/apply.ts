@@ -1,0 +1,238 @@
+import { EXIT, KvmigError } from '../errors.ts'
+import type { Check, Finding } from '../checks/check.ts'
+import type { Context, Counts, Executor, Outcome } from '../executors/executor.ts'
+import { failpoint } from '../failpoint.ts'
+import type { Graph } from '../graph/graph.ts'
+import { walk } from '../graph/walk.ts'
+import { type Phase, type Plan } from '../plan/plan.ts'
+import type { Step } from '../plan/step.ts'
+import type { Lease, RunStart } from '../state/ledger.ts'
+import type { Listener } from './events.ts'
+import { askGate } from './gate.ts'
+import { pendingSteps, type StepState } from './pending.ts'
+import type { Session } from './session.ts'
+
+export interface ApplyOptions {
+  readonly session: Session
+  readonly graph: Graph<Step>
+  readonly phase: Phase
+  readonly plans: readonly Plan[]
+  readonly executors: { readonly [K in Step['kind']]: Executor }
+  readonly checks: ReadonlyMap<string, Check>
+  readonly fingerprint: (step: Step) => string
+  readonly run: RunStart
+  /** Steps under way at one time, at most. */
+  readonly limit: number
+  readonly again?: boolean | undefined
+  /** Digest of a saved plan: it can be used once. */
+  readonly saved?: string | undefined
+  readonly listener: Listener
+}
+
+/** What a run did. */
+export interface Applied {
+  readonly outcome: 'done' | 'closed' | 'failed' | 'interrupted'
+  readonly steps: readonly AppliedStep[]
+  readonly undone: readonly string[]
+  readonly abandoned: readonly string[]
+  readonly findings: ReadonlyMap<string, readonly Finding[]>
+  readonly commands: number
+  readonly millis: number
+}
+
+export interface AppliedStep {
+  readonly step: Step
+  readonly before: StepState
+  readonly status: 'done' | 'was done' | 'opened' | 'closed' | 'failed' | 'skipped'
+  readonly counts: Counts
+  readonly millis: number
+  readonly error?: Error
+  readonly because?: readonly string[]
+}
+
+/**
+ * Brings plans to a phase: takes back what was edited since, does every pending step in the order of the graph, asks the gates. Takes the
+ * lease for as long as it runs; everything it does may be killed and done again.
+ */
+export async function apply(options: ApplyOptions): Promise<Applied> {
+  const { session, graph, plans, executors, listener } = options
+  const { ledger, target } = session
+  const began = performance.now()
+  await ledger.install()
+  const lease = await ledger.lease.acquire(`${options.run.who}@${options.run.host}`)
+  const signal = AbortSignal.any([session.signal, lease.signal])
+  let run: string | undefined
+  try {
+    run = await ledger.beginRun(options.run)
+    failpoint('run.started')
+    await target.transaction(async (tx) => {
+      await lease.fence(tx)
+      if (options.saved && (await ledger.usePlan(tx, options.saved)) === 'used before') throw usedPlan()
+      const routes = await ledger.routes(tx)
+      for (const { name } of plans) if (!routes.has(name)) await ledger.saveRoute(tx, name, 'A')
+    })
+    const context = createContext(options, lease, run, signal)
+    const records = await ledger.steps()
+    const { states, undo, abandoned } = pendingSteps({
+      graph,
+      records,
+      plans: new Set(plans.map((it) => it.name)),
+      fingerprint: options.fingerprint,
+      again: options.again,
+    })
+    for (const record of undo) {
+      signal.throwIfAborted()
+      const executor = executors[record.kind as Step['kind']]
+      if (executor.revert) await executor.revert(record.definition, context)
+      else await target.transaction(async (tx) => {
+        await lease.fence(tx)
+        await ledger.forgetSteps(tx, [record.id])
+      })
+      listener({ kind: 'undone', step: record.id })
+    }
+
+    const results = new Map<string, { outcome: Outcome; millis: number }>()
+    const visits = await walk(graph, {
+      limit: options.limit,
+      signal,
+      together: (step) => (states.get(step.id) === 'done' ? undefined : executors[step.kind].together?.(step)),
+      run: async (batch) => {
+        const steps = batch.map((it) => it.data).filter((it) => states.get(it.id) !== 'done')
+        if (steps.length === 0) return new Map()
+        return runSteps(steps, { options, context, results })
+      },
+    })
+
+    const steps = graph.vertices.map(({ id, data }): AppliedStep => {
+      const visit = visits.get(id)!
+      const result = results.get(id)
+      const common = { step: data, before: states.get(id)!, counts: countsOf(result?.outcome), millis: result?.millis ?? 0 }
+      if (visit.status === 'skipped') {
+        listener({ kind: 'skipped', step: data, because: visit.because })
+        return { ...common, status: 'skipped', because: visit.because }
+      }
+      if (visit.status === 'failed') return { ...common, status: 'failed', error: visit.error }
+      if (states.get(id) === 'done') return { ...common, status: 'was done' }
+      const status = result?.outcome.status ?? 'done'
+      return { ...common, status: status === 'failed' ? 'failed' : status }
+    })
+    const findings = new Map(
+      [...results].flatMap(([id, { outcome }]) => ('findings' in outcome ? [[id, outcome.findings] as const] : [])),
+    )
+    const applied: Applied = {
+      outcome: signal.aborted
+        ? 'interrupted'
+        : steps.some((it) => it.status === 'failed')
+          ? 'failed'
+          : steps.some((it) => it.status === 'closed')
+            ? 'closed'
+            : 'done',
+      steps,
+      undone: undo.map((it) => it.id),
+      abandoned: abandoned.map((it) => it.id),
+      findings,
+      commands: await session.commands(),
+      millis: performance.now() - began,
+    }
+    await ledger.finishRun(run, applied.outcome, summary(applied))
+    failpoint('run.finished')
+    if (lease.signal.aborted) throw lease.signal.reason
+    return applied
+  } catch (error) {
+    if (run) await ledger.finishRun(run, session.signal.aborted ? 'interrupted' : 'failed', { error: codeOf(error) }).catch(() => {})
+    throw error
+  } finally {
+    await lease.release().catch(() => {})
+  }
+}
+
+interface Running {
+  readonly options: ApplyOptions
+  readonly context: Context
+  readonly results: Map<string, { outcome: Outcome; millis: number }>
+}
+
+async function runSteps(steps: readonly Step[], { options, context, results }: Running): Promise<ReadonlyMap<string, Error>> {
+  const executor = options.executors[steps[0]!.kind]
+  const began = performance.now()
+  for (const step of steps) {
+    options.listener({ kind: 'started', step })
+    await start(step, context)
+  }
+  failpoint('step.started')
+  const outcomes =
+    steps.length > 1 && executor.runTogether
+      ? await executor.runTogether(steps, context)
+      : new Map([[steps[0]!.id, await executor.run(steps[0]!, context)]])
+  failpoint('step.finished')
+  const failures = new Map<string, Error>()
+  for (const step of steps) {
+    const outcome = outcomes.get(step.id)!
+    const millis = performance.now() - began
+    results.set(step.id, { outcome, millis })
+    options.listener({ kind: 'finished', step, outcome, millis })
+    if (outcome.status === 'failed') failures.set(step.id, outcome.error)
+  }
+  return failures
+}
+
+// A line in the ledger that says "begun": what a crash leaves behind can be seen in `kvmig status`.
+async function start(step: Step, context: Context): Promise<void> {
+  if (step.kind === 'gate') return
+  await context.target.transaction(async (tx) => {
+    await context.lease.fence(tx)
+    await context.ledger.saveStep(tx, {
+      id: step.id,
+      plan: step.plan,
+      phase: step.phase,
+      kind: step.kind,
+      fingerprint: context.fingerprint(step),
+      state: 'running',
+      definition: step,
+      outcome: {},
+    })
+  })
+}
+
+function createContext(options: ApplyOptions, lease: Lease, run: string, signal: AbortSignal): Context {
+  const { session, fingerprint } = options
+  return {
+    project: session.project,
+    compiled: session.compiled,
+    target: session.target,
+    ledger: session.ledger,
+    lease,
+    run,
+    signal,
+    source: (name) => session.source(name),
+    ask: (step) => askGate(step, { session, checks: options.checks, signal }),
+    fingerprint,
+    record: (tx, step, outcome) =>
+      session.ledger.saveStep(tx, {
+        id: step.id,
+        plan: step.plan,
+        phase: step.phase,
+        kind: step.kind,
+        fingerprint: fingerprint(step),
+        state: outcome.status === 'failed' ? 'failed' : 'done',
+        definition: step,
+        outcome: { counts: countsOf(outcome) },
+      }),
+    progress: (step, counts) => options.listener({ kind: 'progress', step, counts }),
+  }
+}
+
+const countsOf = (outcome: Outcome | undefined): Counts => (outcome && 'counts' in outcome ? (outcome.counts ?? {}) : {})
+
+const codeOf = (error: unknown): string => (error instanceof KvmigError ? error.code : 'UNEXPECTED')
+
+function summary({ steps, undone, commands }: Applied): unknown {
+  const count = (status: AppliedStep['status']) => steps.filter((it) => it.status === status).length
+  return { done: count('done'), wasDone: count('was done'), failed: count('failed'), skipped: count('skipped'), undone: undone.length, commands }
+}
+
+const usedPlan = (): KvmigError =>
+  new KvmigError('PLAN_USED', 'This saved plan was applied before.', {
+    hint: 'Make a new one: kvmig plan --out FILE.',
+    exitCode: EXIT.stalePlan,
+  })

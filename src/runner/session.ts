@@ -1,0 +1,95 @@
+import { KvmigError } from '../errors.ts'
+import { type CompiledProject, compileProject, type MappingParts } from '../mapping/compiled-project.ts'
+import type { Environment, Project } from '../plan/plan.ts'
+import type { Source, SourceContext } from '../sources/source.ts'
+import type { Ledger } from '../state/ledger.ts'
+import type { Target, TargetContext } from '../target/target.ts'
+import { resolveAddress } from './address.ts'
+
+/** The parts a session opens stores with; `src/catalog.ts` has them all. */
+export interface SessionParts extends MappingParts {
+  openSource(address: string, context: SourceContext): Promise<Source>
+  openTarget(address: string, context: TargetContext): Promise<Target>
+  createLedger(target: Target): Ledger
+}
+
+export interface SessionOptions {
+  readonly project: Project
+  readonly parts: SessionParts
+  /** Environment variables that addresses may name. */
+  readonly variables: Readonly<Record<string, string | undefined>>
+  /** `--env NAME`. */
+  readonly environment?: string | undefined
+  readonly signal: AbortSignal
+  /** Commands a second for each source; overrides the project's budget. */
+  readonly perSecond?: number | undefined
+}
+
+/** The open stores of one run. Sources are opened when first asked for; `close` closes whatever was opened. */
+export class Session {
+  readonly project: Project
+  readonly compiled: CompiledProject
+  readonly target: Target
+  readonly ledger: Ledger
+  readonly signal: AbortSignal
+  readonly #options: SessionOptions
+  readonly #sources = new Map<string, Promise<Source>>()
+
+  private constructor(options: SessionOptions, target: Target) {
+    this.#options = options
+    this.project = options.project
+    this.compiled = compileProject(options.project, options.parts)
+    this.target = target
+    this.ledger = options.parts.createLedger(target)
+    this.signal = options.signal
+  }
+
+  static async open(options: SessionOptions): Promise<Session> {
+    const { project, parts, variables, signal } = options
+    const address = environmentOf(project, options.environment)?.target ?? project.target
+    const target = await parts.openTarget(resolveAddress(address, variables), {
+      root: project.root,
+      signal,
+      ...(address.insecure === undefined ? {} : { insecure: address.insecure }),
+    })
+    return new Session(options, target)
+  }
+
+  source(name: string): Promise<Source> {
+    const open = this.#sources.get(name) ?? this.#open(name)
+    this.#sources.set(name, open)
+    return open
+  }
+
+  async #open(name: string): Promise<Source> {
+    const { project, parts, variables, environment, signal, perSecond } = this.#options
+    const address = environmentOf(project, environment)?.sources.get(name) ?? project.sources.get(name)
+    if (!address) throw new KvmigError('SOURCE_UNKNOWN', `There is no source "${name}" in ${project.file}.`)
+    const rate = perSecond ?? project.budget.perSecond
+    return parts.openSource(resolveAddress(address, variables), {
+      root: project.root,
+      signal,
+      ...(rate === undefined ? {} : { perSecond: rate }),
+    })
+  }
+
+  /** Source commands sent so far, all sources together. */
+  async commands(): Promise<number> {
+    const sources = await Promise.all(this.#sources.values())
+    return sources.reduce((sum, it) => sum + it.commands(), 0)
+  }
+
+  async close(): Promise<void> {
+    const sources = await Promise.allSettled(this.#sources.values())
+    await Promise.allSettled(sources.flatMap((it) => (it.status === 'fulfilled' ? [it.value.close()] : [])))
+    await this.target.close()
+  }
+}
+
+function environmentOf(project: Project, name: string | undefined): Environment | undefined {
+  if (name === undefined) return undefined
+  const found = project.environments.get(name)
+  if (found) return found
+  const known = [...project.environments.keys()].sort().join(', ') || 'none'
+  throw new KvmigError('ENVIRONMENT_UNKNOWN', `There is no environment "${name}" in ${project.file}. It names: ${known}.`)
+}
