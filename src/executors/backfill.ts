@@ -10,11 +10,11 @@ import type { Cursor, Page, Source } from '../sources/source.ts'
 import { qualified } from '../target/ddl.ts'
 import { errorClass } from '../target/error.ts'
 import { inspectTable } from '../target/inspect.ts'
+import { openTableRows, type TableRows } from '../target/table-rows.ts'
 import type { Transaction } from '../target/target.ts'
 import { addCounts, Batch, type CopyCounts, noCounts, toQuarantine } from './batch.ts'
 import type { Context, Counts, Executor, Outcome } from './executor.ts'
 import { loadCarefully, loadDirectly } from './load.ts'
-import { type LoadTable, openLoadTable } from './load-table.ts'
 import { deleteOwned } from './owned.ts'
 import { undoStep } from './transact.ts'
 
@@ -59,7 +59,8 @@ export const backfill: Executor<BackfillStep> = {
 class Copy {
   readonly step: BackfillStep
   readonly compiled: CompiledMapping
-  readonly table: LoadTable
+  readonly table: TableRows
+  readonly tracked: boolean
   batch: Batch
   counts: CopyCounts
   /** Once a batch met rows that are there, the next one is not tried directly either: that is a second run. */
@@ -67,13 +68,18 @@ class Copy {
   /** Are there records of this mapping in the quarantine that might become rows now? */
   reopened: boolean
 
-  constructor(step: BackfillStep, compiled: CompiledMapping, table: LoadTable, counts: Counts | undefined, reopened: boolean) {
+  constructor(
+    step: BackfillStep,
+    compiled: CompiledMapping,
+    { table, tracked, counts, reopened }: { table: TableRows; tracked: boolean; counts: Counts | undefined; reopened: boolean },
+  ) {
     this.step = step
     this.compiled = compiled
     this.table = table
+    this.tracked = tracked
     this.batch = new Batch(compiled)
     this.counts = { ...noCounts(), ...counts }
-    this.careful = table.tracked || table.staged
+    this.careful = tracked || table.staged
     this.reopened = reopened
   }
 }
@@ -93,10 +99,18 @@ async function runPass(steps: readonly BackfillStep[], context: Context): Promis
     const made: Copy[] = []
     for (const step of steps) {
       const compiled = context.compiled.mapping(step.plan, step.mapping.name)
-      const table = await openLoadTable(tx, compiled, context.compiled.tracked(step.table.name))
+      const tracked = context.compiled.tracked(step.table.name)
+      const table = await openTableRows(tx, { name: step.table.name, columns: compiled.columns, keyIndexes: compiled.keyIndexes })
       if (!resumed) await context.lease.fence(tx)
-      if (!resumed && table.tracked) await ledger.origins.forgive(tx, showTable(table.name), step.mapping.name)
-      made.push(new Copy(step, compiled, table, resumed?.counts[step.id], (open.get(`${step.plan}/${step.mapping.name}`) ?? 0) > 0))
+      if (!resumed && tracked) await ledger.origins.forgive(tx, showTable(table.name), step.mapping.name)
+      made.push(
+        new Copy(step, compiled, {
+          table,
+          tracked,
+          counts: resumed?.counts[step.id],
+          reopened: (open.get(`${step.plan}/${step.mapping.name}`) ?? 0) > 0,
+        }),
+      )
     }
     return made
   })
@@ -240,6 +254,7 @@ class Pass {
             const { counts, rejects } = copy.careful
               ? await loadCarefully(tx, batch, copy.table, {
                   ledger,
+                  tracked: copy.tracked,
                   order: (mapping) => this.#context.compiled.order(copy.step.plan, mapping),
                   stageName: `kvmig_stage_${place}`,
                 })
@@ -258,7 +273,7 @@ class Pass {
         for (const [copy, counts] of results) {
           copy.counts = addCounts(copy.counts, counts)
           // Nothing was there: try the next batch directly again.
-          copy.careful = copy.table.tracked || copy.table.staged || counts.unchanged + counts.updated + counts.duplicate > 0
+          copy.careful = copy.tracked || copy.table.staged || counts.unchanged + counts.updated + counts.duplicate > 0
           this.#context.progress(copy.step.id, { ...copy.counts })
         }
         return
