@@ -22,6 +22,21 @@ export interface Expected {
   readonly quarantined: () => void
 }
 
+/** What to compare with, and who wants to hear of every difference. */
+export interface Comparison {
+  readonly target: Target
+  readonly ledger: Ledger
+  readonly onDifference?: (difference: Difference) => void
+}
+
+export interface Difference {
+  readonly table: string
+  readonly kind: 'missing' | 'different' | 'extra'
+  /** Undefined for a row whose record cannot be told. */
+  readonly key: Buffer | undefined
+  readonly part: Part
+}
+
 const SAMPLES = 10
 /** Row keys that are remembered while extra rows are looked for. */
 const MOST_SUSPECTS = 500_000
@@ -30,23 +45,23 @@ const MOST_SUSPECTS = 500_000
 export class Compared {
   readonly #writers: readonly CompiledMapping[]
   readonly #tracked: boolean
-  readonly #comparison: { readonly target: Target; readonly ledger: Ledger } | undefined
+  readonly #comparison: Comparison | undefined
   readonly #inSource = new RowTally()
   readonly #inTable = new RowTally()
   #rows: TableRows | undefined
   #expected = 0
   #actual = 0
   #matching = 0
-  readonly #missing: Found = { count: 0, samples: [] }
-  readonly #different: Found = { count: 0, samples: [] }
-  readonly #extra: Found = { count: 0, samples: [] }
+  readonly #missing: Found = { kind: 'missing', count: 0, samples: [] }
+  readonly #different: Found = { kind: 'different', count: 0, samples: [] }
+  readonly #extra: Found = { kind: 'extra', count: 0, samples: [] }
   /** Rows in buckets that do not add up: row key (latin1) → key tuple. */
   readonly #suspects = new Map<string, Buffer>()
 
   constructor(
     writers: readonly CompiledMapping[],
     tracked: boolean,
-    comparison: { readonly target: Target; readonly ledger: Ledger } | undefined,
+    comparison: Comparison | undefined,
   ) {
     this.#writers = writers
     this.#tracked = tracked
@@ -93,7 +108,7 @@ export class Compared {
           it.quarantined()
           continue
         }
-        note(found, () => sample(it.key, it.part()))
+        this.#note(found, it.key, it.part())
         if (found === this.#different) this.#inSource.add(rowKeys[place]!)
         else this.#expected += 1
       }
@@ -133,14 +148,13 @@ export class Compared {
     if (!this.#comparison || !this.#rows || this.#suspects.size === 0) return
     const { target, ledger } = this.#comparison
     const rows = this.#rows
-    const suspects = [...this.#suspects].slice(0, SAMPLES)
+    const suspects = [...this.#suspects]
     const records = await target.transaction((tx) =>
       this.#tracked
         ? ledger.origins.find(tx, this.#name, suspects.map(([rowKey]) => Buffer.from(rowKey, 'latin1')))
         : trace(tx, suspects.map(([, tuple]) => tuple), rows, this.#writers, ledger, false),
     )
-    this.#extra.count = this.#suspects.size
-    this.#extra.samples.push(...records.map((it) => (it ? sample(it.key, it.part) : `a row of ${this.#name} of unknown origin`)))
+    for (const it of records) this.#note(this.#extra, it?.key, it?.part ?? '')
   }
 
   result(): TableSurvey {
@@ -154,6 +168,12 @@ export class Compared {
       different: this.#different,
       extra: this.#extra,
     }
+  }
+
+  #note(found: Found, key: Buffer | undefined, part: Part): void {
+    found.count += 1
+    if (found.samples.length < SAMPLES) found.samples.push(key ? sample(key, part) : `a row of ${this.#name} of unknown origin`)
+    this.#comparison?.onDifference?.({ table: this.#name, kind: found.kind, key, part })
   }
 
   get #name(): string {
@@ -184,13 +204,9 @@ export class Compared {
 }
 
 interface Found {
+  readonly kind: Difference['kind']
   count: number
   readonly samples: string[]
-}
-
-function note(found: Found, name: () => string): void {
-  found.count += 1
-  if (found.samples.length < SAMPLES) found.samples.push(name())
 }
 
 const recordName = (it: Expected): string => `${it.compiled.mapping.name}\0${it.key.toString('latin1')}\0${it.part()}`

@@ -4,10 +4,8 @@ import type { Claim, CompiledMapping, Part } from '../mapping/mapping.ts'
 import { mappingsOf, type Plan } from '../plan/plan.ts'
 import { showTable } from '../plan/table.ts'
 import type { Entry, Page, Source } from '../sources/source.ts'
-import type { Ledger } from '../state/ledger.ts'
-import type { Target } from '../target/target.ts'
 import type { Reject, Row } from '../value.ts'
-import { Compared, type Expected } from './compared.ts'
+import { Compared, type Comparison, type Expected } from './compared.ts'
 import { KeySet } from './key-set.ts'
 import { KeyShapes } from './key-shapes.ts'
 import { MappingTally } from './mapping-tally.ts'
@@ -23,7 +21,7 @@ export interface SurveyOptions {
   /** The plans to look at; other plans' keys are only counted. */
   readonly plans: readonly Plan[]
   /** What to compare with; without it only the source is looked at. */
-  readonly comparison?: { readonly target: Target; readonly ledger: Ledger }
+  readonly comparison?: Comparison
   /** Milliseconds since 1970 by the database's clock: what expires before is expired. */
   readonly now: number
   readonly signal: AbortSignal

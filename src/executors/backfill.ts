@@ -84,13 +84,24 @@ class Copy {
   }
 }
 
-async function runPass(steps: readonly BackfillStep[], context: Context): Promise<ReadonlyMap<string, Outcome>> {
+/** Copies only these keys of the source, whatever was copied before: for records that were quarantined. */
+export const replay = (
+  steps: readonly BackfillStep[],
+  keys: readonly Buffer[],
+  context: Context,
+): Promise<ReadonlyMap<string, Outcome>> => runPass(steps, context, keys)
+
+async function runPass(
+  steps: readonly BackfillStep[],
+  context: Context,
+  keys?: readonly Buffer[],
+): Promise<ReadonlyMap<string, Outcome>> {
   const name = steps[0]!.source
   const source = await context.source(name)
-  const pass = passId(steps, context)
+  const pass = keys ? undefined : passId(steps, context)
   const { ledger, target } = context
   const identity = await source.identity()
-  const saved = await ledger.checkpoint(pass)
+  const saved = pass === undefined ? undefined : await ledger.checkpoint(pass)
   // A cursor of another process or another file would skip keys without a word (H08): scan again, which is idempotent.
   const resumed = saved && (saved.identity === identity || saved.cursor === END) ? saved : undefined
 
@@ -102,7 +113,7 @@ async function runPass(steps: readonly BackfillStep[], context: Context): Promis
       const tracked = context.compiled.tracked(step.table.name)
       const table = await openTableRows(tx, { name: step.table.name, columns: compiled.columns, keyIndexes: compiled.keyIndexes })
       if (!resumed) await context.lease.fence(tx)
-      if (!resumed && tracked) await ledger.origins.forgive(tx, showTable(table.name), step.mapping.name)
+      if (!resumed && !keys && tracked) await ledger.origins.forgive(tx, showTable(table.name), step.mapping.name)
       made.push(
         new Copy(step, compiled, {
           table,
@@ -114,7 +125,7 @@ async function runPass(steps: readonly BackfillStep[], context: Context): Promis
     }
     return made
   })
-  const runner = new Pass(context, source, copies, pass, identity)
+  const runner = new Pass(context, source, copies, pass, identity, keys)
   for (let attempt = 1; ; attempt++) {
     try {
       await runner.copy(attempt === 1 ? resumed?.cursor : undefined)
@@ -132,17 +143,26 @@ class Pass {
   readonly #source: Source
   readonly #copies: readonly Copy[]
   readonly #byMapping: ReadonlyMap<CompiledMapping, Copy>
-  readonly #pass: string
+  readonly #pass: string | undefined
+  readonly #keys: readonly Buffer[] | undefined
   #identity: string
   #writing: Promise<void> = Promise.resolve()
   #failed: unknown
 
-  constructor(context: Context, source: Source, copies: readonly Copy[], pass: string, identity: string) {
+  constructor(
+    context: Context,
+    source: Source,
+    copies: readonly Copy[],
+    pass: string | undefined,
+    identity: string,
+    keys: readonly Buffer[] | undefined,
+  ) {
     this.#context = context
     this.#source = source
     this.#copies = copies
     this.#byMapping = new Map(copies.map((it) => [it.compiled, it]))
     this.#pass = pass
+    this.#keys = keys
     this.#identity = identity
   }
 
@@ -173,7 +193,7 @@ class Pass {
     }
     await this.#context.target.transaction(async (tx) => {
       await this.#context.lease.fence(tx)
-      await this.#context.ledger.dropCheckpoint(tx, this.#pass)
+      if (this.#pass) await this.#context.ledger.dropCheckpoint(tx, this.#pass)
     })
   }
 
@@ -183,12 +203,13 @@ class Pass {
     await target.transaction(async (tx) => {
       await lease.fence(tx)
       for (const { step } of this.#copies) await this.#context.record(tx, step, outcomes.get(step.id)!)
-      await ledger.dropCheckpoint(tx, this.#pass)
+      if (this.#pass) await ledger.dropCheckpoint(tx, this.#pass)
     })
     return outcomes
   }
 
   #pages(from: Cursor | undefined): AsyncIterable<Page> {
+    if (this.#keys) return this.#source.read(this.#keys)
     const patterns = this.#copies.map((it) => it.step.mapping.match)
     const exact = patterns.map(exactKey)
     if (exact.every((it) => it !== undefined)) {
@@ -265,7 +286,7 @@ class Pass {
             loaded.set(copy, { ...counts, ...batch.seen })
           }
           failpoint('backfill.batch-copied')
-          if (cursor !== undefined) await this.#checkpoint(tx, cursor, loaded)
+          if (cursor !== undefined && this.#pass) await this.#checkpoint(tx, this.#pass, cursor, loaded)
           failpoint('backfill.batch-before-commit')
           return loaded
         })
@@ -284,11 +305,11 @@ class Pass {
     }
   }
 
-  #checkpoint(tx: Transaction, cursor: Cursor, loaded: ReadonlyMap<Copy, CopyCounts>): Promise<void> {
+  #checkpoint(tx: Transaction, pass: string, cursor: Cursor, loaded: ReadonlyMap<Copy, CopyCounts>): Promise<void> {
     const counts = Object.fromEntries(
       this.#copies.map((copy) => [copy.step.id, addCounts(copy.counts, loaded.get(copy) ?? noCounts())]),
     )
-    return this.#context.ledger.saveCheckpoint(tx, this.#pass, { identity: this.#identity, cursor, counts })
+    return this.#context.ledger.saveCheckpoint(tx, pass, { identity: this.#identity, cursor, counts })
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Difference } from '../checks/compared.ts'
 import { makeSurvey } from '../checks/make-survey.ts'
 import type { Survey } from '../checks/survey.ts'
 import type { Plan } from '../plan/plan.ts'
@@ -29,7 +30,7 @@ export class Surveys {
 
   async #make(sourceName: string): Promise<Survey> {
     const { target, ledger, compiled } = this.#session
-    const { compare, signal, atMost, progress } = this.#options
+    const { compare, signal, atMost, progress, onDifference } = this.#options
     const [row] = await target.transaction((tx) =>
       tx.query('SELECT (extract(epoch FROM now()) * 1000)::int8 AS now'),
     )
@@ -38,7 +39,7 @@ export class Surveys {
       source: await this.#session.source(sourceName),
       compiled,
       plans: this.#plans.filter((it) => it.source === sourceName),
-      ...(compare ? { comparison: { target, ledger } } : {}),
+      ...(compare ? { comparison: { target, ledger, ...(onDifference ? { onDifference } : {}) } } : {}),
       now: Number(row?.now),
       signal,
       ...(atMost === undefined ? {} : { atMost }),
@@ -52,5 +53,6 @@ export interface SurveysOptions {
   readonly compare: boolean
   readonly signal: AbortSignal
   readonly atMost?: number
+  readonly onDifference?: (difference: Difference) => void
   readonly progress?: (keys: number) => void
 }
