@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { EXIT, KvmigError, SourceError, StepError, TargetError } from '../errors.ts'
+import { EXIT, KvmigError, SourceError, StepError } from '../errors.ts'
 import { failpoint } from '../failpoint.ts'
 import { forwardClaims } from '../mapping/claim.ts'
 import type { CompiledMapping } from '../mapping/mapping.ts'
@@ -8,7 +8,7 @@ import type { BackfillStep } from '../plan/step.ts'
 import { showTable } from '../plan/table.ts'
 import type { Cursor, Page, Source } from '../sources/source.ts'
 import { qualified } from '../target/ddl.ts'
-import { errorClass } from '../target/error.ts'
+import { DatabaseError } from '../target/error.ts'
 import { inspectTable } from '../target/inspect.ts'
 import { openTableRows, type TableRows } from '../target/table-rows.ts'
 import type { Transaction } from '../target/target.ts'
@@ -18,8 +18,6 @@ import { loadCarefully, loadDirectly } from './load.ts'
 import { deleteOwned } from './owned.ts'
 import { undoStep } from './transact.ts'
 
-/** Rows that are written in one transaction, at most (a page more). */
-const BATCH_ROWS = 20_000
 /** A cursor that says: nothing is left. */
 const END: Cursor = 'end'
 
@@ -173,7 +171,7 @@ class Pass {
       this.#context.signal.throwIfAborted()
       if (this.#failed) throw this.#failed
       for (const entry of page.entries) this.#take(entry, clock)
-      if (this.#size() >= BATCH_ROWS) await this.#flush(page.cursor)
+      if (this.#size() >= this.#context.batchRows) await this.#flush(page.cursor)
     }
     await this.#flush(END)
     await this.#writing
@@ -299,7 +297,7 @@ class Pass {
         }
         return
       } catch (error) {
-        if (!trying || !(error instanceof TargetError) || errorClass(error.sqlState) !== 'quarantine') throw error
+        if (!trying || !(error instanceof DatabaseError) || error.class !== 'quarantine') throw error
         trying.careful = true
       }
     }
