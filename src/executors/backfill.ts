@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { EXIT, KvmigError, SourceError, StepError } from '../errors.ts'
+import { EXIT, KvmigError, SourceError, StepError, TargetError } from '../errors.ts'
 import { failpoint } from '../failpoint.ts'
 import { forwardClaims } from '../mapping/claim.ts'
 import type { CompiledMapping } from '../mapping/mapping.ts'
@@ -297,10 +297,25 @@ class Pass {
         }
         return
       } catch (error) {
+        if (error instanceof TargetError && error.code === 'COMMIT_UNKNOWN') {
+          if (await this.#wasCommitted(cursor)) return
+          // Written again, with care: what is there after all counts as unchanged.
+          for (const { copy } of batches) copy.careful = true
+          continue
+        }
         if (!trying || !(error instanceof DatabaseError) || error.class !== 'quarantine') throw error
         trying.careful = true
       }
     }
+  }
+
+  // The cursor is part of the transaction: if the ledger has it, it has the rows.
+  async #wasCommitted(cursor: Cursor | undefined): Promise<boolean> {
+    if (!this.#pass || cursor === undefined) return false
+    const saved = await this.#context.ledger.checkpoint(this.#pass)
+    if (saved?.cursor !== cursor || saved.identity !== this.#identity) return false
+    for (const copy of this.#copies) copy.counts = { ...noCounts(), ...saved.counts[copy.step.id] }
+    return true
   }
 
   #checkpoint(tx: Transaction, pass: string, cursor: Cursor, loaded: ReadonlyMap<Copy, CopyCounts>): Promise<void> {
