@@ -183,7 +183,10 @@ function messages() {
     documents.push(document)
   }
   const odd = ['m:2025/11:a*?', 'm with spaces', 'm"quoted"', 'm\nnewline', 'm🦊', 'm[1]', 'm{id}', 'm%2F']
-  for (const [number, id] of odd.entries()) documents[number * 40 + 5].id = id
+  for (const [number, id] of odd.entries()) {
+    documents[number * 40 + 5].id = id
+    documents[number * 40 + 1005].id = `${id} again`
+  }
 
   // Until early 2026 each message had a key of its own. Sixty were carried over; the old layout cut the time to whole seconds.
   for (const [number, document] of documents.entries()) {
