@@ -3,8 +3,8 @@ import type { Fate } from '../../src/checks/survey.ts'
 export interface Migration {
   /** Folder with migrations.yaml. */
   readonly project: string
-  /** Address of the source, for `${KV_URL}`. */
-  readonly kv: string
+  /** Address of the source, for `${KV_URL}`; without it the project says where its data is. */
+  readonly kv?: string
   /** Address of the target, for `${DATABASE_URL}`. */
   readonly database: string
 }
