@@ -10,11 +10,11 @@ import type { Cursor, Page, Source } from '../sources/source.ts'
 import { qualified } from '../target/ddl.ts'
 import { errorClass } from '../target/error.ts'
 import { inspectTable } from '../target/inspect.ts'
+import { openTableRows, type TableRows } from '../target/table-rows.ts'
 import type { Transaction } from '../target/target.ts'
 import { addCounts, Batch, type CopyCounts, noCounts, toQuarantine } from './batch.ts'
 import type { Context, Counts, Executor, Outcome } from './executor.ts'
 import { loadCarefully, loadDirectly } from './load.ts'
-import { type LoadTable, openLoadTable } from './load-table.ts'
 import { deleteOwned } from './owned.ts'
 import { undoStep } from './transact.ts'
 
@@ -59,7 +59,8 @@ export const backfill: Executor<BackfillStep> = {
 class Copy {
   readonly step: BackfillStep
   readonly compiled: CompiledMapping
-  readonly table: LoadTable
+  readonly table: TableRows
+  readonly tracked: boolean
   batch: Batch
   counts: CopyCounts
   /** Once a batch met rows that are there, the next one is not tried directly either: that is a second run. */
@@ -67,24 +68,40 @@ class Copy {
   /** Are there records of this mapping in the quarantine that might become rows now? */
   reopened: boolean
 
-  constructor(step: BackfillStep, compiled: CompiledMapping, table: LoadTable, counts: Counts | undefined, reopened: boolean) {
+  constructor(
+    step: BackfillStep,
+    compiled: CompiledMapping,
+    { table, tracked, counts, reopened }: { table: TableRows; tracked: boolean; counts: Counts | undefined; reopened: boolean },
+  ) {
     this.step = step
     this.compiled = compiled
     this.table = table
+    this.tracked = tracked
     this.batch = new Batch(compiled)
     this.counts = { ...noCounts(), ...counts }
-    this.careful = table.tracked || table.staged
+    this.careful = tracked || table.staged
     this.reopened = reopened
   }
 }
 
-async function runPass(steps: readonly BackfillStep[], context: Context): Promise<ReadonlyMap<string, Outcome>> {
+/** Copies only these keys of the source, whatever was copied before: for records that were quarantined. */
+export const replay = (
+  steps: readonly BackfillStep[],
+  keys: readonly Buffer[],
+  context: Context,
+): Promise<ReadonlyMap<string, Outcome>> => runPass(steps, context, keys)
+
+async function runPass(
+  steps: readonly BackfillStep[],
+  context: Context,
+  keys?: readonly Buffer[],
+): Promise<ReadonlyMap<string, Outcome>> {
   const name = steps[0]!.source
   const source = await context.source(name)
-  const pass = passId(steps, context)
+  const pass = keys ? undefined : passId(steps, context)
   const { ledger, target } = context
   const identity = await source.identity()
-  const saved = await ledger.checkpoint(pass)
+  const saved = pass === undefined ? undefined : await ledger.checkpoint(pass)
   // A cursor of another process or another file would skip keys without a word (H08): scan again, which is idempotent.
   const resumed = saved && (saved.identity === identity || saved.cursor === END) ? saved : undefined
 
@@ -93,14 +110,22 @@ async function runPass(steps: readonly BackfillStep[], context: Context): Promis
     const made: Copy[] = []
     for (const step of steps) {
       const compiled = context.compiled.mapping(step.plan, step.mapping.name)
-      const table = await openLoadTable(tx, compiled, context.compiled.tracked(step.table.name))
+      const tracked = context.compiled.tracked(step.table.name)
+      const table = await openTableRows(tx, { name: step.table.name, columns: compiled.columns, keyIndexes: compiled.keyIndexes })
       if (!resumed) await context.lease.fence(tx)
-      if (!resumed && table.tracked) await ledger.origins.forgive(tx, showTable(table.name), step.mapping.name)
-      made.push(new Copy(step, compiled, table, resumed?.counts[step.id], (open.get(`${step.plan}/${step.mapping.name}`) ?? 0) > 0))
+      if (!resumed && !keys && tracked) await ledger.origins.forgive(tx, showTable(table.name), step.mapping.name)
+      made.push(
+        new Copy(step, compiled, {
+          table,
+          tracked,
+          counts: resumed?.counts[step.id],
+          reopened: (open.get(`${step.plan}/${step.mapping.name}`) ?? 0) > 0,
+        }),
+      )
     }
     return made
   })
-  const runner = new Pass(context, source, copies, pass, identity)
+  const runner = new Pass(context, source, copies, pass, identity, keys)
   for (let attempt = 1; ; attempt++) {
     try {
       await runner.copy(attempt === 1 ? resumed?.cursor : undefined)
@@ -118,17 +143,26 @@ class Pass {
   readonly #source: Source
   readonly #copies: readonly Copy[]
   readonly #byMapping: ReadonlyMap<CompiledMapping, Copy>
-  readonly #pass: string
+  readonly #pass: string | undefined
+  readonly #keys: readonly Buffer[] | undefined
   #identity: string
   #writing: Promise<void> = Promise.resolve()
   #failed: unknown
 
-  constructor(context: Context, source: Source, copies: readonly Copy[], pass: string, identity: string) {
+  constructor(
+    context: Context,
+    source: Source,
+    copies: readonly Copy[],
+    pass: string | undefined,
+    identity: string,
+    keys: readonly Buffer[] | undefined,
+  ) {
     this.#context = context
     this.#source = source
     this.#copies = copies
     this.#byMapping = new Map(copies.map((it) => [it.compiled, it]))
     this.#pass = pass
+    this.#keys = keys
     this.#identity = identity
   }
 
@@ -159,7 +193,7 @@ class Pass {
     }
     await this.#context.target.transaction(async (tx) => {
       await this.#context.lease.fence(tx)
-      await this.#context.ledger.dropCheckpoint(tx, this.#pass)
+      if (this.#pass) await this.#context.ledger.dropCheckpoint(tx, this.#pass)
     })
   }
 
@@ -169,12 +203,13 @@ class Pass {
     await target.transaction(async (tx) => {
       await lease.fence(tx)
       for (const { step } of this.#copies) await this.#context.record(tx, step, outcomes.get(step.id)!)
-      await ledger.dropCheckpoint(tx, this.#pass)
+      if (this.#pass) await ledger.dropCheckpoint(tx, this.#pass)
     })
     return outcomes
   }
 
   #pages(from: Cursor | undefined): AsyncIterable<Page> {
+    if (this.#keys) return this.#source.read(this.#keys)
     const patterns = this.#copies.map((it) => it.step.mapping.match)
     const exact = patterns.map(exactKey)
     if (exact.every((it) => it !== undefined)) {
@@ -240,6 +275,7 @@ class Pass {
             const { counts, rejects } = copy.careful
               ? await loadCarefully(tx, batch, copy.table, {
                   ledger,
+                  tracked: copy.tracked,
                   order: (mapping) => this.#context.compiled.order(copy.step.plan, mapping),
                   stageName: `kvmig_stage_${place}`,
                 })
@@ -250,7 +286,7 @@ class Pass {
             loaded.set(copy, { ...counts, ...batch.seen })
           }
           failpoint('backfill.batch-copied')
-          if (cursor !== undefined) await this.#checkpoint(tx, cursor, loaded)
+          if (cursor !== undefined && this.#pass) await this.#checkpoint(tx, this.#pass, cursor, loaded)
           failpoint('backfill.batch-before-commit')
           return loaded
         })
@@ -258,7 +294,7 @@ class Pass {
         for (const [copy, counts] of results) {
           copy.counts = addCounts(copy.counts, counts)
           // Nothing was there: try the next batch directly again.
-          copy.careful = copy.table.tracked || copy.table.staged || counts.unchanged + counts.updated + counts.duplicate > 0
+          copy.careful = copy.tracked || copy.table.staged || counts.unchanged + counts.updated + counts.duplicate > 0
           this.#context.progress(copy.step.id, { ...copy.counts })
         }
         return
@@ -269,11 +305,11 @@ class Pass {
     }
   }
 
-  #checkpoint(tx: Transaction, cursor: Cursor, loaded: ReadonlyMap<Copy, CopyCounts>): Promise<void> {
+  #checkpoint(tx: Transaction, pass: string, cursor: Cursor, loaded: ReadonlyMap<Copy, CopyCounts>): Promise<void> {
     const counts = Object.fromEntries(
       this.#copies.map((copy) => [copy.step.id, addCounts(copy.counts, loaded.get(copy) ?? noCounts())]),
     )
-    return this.#context.ledger.saveCheckpoint(tx, this.#pass, { identity: this.#identity, cursor, counts })
+    return this.#context.ledger.saveCheckpoint(tx, pass, { identity: this.#identity, cursor, counts })
   }
 }
 

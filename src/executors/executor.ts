@@ -48,8 +48,8 @@ export interface Context {
   readonly signal: AbortSignal
   /** Opens a source once. */
   source(name: string): Promise<Source>
-  /** The checks of a gate, asked in order. */
-  ask(gate: GateStep): Promise<readonly Finding[]>
+  /** The checks of gates, asked in order; one survey of a source serves them all. */
+  ask(gates: readonly GateStep[]): Promise<ReadonlyMap<string, readonly Finding[]>>
   fingerprint(step: Step): string
   /** Writes the step into the ledger, in the transaction that did it. */
   record(tx: Transaction, step: Step, outcome: Outcome): Promise<void>

@@ -2,13 +2,23 @@ import { showTable } from '../plan/table.ts'
 import type { Ledger } from '../state/ledger.ts'
 import { TargetError } from '../errors.ts'
 import { errorClass } from '../target/error.ts'
+import type { TableRows } from '../target/table-rows.ts'
 import type { Transaction } from '../target/target.ts'
 import type { Cell, Reject } from '../value.ts'
 import { failpoint } from '../failpoint.ts'
 import { type Batch, type LoadCounts, noLoadCounts, type Rejected } from './batch.ts'
-import type { LoadTable } from './load-table.ts'
 import { decide, type RecordId, type Rival, settle } from './resolve.ts'
 import { Stage } from './stage.ts'
+
+/** What careful loading needs besides the batch. */
+export interface Careful {
+  readonly ledger: Ledger
+  /** Are origins kept for the table? */
+  readonly tracked: boolean
+  /** Place of a mapping in its plan. */
+  readonly order: (mapping: string) => number
+  readonly stageName: string
+}
 
 export interface Loaded {
   readonly counts: LoadCounts
@@ -20,7 +30,7 @@ export interface Loaded {
  * Writes a batch by COPY straight into its table. Throws the server's `TargetError` when a row is refused, be it for a key that is there
  * already; the transaction is lost then, and the caller writes the batch again with `loadCarefully`.
  */
-export async function loadDirectly(tx: Transaction, batch: Batch, table: LoadTable): Promise<Loaded> {
+export async function loadDirectly(tx: Transaction, batch: Batch, table: TableRows): Promise<Loaded> {
   const tuples = batch.rows.map((row) => table.codec.encode(row))
   await tx.copyIn(table.name, table.columnNames, sorted(tuples, batch, table))
   const counts = { ...noLoadCounts(), inserted: batch.rows.length, rejected: batch.rejects.length }
@@ -34,8 +44,8 @@ export async function loadDirectly(tx: Transaction, batch: Batch, table: LoadTab
 export async function loadCarefully(
   tx: Transaction,
   batch: Batch,
-  table: LoadTable,
-  { ledger, order, stageName }: { ledger: Ledger; order: (mapping: string) => number; stageName: string },
+  table: TableRows,
+  { ledger, tracked, order, stageName }: Careful,
 ): Promise<Loaded> {
   const { mapping, plan } = batch.compiled
   const counts = noLoadCounts()
@@ -63,7 +73,7 @@ export async function loadCarefully(
     if (verdict === 'contested') {
       for (const index of rivals) refuse(index, conflict(table))
       contested.add(rowKeys[rivals[0]!]!.toString('latin1'))
-      if (table.tracked) standing.push(rivals[0]!)
+      if (tracked) standing.push(rivals[0]!)
     } else {
       standing.push(verdict.winner)
       counts.duplicate += rivals.length - 1
@@ -81,7 +91,7 @@ export async function loadCarefully(
   )
   failpoint('backfill.conflict-staged')
   const existing = await stage.existing('column' in mapping.conflict ? mapping.conflict.column : undefined)
-  const origins = table.tracked
+  const origins = tracked
     ? await ledger.origins.find(
         tx,
         showTable(table.name),
@@ -112,7 +122,7 @@ export async function loadCarefully(
     const decision = decide({
       mapping,
       record,
-      owner: table.tracked ? owner : 'ours',
+      owner: tracked ? owner : 'ours',
       same: there?.same ?? false,
       rank: there?.rank ?? 'unknown',
       order,
@@ -138,7 +148,7 @@ export async function loadCarefully(
   const updated = await writeWhatFits(set, updates, (numbers) => stage.update(numbers))
   counts.inserted = inserted.length
   counts.updated = updated.length
-  if (table.tracked) {
+  if (tracked) {
     await ledger.origins.save(tx, showTable(table.name), [
       ...[...inserted, ...updated].map((index) => ({
         row: rowKeys[index]!,
@@ -155,7 +165,7 @@ export async function loadCarefully(
 interface WriteSet {
   readonly tx: Transaction
   readonly stage: Stage
-  readonly table: LoadTable
+  readonly table: TableRows
   readonly refuse: (index: number, reject: Reject) => void
 }
 
@@ -199,17 +209,17 @@ async function writeWhatFits(
 
 const column = (columns: readonly string[]): { column?: string } => (columns.length === 1 ? { column: columns[0]! } : {})
 
-const conflict = (table: LoadTable): Reject => ({
+const conflict = (table: TableRows): Reject => ({
   code: 'CONFLICT',
   message: `Several records give the same row of ${showTable(table.name)} (${table.key.map((it) => it.name).join(', ')}) with different content, and the mapping's conflict policy does not choose between them.`,
 })
 
-const existingRow = (table: LoadTable): Reject => ({
+const existingRow = (table: TableRows): Reject => ({
   code: 'EXISTING_ROW',
   message: `${showTable(table.name)} had another row with this key before the migration; kvmig does not touch it (existing: update would).`,
 })
 
-function refusal(error: TargetError, table: LoadTable): Reject {
+function refusal(error: TargetError, table: TableRows): Reject {
   const at = error.column ? { column: error.column } : {}
   if (error.sqlState === '23505') {
     return { code: 'UNIQUE_VIOLATION', message: `Another row of ${showTable(table.name)} has the same value under the unique constraint ${error.constraint}.`, ...at }
@@ -220,7 +230,7 @@ function refusal(error: TargetError, table: LoadTable): Reject {
 }
 
 // Random keys into a B-tree are what makes COPY slow at millions of rows; a batch in the order of its key is not random.
-function sorted(tuples: readonly Buffer[], batch: Batch, table: LoadTable): readonly Buffer[] {
+function sorted(tuples: readonly Buffer[], batch: Batch, table: TableRows): readonly Buffer[] {
   const first = table.keyIndexes[0]
   if (first === undefined) return tuples
   const keyed = tuples.map((tuple, index) => ({ tuple, cell: batch.rows[index]![first] as Cell }))

@@ -1,11 +1,11 @@
 import { KvmigError } from '../errors.ts'
 import type { ForeignKeyStep } from '../plan/step.ts'
 import { showTable } from '../plan/table.ts'
+import { trace } from '../state/trace.ts'
 import { qualified, quote } from '../target/ddl.ts'
+import { openTableRows } from '../target/table-rows.ts'
 import type { Transaction } from '../target/target.ts'
 import type { Context } from './executor.ts'
-import { openLoadTable } from './load-table.ts'
-import { trace } from './trace.ts'
 
 /** Rows taken out by one statement. */
 const CHUNK = 5_000
@@ -19,11 +19,11 @@ export async function quarantineOrphans(tx: Transaction, step: ForeignKeyStep, c
   const mappings = context.compiled.writers(table)
   const first = mappings[0]
   if (!first) return 0
-  const load = await openLoadTable(tx, first, context.compiled.tracked(table))
+  const rows = await openTableRows(tx, { name: table, columns: first.columns, keyIndexes: first.keyIndexes })
   const given = reference.columns.map((it) => `t.${quote(it)} IS NOT NULL`).join(' AND ')
   const match = reference.columns.map((it, place) => `p.${quote(reference.toColumns[place]!)} = t.${quote(it)}`).join(' AND ')
   const orphaned = `SELECT t.ctid FROM ${qualified(table)} t WHERE ${given} AND NOT EXISTS (SELECT FROM ${qualified(reference.to)} p WHERE ${match}) LIMIT ${CHUNK}`
-  const key = load.key.map((it) => quote(it.name)).join(', ')
+  const key = rows.key.map((it) => quote(it.name)).join(', ')
   let total = 0
   for (;;) {
     const tuples: Buffer[] = []
@@ -31,7 +31,7 @@ export async function quarantineOrphans(tx: Transaction, step: ForeignKeyStep, c
     for await (const chunk of tx.copyOut(remove)) tuples.push(...chunk)
     if (tuples.length === 0) return total
     total += tuples.length
-    const records = await trace(tx, tuples, load, mappings, context.ledger)
+    const records = await trace(tx, tuples, rows, mappings, context.ledger, context.compiled.tracked(table))
     await context.ledger.quarantine.add(
       tx,
       records.map((record) => {

@@ -4,11 +4,12 @@ import type { Context, Counts, Executor, Outcome } from '../executors/executor.t
 import { failpoint } from '../failpoint.ts'
 import type { Graph } from '../graph/graph.ts'
 import { walk } from '../graph/walk.ts'
-import { type Phase, type Plan } from '../plan/plan.ts'
+import type { Phase, Plan } from '../plan/plan.ts'
 import type { Step } from '../plan/step.ts'
-import type { Lease, RunStart } from '../state/ledger.ts'
+import type { RunStart, StepRecord } from '../state/ledger.ts'
+import { countsOf, createContext, stepRecord } from './context.ts'
 import type { Listener } from './events.ts'
-import { askGate } from './gate.ts'
+import { askGates } from './gates.ts'
 import { pendingSteps, type StepState } from './pending.ts'
 import type { Session } from './session.ts'
 
@@ -71,7 +72,15 @@ export async function apply(options: ApplyOptions): Promise<Applied> {
       const routes = await ledger.routes(tx)
       for (const { name } of plans) if (!routes.has(name)) await ledger.saveRoute(tx, name, 'A')
     })
-    const context = createContext(options, lease, run, signal)
+    const context = createContext({
+      session,
+      lease,
+      run,
+      signal,
+      fingerprint: options.fingerprint,
+      ask: (gates) => askGates(gates, { session, plans, checks: options.checks, signal }),
+      listener,
+    })
     const records = await ledger.steps()
     const { states, undo, abandoned } = pendingSteps({
       graph,
@@ -80,16 +89,7 @@ export async function apply(options: ApplyOptions): Promise<Applied> {
       fingerprint: options.fingerprint,
       again: options.again,
     })
-    for (const record of undo) {
-      signal.throwIfAborted()
-      const executor = executors[record.kind as Step['kind']]
-      if (executor.revert) await executor.revert(record.definition, context)
-      else await target.transaction(async (tx) => {
-        await lease.fence(tx)
-        await ledger.forgetSteps(tx, [record.id])
-      })
-      listener({ kind: 'undone', step: record.id })
-    }
+    for (const record of undo) await undoStep(record, { executors, context, listener })
 
     const results = new Map<string, { outcome: Outcome; millis: number }>()
     const visits = await walk(graph, {
@@ -146,6 +146,23 @@ export async function apply(options: ApplyOptions): Promise<Applied> {
   }
 }
 
+/** Takes one recorded step back. */
+export async function undoStep(
+  record: StepRecord,
+  { executors, context, listener }: { executors: ApplyOptions['executors']; context: Context; listener: Listener },
+): Promise<void> {
+  context.signal.throwIfAborted()
+  const executor = executors[record.kind as Step['kind']]
+  if (executor.revert) await executor.revert(record.definition, context)
+  else {
+    await context.target.transaction(async (tx) => {
+      await context.lease.fence(tx)
+      await context.ledger.forgetSteps(tx, [record.id])
+    })
+  }
+  listener({ kind: 'undone', step: record.id })
+}
+
 interface Running {
   readonly options: ApplyOptions
   readonly context: Context
@@ -181,48 +198,9 @@ async function start(step: Step, context: Context): Promise<void> {
   if (step.kind === 'gate') return
   await context.target.transaction(async (tx) => {
     await context.lease.fence(tx)
-    await context.ledger.saveStep(tx, {
-      id: step.id,
-      plan: step.plan,
-      phase: step.phase,
-      kind: step.kind,
-      fingerprint: context.fingerprint(step),
-      state: 'running',
-      definition: step,
-      outcome: {},
-    })
+    await context.ledger.saveStep(tx, stepRecord(step, context.fingerprint(step)))
   })
 }
-
-function createContext(options: ApplyOptions, lease: Lease, run: string, signal: AbortSignal): Context {
-  const { session, fingerprint } = options
-  return {
-    project: session.project,
-    compiled: session.compiled,
-    target: session.target,
-    ledger: session.ledger,
-    lease,
-    run,
-    signal,
-    source: (name) => session.source(name),
-    ask: (step) => askGate(step, { session, checks: options.checks, signal }),
-    fingerprint,
-    record: (tx, step, outcome) =>
-      session.ledger.saveStep(tx, {
-        id: step.id,
-        plan: step.plan,
-        phase: step.phase,
-        kind: step.kind,
-        fingerprint: fingerprint(step),
-        state: outcome.status === 'failed' ? 'failed' : 'done',
-        definition: step,
-        outcome: { counts: countsOf(outcome) },
-      }),
-    progress: (step, counts) => options.listener({ kind: 'progress', step, counts }),
-  }
-}
-
-const countsOf = (outcome: Outcome | undefined): Counts => (outcome && 'counts' in outcome ? (outcome.counts ?? {}) : {})
 
 const codeOf = (error: unknown): string => (error instanceof KvmigError ? error.code : 'UNEXPECTED')
 

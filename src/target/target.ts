@@ -10,10 +10,13 @@ export interface Target {
   readonly pooled: boolean
   /** e.g. 150020. */
   readonly version: number
+  /** What people should know about the connection: clear text, a server nobody vouches for. */
+  readonly warnings: readonly string[]
   /**
-   * Runs `work` in one transaction, with search_path, time zone, row_security, synchronous_commit and time limits set LOCAL. Commits when it
-   * returns, and throws unless the server says COMMIT. Serialization failures and deadlocks run it again, so it must have no other effects.
-   * A connection lost during COMMIT throws `TargetError` COMMIT_UNKNOWN: the caller looks whether its work is there.
+   * Runs `work` in one transaction, with search_path, time zone, row_security, synchronous_commit and time limits set LOCAL. Commits when
+   * it returns, and throws unless the server says COMMIT. Serialization failures, deadlocks, lock time-outs and connections lost before
+   * COMMIT run it again, so it must have no other effects. A connection lost during COMMIT throws `TargetError` COMMIT_UNKNOWN: the caller
+   * looks whether its work is there. PGlite has one connection: a transaction waits for those before it, and one inside another throws.
    */
   transaction<T>(work: (tx: Transaction) => Promise<T>, options?: TransactionOptions): Promise<T>
   /** One statement outside a transaction (CREATE INDEX CONCURRENTLY). */
@@ -33,17 +36,23 @@ export interface Transaction {
   // The schema of a user's database is not known at compile time.
   // biome-ignore lint/suspicious/noExplicitAny: see above
   readonly db: Kysely<any>
-  /** Rows as Postgres's text, by column name: nothing is parsed, so nothing is rounded. */
+  /**
+   * Rows as Postgres's text, by column name: nothing is parsed, so nothing is rounded. Parameters: text, numbers, booleans, null, a Buffer
+   * in the type's binary format, `textArray()`. Without parameters it may be several statements; the rows are the last one's.
+   */
   query(
     sql: string,
     parameters?: readonly unknown[],
   ): Promise<readonly Readonly<Record<string, string | null>>[]>
-  /** Binary COPY into a table. `tuples` are encoded rows without header and trailer (`encodeTuple`), a few MB in all. */
+  /** Binary COPY into a table. `tuples` are encoded rows, one or several in a Buffer, without header and trailer (`TupleWriter`), a few MB in all. */
   copyIn(
     table: TableName | { readonly temporary: string },
     columns: readonly string[],
     tuples: readonly Buffer[],
   ): Promise<void>
-  /** Binary COPY of a query; chunks of whole tuples, in constant memory where the driver can stream. */
-  copyOut(select: string): AsyncIterable<readonly Buffer[]>
+  /**
+   * Rows of a query in binary, laid out as in a binary COPY (`tupleFields`), in chunks of about a megabyte: memory stays constant. The
+   * caller may stop early, and may do other things in the transaction meanwhile.
+   */
+  copyOut(select: string, parameters?: readonly unknown[]): AsyncIterable<readonly Buffer[]>
 }

@@ -1,0 +1,333 @@
+import { didYouMean } from '../diagnostic.ts'
+import type { ValueKind } from '../value.ts'
+import type { Parameter, PlanCatalog } from './catalog.ts'
+import {
+  type Argument,
+  type Expression,
+  isLiteralList,
+  isLiteralMap,
+  type Literal,
+  showPath,
+} from './expression.ts'
+import { listOf, type Problem, quote } from './problem.ts'
+
+/** What an expression can see in its mapping. */
+export interface ExpressionScope {
+  readonly transforms: PlanCatalog['transforms']
+  /** Roots by name, without `$`, captures among them, with the kind each has. */
+  readonly roots: ReadonlyMap<string, ValueKind>
+  /** Why a root is not there, for those that exist elsewhere: `field` → `It needs each: field.` */
+  readonly absentRoots?: ReadonlyMap<string, string>
+  /** What bare paths go into: data of any shape, an object whose fields are text (a hash), or something without fields. */
+  readonly record: RecordShape
+}
+
+export type RecordShape = 'any' | 'fields' | 'text' | 'list'
+
+/** Functions of the language; lookups come with a later version. */
+export const FUNCTIONS = ['const', 'rest'] as const
+const LOOKUPS = ['get', 'hget', 'score', 'member', 'first_of', 'owner']
+
+/**
+ * The static kind of an expression, and everything that is wrong with it: unknown roots, transforms and functions, arguments,
+ * transforms that cannot take what comes before them. Where something is wrong the kind is `any`, so that one mistake is told once.
+ */
+export function kindOf(
+  expression: Expression,
+  scope: ExpressionScope,
+): { readonly kind: ValueKind; readonly problems: readonly Problem[] } {
+  const problems: Problem[] = []
+  const kind = kindIn(expression, scope, problems)
+  return { kind, problems }
+}
+
+function kindIn(expression: Expression, scope: ExpressionScope, problems: Problem[]): ValueKind {
+  switch (expression.kind) {
+    case 'literal':
+      return kindOfLiteral(expression.value)
+    case 'path':
+      return kindOfPath(expression, scope, problems)
+    case 'root':
+      return kindOfRoot(expression, scope, problems)
+    case 'call':
+      return kindOfCall(expression, scope, problems)
+    case 'coalesce':
+      return common(expression.options.map((it) => kindIn(it, scope, problems)))
+    case 'pipe':
+      return kindOfPipe(expression, scope, problems)
+  }
+}
+
+/** The kind of literal data. */
+export function kindOfLiteral(value: Literal): ValueKind {
+  if (value === null) return 'null'
+  if (typeof value === 'string') return 'text'
+  if (typeof value === 'boolean') return 'boolean'
+  if (isLiteralList(value)) return 'array'
+  return isLiteralMap(value) ? 'object' : 'number'
+}
+
+// What several possibilities have in common; null says nothing about the others.
+function common(kinds: readonly ValueKind[]): ValueKind {
+  const present = new Set(kinds.filter((it) => it !== 'null'))
+  if (present.size === 0) return 'null'
+  return present.size === 1 ? [...present][0]! : 'any'
+}
+
+function kindOfPath(
+  { path, span }: Extract<Expression, { kind: 'path' }>,
+  { record }: ExpressionScope,
+  problems: Problem[],
+): ValueKind {
+  const shown = showPath(path, '')
+  if (record === 'any') return 'any'
+  if (record === 'fields') {
+    if (path.length === 1) return 'text'
+    problems.push({
+      code: 'KV038',
+      offset: span.start,
+      message: `The fields of a hash are text, so there is nothing inside ${quote(String(path[0]))}.`,
+      hint: `If it holds JSON, read the hash with "each: field" and "decode: json", or take the field whole: ${showPath(path.slice(0, 1), '')} | json.`,
+    })
+    return 'any'
+  }
+  const what = record === 'text' ? 'text' : 'a list'
+  problems.push({
+    code: 'KV038',
+    offset: span.start,
+    message: `The record is ${what} and has no field ${quote(shown)}.`,
+    hint:
+      record === 'text'
+        ? `Say "decode: json" if it holds JSON, $value for the text itself, or const('${shown}') for the word.`
+        : 'Use "each" to make a record of every element, or $value for the whole.',
+  })
+  return 'any'
+}
+
+function kindOfRoot(
+  { root, path, span }: Extract<Expression, { kind: 'root' }>,
+  scope: ExpressionScope,
+  problems: Problem[],
+): ValueKind {
+  const kind = scope.roots.get(root)
+  if (kind === undefined) {
+    const reason = scope.absentRoots?.get(root)
+    const meant = didYouMean(root, scope.roots.keys())
+    const known = [...scope.roots.keys()].map((it) => `$${it}`)
+    problems.push({
+      code: 'KV031',
+      offset: span.start,
+      message: reason ? `There is no $${root} here.` : `There is no root or capture $${root}.`,
+      hint: reason ?? (meant ? `Did you mean "$${meant}"?` : `Here you have ${listOf(known)}.`),
+    })
+    return 'any'
+  }
+  if (path.length === 0) return kind
+  if (kind === 'any' || kind === 'object' || kind === 'array') return 'any'
+  problems.push({
+    code: 'KV038',
+    offset: span.start,
+    message: `$${root} is ${ARTICLE[kind]} and has nothing inside.`,
+    hint: `Take it whole, or make it JSON first: $${root} | json.`,
+  })
+  return 'any'
+}
+
+function kindOfCall(
+  call: Extract<Expression, { kind: 'call' }>,
+  scope: ExpressionScope,
+  problems: Problem[],
+): ValueKind {
+  const { name, span } = call
+  const problem = (code: 'KV032' | 'KV035' | 'KV038' | 'KV065' | 'KV073', message: string, hint?: string) => {
+    problems.push({ code, offset: span.start, message, ...(hint && { hint }) })
+    return 'any' as const
+  }
+  if (name === 'rest') {
+    if (call.arguments.length > 0) return problem('KV032', 'rest() takes no arguments.')
+    if (scope.record === 'text' || scope.record === 'list')
+      return problem(
+        'KV038',
+        'rest() is every field that no other column takes, but this record has no fields.',
+      )
+    return 'object'
+  }
+  if (name === 'const') {
+    const [first, ...others] = call.arguments
+    if (first?.kind !== 'data' || others.length > 0)
+      return problem(
+        'KV032',
+        'const() takes one value.',
+        "Such as const(session), const('any text') or const([]).",
+      )
+    return kindOfLiteral(first.value)
+  }
+  if (CLOCKS.has(name.toLowerCase()))
+    return problem('KV073', `There is no ${name}(): a second run has to give the same rows.`, CLOCK_HINT)
+  if (LOOKUPS.includes(name)) return problem('KV065', `Lookups such as ${name}() come with a later version.`)
+  const asTransform = scope.transforms.has(name)
+  const meant = didYouMean(name, FUNCTIONS)
+  const hint = asTransform
+    ? `${name} is a transform and stands behind a "|": field | ${name}.`
+    : meant
+      ? `Did you mean "${meant}"?`
+      : `Functions are ${listOf(FUNCTIONS.map((it) => `${it}()`))}.`
+  return problem('KV035', `There is no function ${name}().`, hint)
+}
+
+function kindOfPipe(
+  pipe: Extract<Expression, { kind: 'pipe' }>,
+  scope: ExpressionScope,
+  problems: Problem[],
+): ValueKind {
+  const input = kindIn(pipe.input, scope, problems)
+  const signature = scope.transforms.get(pipe.transform)
+  if (!signature) {
+    problems.push(unknownTransform(pipe.transform, pipe.span.start, scope))
+    return 'any'
+  }
+  const before = problems.length
+  checkArguments(pipe, signature.parameters, problems)
+  const takes = signature.takes
+  if (input !== 'any' && input !== 'null' && !takes.includes(input) && !takes.includes('any')) {
+    problems.push({
+      code: 'KV033',
+      offset: pipe.span.start,
+      message: `${pipe.transform} takes ${listOf(takes.map(word), 'or')}, and what comes before it is ${ARTICLE[input]}.`,
+    })
+  }
+  return problems.length > before ? 'any' : signature.gives(input)
+}
+
+function unknownTransform(name: string, offset: number, { transforms }: ExpressionScope): Problem {
+  if (CLOCKS.has(name.toLowerCase()))
+    return {
+      code: 'KV073',
+      offset,
+      message: `There is no transform "${name}": a second run has to give the same rows.`,
+      hint: CLOCK_HINT,
+    }
+  const meant = didYouMean(name, transforms.keys())
+  return {
+    code: 'KV014',
+    offset,
+    message: `There is no transform "${name}".`,
+    ...(meant && { hint: `Did you mean "${meant}"?` }),
+  }
+}
+
+/** Names by which people ask for the time or for chance. */
+const CLOCKS = new Set([
+  'now',
+  'today',
+  'current_timestamp',
+  'current_date',
+  'clock_timestamp',
+  'random',
+  'uuid',
+  'gen_random_uuid',
+  'uuid_generate_v4',
+  'uuidv4',
+  'uuidv7',
+  'nextval',
+  'nanoid',
+])
+const CLOCK_HINT =
+  'No expression looks at the clock or at chance. Leave the column NULL, or give it a constant.'
+
+function checkArguments(
+  { transform, arguments: given, span }: Extract<Expression, { kind: 'pipe' }>,
+  parameters: readonly Parameter[],
+  problems: Problem[],
+): void {
+  const required = parameters.filter((it) => !it.optional).length
+  const usage = `${transform}(${parameters.map((it) => (it.optional ? `[${it.name}]` : it.name)).join(', ')})`
+  if (given.length < required || given.length > parameters.length) {
+    const expected =
+      parameters.length === 0
+        ? 'no arguments'
+        : required === parameters.length
+          ? count(required)
+          : `${required} to ${count(parameters.length)}`
+    problems.push({
+      code: 'KV032',
+      offset: span.start,
+      message: `${transform} takes ${expected}, not ${given.length}.`,
+      ...(parameters.length > 0 && { hint: `It is written ${usage}.` }),
+    })
+    return
+  }
+  for (const [index, argument] of given.entries()) {
+    const problem = argumentProblem(argument, parameters[index]!, transform)
+    if (problem) problems.push(problem)
+  }
+}
+
+const count = (arguments_: number) => `${arguments_} argument${arguments_ === 1 ? '' : 's'}`
+
+function argumentProblem(argument: Argument, parameter: Parameter, transform: string): Problem | undefined {
+  const place = { code: 'KV032', offset: argument.span.start } as const
+  if (argument.kind === 'expression') {
+    const { expression } = argument
+    const word =
+      expression.kind === 'path' && expression.path.length === 1 ? String(expression.path[0]) : undefined
+    const clock = CLOCKS.has((word ?? (expression.kind === 'call' ? expression.name : '')).toLowerCase())
+    if (clock) {
+      const message = `${transform} cannot be given the time or chance: a second run has to give the same rows.`
+      return { code: 'KV073', offset: place.offset, message, hint: CLOCK_HINT }
+    }
+    const message = `"${parameter.name}" of ${transform} has to be a fixed value, not something from the record.`
+    const hint = word ? `Text goes in quotes: '${word}'.` : 'Use "??" for another field of the record.'
+    return { ...place, message, hint }
+  }
+  const { value } = argument
+  if (fits(value, parameter.type)) return undefined
+  const found = ARTICLE[kindOfLiteral(value)]
+  return {
+    ...place,
+    message: `"${parameter.name}" of ${transform} has to be ${PARAMETERS[parameter.type]}, not ${found}.`,
+  }
+}
+
+function fits(value: Literal, type: Parameter['type']): boolean {
+  const kind = kindOfLiteral(value)
+  switch (type) {
+    case 'any':
+      return true
+    case 'integer':
+      return kind === 'number' && /^-?\d+$/.test((value as { number: string }).number)
+    case 'list':
+      return kind === 'array'
+    case 'map':
+      return kind === 'object'
+    default:
+      return kind === type
+  }
+}
+
+const PARAMETERS: Readonly<Record<Parameter['type'], string>> = {
+  text: 'text in quotes',
+  integer: 'a whole number',
+  number: 'a number',
+  boolean: 'true or false',
+  list: 'a list',
+  map: 'a map',
+  any: 'a value',
+}
+
+const WORDS: Partial<Record<ValueKind, string>> = { instant: 'a time', date: 'a date', any: 'anything' }
+const word = (kind: ValueKind): string => WORDS[kind] ?? kind
+
+/** A kind in a sentence: “is text”, “is a number”. */
+export const ARTICLE: Readonly<Record<ValueKind, string>> = {
+  any: 'data of unknown kind',
+  null: 'null',
+  boolean: 'a boolean',
+  number: 'a number',
+  text: 'text',
+  bytes: 'bytes',
+  instant: 'a time',
+  date: 'a date',
+  array: 'a list',
+  object: 'an object',
+}

@@ -1,0 +1,53 @@
+import type { Context, Counts, Outcome } from '../executors/executor.ts'
+import type { Step } from '../plan/step.ts'
+import type { Lease, StepRecord } from '../state/ledger.ts'
+import type { Listener } from './events.ts'
+import type { Session } from './session.ts'
+
+export interface ContextOptions {
+  readonly session: Session
+  readonly lease: Lease
+  readonly run: string
+  readonly signal: AbortSignal
+  readonly fingerprint: (step: Step) => string
+  readonly ask: Context['ask']
+  readonly listener: Listener
+}
+
+/** What executors may use in one run. */
+export function createContext({ session, lease, run, signal, fingerprint, ask, listener }: ContextOptions): Context {
+  return {
+    project: session.project,
+    compiled: session.compiled,
+    target: session.target,
+    ledger: session.ledger,
+    lease,
+    run,
+    signal,
+    source: (name) => session.source(name),
+    ask,
+    fingerprint,
+    record: (tx, step, outcome) =>
+      session.ledger.saveStep(tx, {
+        ...stepRecord(step, fingerprint(step)),
+        state: outcome.status === 'failed' ? 'failed' : 'done',
+        outcome: { counts: countsOf(outcome) },
+      }),
+    progress: (step, counts) => listener({ kind: 'progress', step, counts }),
+  }
+}
+
+/** A step as the ledger keeps it, begun. */
+export const stepRecord = (step: Step, fingerprint: string): StepRecord => ({
+  id: step.id,
+  plan: step.plan,
+  phase: step.phase,
+  kind: step.kind,
+  fingerprint,
+  state: 'running',
+  definition: step,
+  outcome: {},
+})
+
+export const countsOf = (outcome: Outcome | undefined): Counts =>
+  outcome && 'counts' in outcome ? (outcome.counts ?? {}) : {}

@@ -1,0 +1,36 @@
+import { askChecks } from '../checks/ask.ts'
+import type { Check, Finding } from '../checks/check.ts'
+import type { Plan } from '../plan/plan.ts'
+import type { GateStep } from '../plan/step.ts'
+import type { Session } from './session.ts'
+import { Surveys } from './surveys.ts'
+
+/** Asks the checks of several gates. Changes nothing. Gives the findings by the gate's step id. */
+export async function askGates(
+  gates: readonly GateStep[],
+  options: {
+    readonly session: Session
+    readonly plans: readonly Plan[]
+    readonly checks: ReadonlyMap<string, Check>
+    readonly signal: AbortSignal
+  },
+): Promise<ReadonlyMap<string, readonly Finding[]>> {
+  const { session, plans, checks, signal } = options
+  const asked = plans.filter((plan) => gates.some((it) => it.plan === plan.name))
+  const surveys = new Surveys(session, asked, { compare: true, signal })
+  const findings = new Map<string, readonly Finding[]>()
+  for (const gate of gates) {
+    const plan = plans.find((it) => it.name === gate.plan)!
+    const scope = {
+      project: session.project,
+      plan,
+      compiled: session.compiled,
+      target: session.target,
+      ledger: session.ledger,
+      signal,
+      survey: () => surveys.of(plan.source),
+    }
+    findings.set(gate.id, await askChecks(gate.checks, checks, scope))
+  }
+  return findings
+}

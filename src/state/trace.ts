@@ -1,0 +1,48 @@
+import type { Row } from '../value.ts'
+import { showTable } from '../plan/table.ts'
+import { rowKeyOf } from '../target/row-key.ts'
+import type { TableRows } from '../target/table-rows.ts'
+import type { Transaction } from '../target/target.ts'
+import type { Ledger } from './ledger.ts'
+
+/** The record that a row came from. */
+export interface Traced {
+  readonly plan: string
+  readonly mapping: string
+  readonly key: Buffer
+  readonly part: string
+}
+
+/** What tracing needs of a compiled mapping. */
+export interface Traceable {
+  readonly plan: string
+  readonly mapping: { readonly name: string }
+  /** Computes the record from the cells of the row's key; absent where that cannot be done. */
+  sourceOf?(keyCells: Row): { readonly key: Buffer; readonly part: string } | undefined
+}
+
+/**
+ * Where rows came from, by the binary tuples of their keys: from the ledger where origins are kept, else computed. Undefined: the row is
+ * not kvmig's.
+ */
+export async function trace(
+  tx: Transaction,
+  keyTuples: readonly Buffer[],
+  table: TableRows,
+  writers: readonly Traceable[],
+  ledger: Ledger,
+  tracked: boolean,
+): Promise<readonly (Traced | undefined)[]> {
+  if (tracked) {
+    const origins = await ledger.origins.find(tx, showTable(table.name), keyTuples.map(rowKeyOf))
+    return origins.map((origin) => {
+      const writer = writers.find((it) => it.mapping.name === origin?.mapping)
+      return origin && writer && { plan: writer.plan, mapping: origin.mapping, key: origin.key, part: origin.part }
+    })
+  }
+  const writer = writers[0]
+  return keyTuples.map((tuple) => {
+    const record = writer?.sourceOf?.(table.keyCodec.decode(tuple))
+    return record && writer && { plan: writer.plan, mapping: writer.mapping.name, ...record }
+  })
+}

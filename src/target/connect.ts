@@ -1,0 +1,26 @@
+import { readAddress } from './address.ts'
+import type { Target } from './target.ts'
+
+export interface OpenOptions {
+  /** Ends the waiting for a server, and cuts transactions that are under way when it aborts. */
+  readonly signal?: AbortSignal
+  /** Folder that relative paths are relative to; the working folder unless given. */
+  readonly root?: string
+  /** Allows clear text over a public network. */
+  readonly insecure?: boolean
+  /** Connections at the same time, at most. An embedded Postgres has one. */
+  readonly connections?: number
+}
+
+/** Opens `postgres://…`, `pglite:./folder` or `pglite:memory`. Throws `TargetError`, in words, without the password. */
+export async function openTarget(address: string, options: OpenOptions = {}): Promise<Target> {
+  const { signal, root = process.cwd(), insecure = false, connections = 6 } = options
+  const place = readAddress(address, { root, insecure })
+  // Each loads a driver of its own size: only the one that is needed.
+  if (place.kind === 'pglite') {
+    const { openPglite } = await import('./pglite-target.ts')
+    return openPglite(place, { signal })
+  }
+  const { openPostgres } = await import('./postgres-target.ts')
+  return openPostgres(place, { signal, connections })
+}

@@ -1,0 +1,142 @@
+import { copyFrames } from './copy-frames.ts'
+import {
+  closePortal,
+  executePortal,
+  extendedQuery,
+  type Parameter,
+  type Response,
+  simpleQuery,
+  textRows,
+  type Wire,
+} from './wire.ts'
+
+/** Rows as text, by column name. */
+export type TextRow = Readonly<Record<string, string | null>>
+
+/** The statements of one transaction, one after the other, in the order they were asked for. */
+export class Session {
+  readonly #wire: Wire
+  readonly #explain: (cause: unknown) => Error
+  #turn: Promise<unknown> = Promise.resolve()
+  #portals = 0
+  #over = false
+
+  /** `explain` makes what is thrown out of a `ServerFault` or the driver's error. */
+  constructor(wire: Wire, explain: (cause: unknown) => Error) {
+    this.#wire = wire
+    this.#explain = explain
+  }
+
+  /** From now on every statement is refused. */
+  close(): void {
+    this.#over = true
+  }
+
+  /** The last statement, COMMIT or ROLLBACK, after all that were asked for; gives its command tag. */
+  async finish(sql: string): Promise<string> {
+    this.close()
+    return (await this.#inTurn(() => this.#wire.exchange(simpleQuery(sql)))).tag
+  }
+
+  /** One or several statements; the rows and the command tag of the last. */
+  async run(sql: string): Promise<{ readonly rows: readonly TextRow[]; readonly tag: string }> {
+    return whole(await this.#exchange(simpleQuery(sql)))
+  }
+
+  /** One statement with parameters: text, numbers and booleans go as text, a Buffer in the type's binary format. */
+  async query(
+    sql: string,
+    parameters: readonly unknown[],
+  ): Promise<{ readonly rows: readonly TextRow[]; readonly tag: string }> {
+    return whole(
+      await this.#exchange(extendedQuery({ sql, parameters: parameters.map(asParameter), format: 'text' })),
+    )
+  }
+
+  /**
+   * Rows in binary, a page of about a megabyte at a time; the next page is fetched while one is looked at. Other statements may run in
+   * between, and the caller may stop early: the rows stay in a portal of the transaction.
+   */
+  async *pages(sql: string, parameters: readonly unknown[]): AsyncGenerator<readonly Buffer[]> {
+    const portal = `kvmig_${++this.#portals}`
+    let rows = FIRST_PAGE_ROWS
+    let next = this.#ahead(
+      extendedQuery({ sql, parameters: parameters.map(asParameter), format: 'binary', portal, rows }),
+    )
+    let open = true
+    try {
+      while (open) {
+        const { tuples, suspended } = await next
+        open = suspended
+        if (suspended) {
+          rows = pageRows(tuples)
+          next = this.#ahead(executePortal(portal, rows))
+        }
+        if (tuples.length > 0) yield tuples
+      }
+    } finally {
+      // The caller stopped early, or the transaction is over: an error about the portal would tell nobody anything.
+      if (open) await this.#exchange(closePortal(portal)).catch(() => {})
+    }
+  }
+
+  /** `place`: the table with its columns, quoted. */
+  async copyIn(place: string, tuples: readonly Buffer[]): Promise<void> {
+    this.#check()
+    await this.#inTurn(() => this.#wire.copyIn(place, copyFrames(tuples)))
+  }
+
+  async #exchange(message: Buffer): Promise<Response> {
+    this.#check()
+    return this.#inTurn(() => this.#wire.exchange(message))
+  }
+
+  // A page asked for before it is wanted: its error is thrown when the caller comes for it, and is not "unhandled" until then.
+  #ahead(message: Buffer): Promise<Response> {
+    const response = this.#exchange(message)
+    response.catch(() => {})
+    return response
+  }
+
+  #check(): void {
+    if (this.#over) throw new Error('this transaction is over')
+  }
+
+  #inTurn(work: () => Promise<Response>): Promise<Response> {
+    const result = this.#turn.then(work).then(
+      (response) => {
+        if (response.fault) throw this.#explain(response.fault)
+        return response
+      },
+      (cause) => {
+        throw this.#explain(cause)
+      },
+    )
+    this.#turn = result.catch(() => {})
+    return result
+  }
+}
+
+const whole = (response: Response) => ({ rows: textRows(response), tag: response.tag })
+
+function asParameter(value: unknown): Parameter {
+  if (value === null || value === undefined) return null
+  if (typeof value === 'string' || Buffer.isBuffer(value)) return value
+  if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean')
+    return String(value)
+  // A Date would move with the machine's time zone and an array means one thing to jsonb and another to text[].
+  throw new TypeError(
+    'a parameter is text, a number, a boolean, a Buffer or null; write arrays with textArray()',
+  )
+}
+
+const FIRST_PAGE_ROWS = 64
+const PAGE_BYTES = 1 << 20
+const MOST_PAGE_ROWS = 20_000
+
+// Aims at a page of PAGE_BYTES, growing slowly: the next rows may be larger than the last.
+function pageRows(tuples: readonly Buffer[]): number {
+  const bytes = tuples.reduce((sum, it) => sum + it.length, 0)
+  const wanted = Math.floor((tuples.length * PAGE_BYTES) / Math.max(bytes, 1))
+  return Math.max(1, Math.min(wanted, tuples.length * 4, MOST_PAGE_ROWS))
+}

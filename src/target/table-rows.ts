@@ -1,0 +1,57 @@
+import { TargetError } from '../errors.ts'
+import { type ColumnDefinition, showTable, type TableName } from '../plan/table.ts'
+import type { Row } from '../value.ts'
+import { type Codec, createCodec } from './codec.ts'
+import { type ForeignKeyFacts, inspectTable } from './inspect.ts'
+import { rowKeyOf } from './row-key.ts'
+import type { Transaction } from './target.ts'
+
+/** What loading and comparing need to know of a table, looked up once a pass. */
+export interface TableRows {
+  readonly name: TableName
+  /** The columns that kvmig fills, in the order of a row's cells. */
+  readonly columns: readonly ColumnDefinition[]
+  readonly columnNames: readonly string[]
+  readonly key: readonly ColumnDefinition[]
+  /** Places of the key's columns in `columns`. */
+  readonly keyIndexes: readonly number[]
+  /** Foreign keys that are there already. */
+  readonly references: readonly ForeignKeyFacts[]
+  /** Has it a column of a type that kvmig has no codec for? Then every row goes through a stage. */
+  readonly staged: boolean
+  /** The row as binary COPY has it. */
+  readonly codec: Codec
+  readonly keyCodec: Codec
+  keyTuple(row: Row): Buffer
+  /** 16 bytes that stand for the row's key. */
+  rowKey(row: Row): Buffer
+}
+
+export async function openTableRows(
+  tx: Transaction,
+  { name, columns, keyIndexes }: Pick<TableRows, 'name' | 'columns' | 'keyIndexes'>,
+): Promise<TableRows> {
+  const facts = await inspectTable(tx, name)
+  if (!facts) {
+    throw new TargetError('TABLE_MISSING', `Table ${showTable(name)} is not there.`, {
+      hint: 'Apply phase A, which creates it: kvmig apply --phase=A.',
+    })
+  }
+  const key = keyIndexes.map((it) => columns[it]!)
+  const codec = await createCodec(tx, name, columns)
+  const keyCodec = await createCodec(tx, name, key)
+  const keyTuple = (row: Row): Buffer => keyCodec.encode(keyIndexes.map((it) => row[it]!))
+  return {
+    name,
+    columns,
+    columnNames: columns.map((it) => it.name),
+    key,
+    keyIndexes,
+    references: facts.foreignKeys,
+    staged: columns.some((it) => it.type.base === 'other'),
+    codec,
+    keyCodec,
+    keyTuple,
+    rowKey: (row) => rowKeyOf(keyTuple(row)),
+  }
+}
