@@ -79,6 +79,15 @@ export function significant(text: string): {
   return { negative, digits: stripped, exponent: digits.length - 1 - scale }
 }
 
+/** Are two JSON numbers equal? Of any size: nothing is written out. */
+export function isSameNumber(left: string, right: string): boolean {
+  if (left === right) return true
+  const [a, b] = [significant(left), significant(right)]
+  return (
+    a.digits === b.digits && (a.digits === '' || (a.exponent === b.exponent && a.negative === b.negative))
+  )
+}
+
 /** Exact product of two JSON numbers. Throws NUMERIC_OVERFLOW beyond numeric's range. */
 export function multiply(left: string, right: string): string {
   const [a, b] = [fixed(left), fixed(right)]
@@ -92,6 +101,12 @@ export function divide(left: string, right: string): string | undefined {
   const shift = decimalShift(b.value / greatestCommonDivisor(a.value, b.value))
   if (shift === undefined) return undefined
   return compose((a.value * 10n ** BigInt(shift)) / b.value, a.scale - b.scale + shift)
+}
+
+/** A JSON number with its decimal point `digits` further to the left. Throws NUMERIC_OVERFLOW beyond numeric's range. */
+export function shiftPoint(text: string, digits: number): string {
+  const parts = numericParts(text)
+  return canonicalNumeric(`${parts.negative ? '-' : ''}${parts.digits}e${-(parts.scale + digits)}`)
 }
 
 /** -1, 0 or 1. For numbers within numeric's range. */

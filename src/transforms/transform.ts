@@ -26,6 +26,8 @@ export interface TransformFunction {
   forward(value: Value): Value
   /** `forward(inverse(forward(x)))` equals `forward(x)`; and `inverse(forward(x))` equals x in canonical form. */
   inverse?(value: Value): Value
+  /** True if two different values never give the same one: keys may pass through it. */
+  readonly injective?: boolean
 }
 
 /** Arguments that make no sense: shown to the plan's author with the position of the expression. */

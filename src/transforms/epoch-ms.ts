@@ -1,0 +1,3 @@
+import { epochTransform } from './epoch-transform.ts'
+
+export const epochMs = epochTransform('epoch_ms', 'milliseconds', 1000)
