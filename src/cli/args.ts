@@ -50,7 +50,9 @@ function createProgram(io: Io, version: string, done: (code: number) => void): C
     }
 
   program
-    .description('Moves application data out of key-value stores into Postgres, by plans in YAML, checked at every gate.')
+    .description(
+      'Moves application data out of key-value stores into Postgres, by plans in YAML, checked at every gate.',
+    )
     .usage('COMMAND [options]')
     .option('--project <file>', 'project file (default: migrations.yaml, here or in a folder above)')
     .option('--env <name>', 'use the stores of this environment of the project file')
@@ -100,7 +102,9 @@ function createProgram(io: Io, version: string, done: (code: number) => void): C
     .argument('[plans...]', 'names of plans (default: all)')
     .option('--live', 'also read the stores: coverage, rejects to expect, drift, forecast; changes nothing')
     .addOption(
-      new Option('--format <format>', 'how to print it').choices(['text', 'md', 'json', 'mermaid', 'github']).default('text'),
+      new Option('--format <format>', 'how to print it')
+        .choices(['text', 'md', 'json', 'mermaid', 'github'])
+        .default('text'),
     )
     .option('--json', 'the same as --format json')
     .option('--detailed-exitcode', 'exit 2 if there is something to do')
@@ -154,7 +158,9 @@ function createProgram(io: Io, version: string, done: (code: number) => void): C
     .command('graph')
     .description('the steps and what comes after what')
     .argument('[plans...]', 'names of plans (default: all)')
-    .addOption(new Option('--format <format>', 'how to print it').choices(['text', 'mermaid', 'dot']).default('text'))
+    .addOption(
+      new Option('--format <format>', 'how to print it').choices(['text', 'mermaid', 'dot']).default('text'),
+    )
     .action(action(() => import('./commands/graph.ts'), 'plans'))
 
   program.commandsGroup('Mend:')

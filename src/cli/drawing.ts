@@ -23,7 +23,11 @@ export function createDrawing({ io, plans, describe }: ProgressOptions): Progres
         collapseErrors: false,
         showErrorMessage: false,
         formatOutput: 'truncate',
-        logger: new ListrLogger({ useIcons: true, toStderr: [], processOutput: new ProcessOutput(asStream(io.stderr), asStream(SILENT)) }),
+        logger: new ListrLogger({
+          useIcons: true,
+          toStderr: [],
+          processOutput: new ProcessOutput(asStream(io.stderr), asStream(SILENT)),
+        }),
       },
     },
   )
@@ -104,7 +108,8 @@ class PlanLine {
     if (outcome.status === 'opened' || outcome.status === 'closed') this.#gate = outcome.status
     if (outcome.status === 'failed') this.#failed = true
     if ('counts' in outcome) {
-      for (const [name, value] of Object.entries(outcome.counts ?? {})) this.#sum[name] = (this.#sum[name] ?? 0) + value
+      for (const [name, value] of Object.entries(outcome.counts ?? {}))
+        this.#sum[name] = (this.#sum[name] ?? 0) + value
     }
   }
 

@@ -1,5 +1,5 @@
 import { EXIT, KvmigError } from '../errors.ts'
-import { type Io, Interruption } from './io.ts'
+import { Interruption, type Io } from './io.ts'
 
 /**
  * What went wrong, as one or two lines for people and an exit code. Messages of errors that kvmig did not make may hold values, so they are
@@ -45,7 +45,10 @@ export const printable = (text: string): string =>
 // ECONNREFUSED and its like are the system's words and hold nothing else; so are the names of classes.
 function kindOf(error: unknown): string {
   if (!(error instanceof Error)) return typeof error
-  const code = 'code' in error && typeof error.code === 'string' && /^[A-Z0-9_]+$/.test(error.code) ? ` ${error.code}` : ''
+  const code =
+    'code' in error && typeof error.code === 'string' && /^[A-Z0-9_]+$/.test(error.code)
+      ? ` ${error.code}`
+      : ''
   return `${error.constructor.name}${code}`
 }
 

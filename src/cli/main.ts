@@ -26,7 +26,9 @@ for (const stream of [process.stdout, process.stderr]) stream.on('error', () => 
 for (const [signal, exitCode] of Object.entries(SIGNALS)) {
   process.on(signal, () => {
     if (stop.signal.aborted) process.exit(exitCode)
-    process.stderr.write(`\nkvmig: ${signal}: stopping as soon as nothing is half done. Once more stops at once.\n`)
+    process.stderr.write(
+      `\nkvmig: ${signal}: stopping as soon as nothing is half done. Once more stops at once.\n`,
+    )
     stop.abort(new Interruption(signal, exitCode))
   })
 }

@@ -4,8 +4,8 @@ import type { Step } from '../plan/step.ts'
 import { printable } from '../printable.ts'
 import type { AppliedStep } from '../runner/apply.ts'
 import type { Listener } from '../runner/events.ts'
-import { duration, number } from './words.ts'
 import type { Io } from './io.ts'
+import { duration, number } from './words.ts'
 
 /** Shows a run while it lasts, on stderr. Nothing depends on it. */
 export interface Progress {
@@ -50,14 +50,18 @@ function createLines({ io, plans, describe }: ProgressOptions): Progress {
       }
       if (event.kind === 'finished') {
         told.add(event.step.id)
-        line(event.step.plan, `${title(describe(event.step))}: ${showOutcome(event.outcome)} (${duration(event.millis)})`)
+        line(
+          event.step.plan,
+          `${title(describe(event.step))}: ${showOutcome(event.outcome)} (${duration(event.millis)})`,
+        )
       }
       if (event.kind === 'undone') line(event.step.split('/')[0], `${event.step}: taken back`)
       if (event.kind === 'note') io.stderr.write(`${printable(event.message)}\n`)
     },
     finish: async (results = []) => {
       for (const { step, status, error } of results) {
-        if (status === 'failed' && !told.has(step.id)) line(step.plan, `${title(describe(step))}: ${showError(error)}`)
+        if (status === 'failed' && !told.has(step.id))
+          line(step.plan, `${title(describe(step))}: ${showError(error)}`)
         if (status === 'skipped') line(step.plan, `${title(describe(step))}: skipped`)
       }
     },

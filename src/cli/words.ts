@@ -1,5 +1,5 @@
 /** `1,203,000` */
-export const number = (count: number): string => String(count).replace(/\B(?=(\d{3})+$)/g, ',')
+export const number = (value: number): string => String(value).replace(/\B(?=(\d{3})+$)/g, ',')
 
 /** `1 row`, `2,000 rows` */
 export const count = (amount: number, one: string, many = `${one}s`): string =>
