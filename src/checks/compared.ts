@@ -3,7 +3,7 @@ import { showTable } from '../plan/table.ts'
 import type { Ledger } from '../state/ledger.ts'
 import { trace } from '../state/trace.ts'
 import { qualified, quote } from '../target/ddl.ts'
-import { readRows, scanTuples } from '../target/read-rows.ts'
+import { readRows } from '../target/read-rows.ts'
 import { rowKeyOf } from '../target/row-key.ts'
 import { openTableRows, type TableRows } from '../target/table-rows.ts'
 import type { Target, Transaction } from '../target/target.ts'
@@ -88,7 +88,7 @@ export class Compared {
       for (const [place, it] of expected.entries()) {
         const origin = origins?.[place]
         const there = actual[place]
-        const same = there?.equals(rows.codec.encode(it.row)) ?? false
+        const same = there?.equals(rows.tuple(it.row)) ?? false
         const part = it.part()
         const owns = !origins || (origin?.mapping === it.compiled.mapping.name && origin.part === part && origin.key.equals(it.key))
         // A record that gave way to another one for its row, by the policy or because both are the same.
@@ -149,7 +149,7 @@ export class Compared {
     const { target, ledger } = this.#comparison
     const rows = this.#rows
     const suspects = [...this.#suspects]
-    const records = await target.transaction((tx) =>
+    const records: readonly ({ readonly key: Buffer; readonly part: Part } | undefined)[] = await target.transaction<readonly ({ readonly key: Buffer; readonly part: Part } | undefined)[]>((tx) =>
       this.#tracked
         ? ledger.origins.find(tx, this.#name, suspects.map(([rowKey]) => Buffer.from(rowKey, 'latin1')))
         : trace(tx, suspects.map(([, tuple]) => tuple), rows, this.#writers, ledger, false),

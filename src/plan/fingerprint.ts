@@ -2,7 +2,7 @@ import type { Graph } from '../graph/graph.ts'
 import { canonical, digestOf } from './canonical.ts'
 import type { CheckRequest, Mapping, Plan, Project, Rule } from './plan.ts'
 import type { BackfillStep, GateStep, Step } from './step.ts'
-import type { IndexDefinition, Reference, TableDefinition } from './table.ts'
+import type { ColumnDefinition, ColumnType, IndexDefinition, Reference, TableDefinition } from './table.ts'
 
 /**
  * A hash for each step of what matters to its effect, so that edited history is noticed. Positions, comments, the order of columns and
@@ -73,15 +73,22 @@ function tableEffect({
   return {
     name,
     owner,
-    columns: columns
-      .map(({ at, sql, ...rest }) => ({ ...essence(rest), sql: sameSql(sql) }))
-      .sort(byCanonical),
+    columns: columns.map(columnEffect).sort(byCanonical),
     primaryKey,
     unique: unique.map((it) => it.toSorted()).sort(byCanonical),
     checks: checks.map(sameSql).sort(),
     partitionBy,
   }
 }
+
+const columnEffect = ({ at, type, default: value, sql, ...rest }: ColumnDefinition): unknown => ({
+  ...rest,
+  type: typeEffect(type),
+  default: value && sameSql(value),
+  sql: sameSql(sql),
+})
+
+const typeEffect = ({ sql, ...rest }: ColumnType): unknown => ({ ...rest, sql: sameSql(sql) })
 
 const wholeTable = (table: TableDefinition): unknown => [
   tableEffect(table),
@@ -105,7 +112,7 @@ function backfillEffect({ source, mapping, table }: BackfillStep): unknown {
     mapping: mappingEffect(mapping),
     columns: table.columns
       .filter(({ name }) => filled.has(name))
-      .map(({ name, type, notNull }) => ({ name, type, notNull }))
+      .map(({ name, type, notNull }) => ({ name, type: typeEffect(type), notNull }))
       .sort(byCanonical),
   }
 }

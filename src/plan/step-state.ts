@@ -30,15 +30,18 @@ export function stepStates(
   const states = new Map<string, StepState>()
   for (const { id, data } of graph.vertices) {
     const own = ownState(data, done.get(id), now.get(id)!)
-    const cause =
-      own === 'done'
-        ? [...before.get(id)!].find(
-            (it) => states.get(it)!.state !== 'done' && standsOn(data, graph.get(it)!.data),
-          )
-        : undefined
+    const cause = own === 'done' ? firstUndone(data, before.get(id)!) : undefined
     states.set(id, cause === undefined ? { state: own } : { state: 'again', because: cause })
   }
   return states
+
+  function firstUndone(step: Step, ids: ReadonlySet<string>): string | undefined {
+    const undone = graph.vertices.find(
+      (it) => ids.has(it.id) && states.get(it.id)!.state !== 'done' && standsOn(step, it.data),
+    )
+    const state = undone && states.get(undone.id)!
+    return state?.state === 'again' ? state.because : undone?.id
+  }
 }
 
 /** Ids that were done and that the project does not have any more. `graph` has to be the whole project's. */

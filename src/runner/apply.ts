@@ -28,6 +28,8 @@ export interface ApplyOptions {
   /** Digest of a saved plan: it can be used once. */
   readonly saved?: string | undefined
   readonly listener: Listener
+  /** Rows in one transaction. */
+  readonly batchRows?: number | undefined
 }
 
 /** What a run did. */
@@ -80,6 +82,7 @@ export async function apply(options: ApplyOptions): Promise<Applied> {
       fingerprint: options.fingerprint,
       ask: (gates) => askGates(gates, { session, plans, checks: options.checks, signal }),
       listener,
+      batchRows: options.batchRows,
     })
     const records = await ledger.steps()
     const { states, undo, abandoned } = pendingSteps({

@@ -75,6 +75,6 @@ async function stateOf({ target }: Session, { compiled, row }: { compiled: Compi
     const access = await openTableRows(tx, { name: table.name, columns, keyIndexes }).catch(() => undefined)
     if (!access) return 'no table'
     const [there] = await readRows(tx, access, [row])
-    return there === undefined ? 'missing' : there.equals(access.codec.encode(row)) ? 'matching' : 'different'
+    return there === undefined ? 'missing' : there.equals(access.tuple(row)) ? 'matching' : 'different'
   })
 }

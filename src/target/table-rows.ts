@@ -1,7 +1,8 @@
 import { TargetError } from '../errors.ts'
 import { type ColumnDefinition, showTable, type TableName } from '../plan/table.ts'
 import type { Row } from '../value.ts'
-import { type Codec, createCodec } from './codec.ts'
+import { encodeTuple, TupleWriter } from './codec.ts'
+import { type WireType, wireTypes } from './column-types.ts'
 import { type ForeignKeyFacts, inspectTable } from './inspect.ts'
 import { rowKeyOf } from './row-key.ts'
 import type { Transaction } from './target.ts'
@@ -19,9 +20,12 @@ export interface TableRows {
   readonly references: readonly ForeignKeyFacts[]
   /** Has it a column of a type that kvmig has no codec for? Then every row goes through a stage. */
   readonly staged: boolean
-  /** The row as binary COPY has it. */
-  readonly codec: Codec
-  readonly keyCodec: Codec
+  readonly types: readonly WireType[]
+  readonly keyTypes: readonly WireType[]
+  /** The row as binary COPY has it, in memory of its own. */
+  tuple(row: Row): Buffer
+  /** A writer for many rows. */
+  writer(): TupleWriter
   keyTuple(row: Row): Buffer
   /** 16 bytes that stand for the row's key. */
   rowKey(row: Row): Buffer
@@ -38,9 +42,9 @@ export async function openTableRows(
     })
   }
   const key = keyIndexes.map((it) => columns[it]!)
-  const codec = await createCodec(tx, name, columns)
-  const keyCodec = await createCodec(tx, name, key)
-  const keyTuple = (row: Row): Buffer => keyCodec.encode(keyIndexes.map((it) => row[it]!))
+  const types = await wireTypes(tx, name, columns)
+  const keyTypes = keyIndexes.map((it) => types[it]!)
+  const keyTuple = (row: Row): Buffer => encodeTuple(keyTypes, keyIndexes.map((it) => row[it]!))
   return {
     name,
     columns,
@@ -49,8 +53,10 @@ export async function openTableRows(
     keyIndexes,
     references: facts.foreignKeys,
     staged: columns.some((it) => it.type.base === 'other'),
-    codec,
-    keyCodec,
+    types,
+    keyTypes,
+    tuple: (row) => encodeTuple(types, row),
+    writer: () => new TupleWriter(types),
     keyTuple,
     rowKey: (row) => rowKeyOf(keyTuple(row)),
   }

@@ -57,7 +57,7 @@ const textOf = (plans: readonly Plan[], only?: readonly string[]) => {
 }
 const wavesOf = (plans: readonly Plan[]) =>
   compile(projectOf(plans)).waves.map(({ plan, wave }) => `${wave} ${plan.name}`)
-const after = (plans: readonly Plan[], id: string) => compile(projectOf(plans)).graph.get(id)?.after
+const comesAfter = (plans: readonly Plan[], id: string) => compile(projectOf(plans)).graph.get(id)?.after
 const problems = (plans: readonly Plan[], only?: readonly string[]) =>
   compile(projectOf(plans), only && { plans: only }).diagnostics.map(
     ({ code, message, hint }) => `${code} ${message}${hint ? ` ${hint}` : ''}`,
@@ -184,7 +184,7 @@ describe('waves', () => {
   test('hold through a plan that copies nothing', () => {
     const empty = planOf('between', { after: ['first'] })
     const last = simplePlan('last', [], { after: ['between'] })
-    expect(after([simplePlan('first'), empty, last], 'last/A/backfill/last')).toEqual([
+    expect(comesAfter([simplePlan('first'), empty, last], 'last/A/backfill/last')).toEqual([
       'first/A/backfill/first',
       'last/A/table/last',
     ])
@@ -193,16 +193,16 @@ describe('waves', () => {
   test('copy plans side by side whose tables refer to each other, constraints last', () => {
     const plans = [simplePlan('a', ['b']), simplePlan('b', ['a'])]
     expect(wavesOf(plans)).toEqual(['1 a', '1 b'])
-    expect(after(plans, 'a/A/backfill/a')).toEqual(['a/A/table/a'])
-    expect(after(plans, 'b/A/backfill/b')).toEqual(['b/A/table/b'])
-    expect(after(plans, 'a/A/foreign_key/a_b_id_fkey')).toEqual(['a/A/analyze/a', 'b/A/analyze/b'])
-    expect(after(plans, 'b/A/foreign_key/b_a_id_fkey')).toEqual(['a/A/foreign_key/a_b_id_fkey'])
+    expect(comesAfter(plans, 'a/A/backfill/a')).toEqual(['a/A/table/a'])
+    expect(comesAfter(plans, 'b/A/backfill/b')).toEqual(['b/A/table/b'])
+    expect(comesAfter(plans, 'a/A/foreign_key/a_b_id_fkey')).toEqual(['a/A/analyze/a', 'b/A/analyze/b'])
+    expect(comesAfter(plans, 'b/A/foreign_key/b_a_id_fkey')).toEqual(['a/A/foreign_key/a_b_id_fkey'])
   })
 
   test('follow `after` even against a reference', () => {
     const plans = [simplePlan('parent', [], { after: ['child'] }), simplePlan('child', ['parent'])]
     expect(wavesOf(plans)).toEqual(['1 child', '2 parent'])
-    expect(after(plans, 'child/A/foreign_key/child_parent_id_fkey')).toEqual([
+    expect(comesAfter(plans, 'child/A/foreign_key/child_parent_id_fkey')).toEqual([
       'child/A/analyze/child',
       'parent/A/analyze/parent',
     ])
@@ -214,8 +214,7 @@ describe('backfills', () => {
     const other = planOf('other', {
       rules: [mappingOf('shared', { name: 'shared', match: patternOf('o:{id}') })],
     })
-    expect(after([simplePlan('shared'), other], 'shared/A/backfill/shared')).toEqual([
-      'shared/A/table/shared',
+    expect(comesAfter([simplePlan('shared'), other], 'shared/A/backfill/shared')).toEqual([
       'other/A/backfill/shared',
     ])
   })
@@ -236,11 +235,11 @@ describe('backfills', () => {
       rules: [into('one', 'x:{_}'), into('two', 'x:{_}')],
     })
     const plans = [plan('a'), plan('b'), twice]
-    expect(after(plans, 'a/A/backfill/leftovers')).toEqual(['project/A/table/leftovers'])
-    expect(after(plans, 'b/A/backfill/leftovers')).toEqual(['project/A/table/leftovers'])
-    expect(after(plans, 'twice/A/backfill/one')).toEqual(['project/A/table/leftovers'])
-    expect(after(plans, 'twice/A/backfill/two')).toEqual(['twice/A/backfill/one'])
-    expect(after(plans, 'a/A/gate/B')).toEqual(['project/A/analyze/leftovers'])
+    expect(comesAfter(plans, 'a/A/backfill/leftovers')).toEqual(['project/A/table/leftovers'])
+    expect(comesAfter(plans, 'b/A/backfill/leftovers')).toEqual(['project/A/table/leftovers'])
+    expect(comesAfter(plans, 'twice/A/backfill/one')).toEqual(['project/A/table/leftovers'])
+    expect(comesAfter(plans, 'twice/A/backfill/two')).toEqual(['twice/A/backfill/one'])
+    expect(comesAfter(plans, 'a/A/gate/B')).toEqual(['project/A/analyze/leftovers'])
   })
 })
 
@@ -287,8 +286,11 @@ app/A/gate/B
       rules: [mappingOf('users'), mappingOf('comments')],
     })
     const plans = [first, owned('posts', ['users'])]
-    expect(after(plans, 'posts/A/backfill/posts')).toEqual(['first/A/backfill/users', 'posts/A/table/posts'])
-    expect(after(plans, 'first/A/backfill/comments')).toEqual([
+    expect(comesAfter(plans, 'posts/A/backfill/posts')).toEqual([
+      'first/A/backfill/users',
+      'posts/A/table/posts',
+    ])
+    expect(comesAfter(plans, 'first/A/backfill/comments')).toEqual([
       'first/A/table/comments',
       'posts/A/backfill/posts',
     ])
@@ -303,7 +305,7 @@ app/A/gate/B
   test('cannot refer to a table whose plan has to wait for them', () => {
     const parent = { ...owned('parent'), after: ['child'] }
     expect(problems([parent, owned('child', ['parent'])])).toEqual([
-      'KV103 Steps wait for each other: parent/A/backfill/parent after child/A/backfill/child after parent/A/backfill/parent. What "after" says, or the order of the mappings, contradicts the foreign keys of the application’s tables.',
+      'KV103 Steps wait for each other: child/A/backfill/child after parent/A/backfill/parent after child/A/backfill/child. What "after" says, or the order of the mappings, contradicts the foreign keys of the application’s tables.',
     ])
   })
 
@@ -513,7 +515,7 @@ describe('mistakes', () => {
         planOf('a', { tables: [tableOf('a', { id: 'text' }, { indexes: [indexOf('idx', ['id'])] })] }),
         planOf('b', { tables: [tableOf('b', { id: 'text' }, { indexes: [indexOf('idx', ['id'])] })] }),
       ],
-      'KV106 the index idx of b and the index idx of a have the same name; Postgres keeps one per schema.',
+      'KV106 The index idx of b and the index idx of a have the same name; Postgres keeps one per schema.',
     ],
   ])('are told: %s', (_, plans, problem) => {
     expect(problems(plans)).toEqual([problem])

@@ -125,11 +125,16 @@ export function tableOf(
 
 function columnOf(name: string, sql: string): ColumnDefinition {
   const type = /^[^ (]+(?:\([^)]*\))?/.exec(sql)![0]
+  const value = /\sdefault\s+(.*)/is.exec(sql)?.[1]
   return {
     name,
-    type: { base: BASE_TYPES.find((it) => type.startsWith(it)) ?? 'other', array: false, sql: type },
-    notNull: sql.includes('not null'),
-    ...(sql.includes('default ') && { default: sql.split('default ')[1]! }),
+    type: {
+      base: BASE_TYPES.find((it) => type.toLowerCase().startsWith(it)) ?? 'other',
+      array: false,
+      sql: type,
+    },
+    notNull: /not\s+null/i.test(sql),
+    ...(value !== undefined && { default: value }),
     identity: sql.includes('as identity'),
     generated: sql.includes(' stored'),
     sql,

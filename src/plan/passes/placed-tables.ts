@@ -63,20 +63,19 @@ function sharedNames(tables: readonly PlacedTable[]): readonly Diagnostic[] {
     const other = taken.get(full)
     if (other)
       diagnostics.push(
-        refuse('KV106', at, `${what} and ${other} have the same name; Postgres keeps one per schema.`),
+        refuse(
+          'KV106',
+          at,
+          `The ${what} and the ${other} have the same name; Postgres keeps one per schema.`,
+        ),
       )
     else taken.set(full, what)
   }
   for (const { definition } of tables)
-    take(
-      definition.name.schema,
-      definition.name.table,
-      `The table ${showTable(definition.name)}`,
-      definition.at,
-    )
+    take(definition.name.schema, definition.name.table, `table ${showTable(definition.name)}`, definition.at)
   for (const { definition } of tables) {
     for (const { name, at } of definition.indexes) {
-      take(definition.name.schema, name, `the index ${name} of ${showTable(definition.name)}`, at)
+      take(definition.name.schema, name, `index ${name} of ${showTable(definition.name)}`, at)
     }
   }
   return diagnostics
