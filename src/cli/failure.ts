@@ -1,5 +1,6 @@
 import { EXIT, KvmigError } from '../errors.ts'
 import { Interruption, type Io } from './io.ts'
+import { PlanMistakes, showMistakes } from './plan-mistakes.ts'
 
 /**
  * What went wrong, as one or two lines for people and an exit code. Messages of errors that kvmig did not make may hold values, so they are
@@ -7,6 +8,7 @@ import { Interruption, type Io } from './io.ts'
  */
 export function describeFailure(error: unknown, { env, signal }: Pick<Io, 'env' | 'signal'>): Failure {
   const frames = env.KVMIG_DEBUG === '1' ? framesOf(error) : ''
+  if (error instanceof PlanMistakes) return { text: showMistakes(error.diagnostics), exitCode: EXIT.couldNot }
   if (error instanceof KvmigError) {
     return { text: `${sentence(error.code, error.message, error.hint)}${frames}`, exitCode: error.exitCode }
   }
@@ -36,10 +38,10 @@ export interface Failure {
 
 /** `kvmig: CODE  sentence`, and below it what to do. */
 export const sentence = (code: string, message: string, hint?: string): string =>
-  `kvmig: ${code}  ${printable(message)}\n${hint === undefined ? '' : `       ${printable(hint)}\n`}`
+  `kvmig: ${code}  ${oneLine(message)}\n${hint === undefined ? '' : `       ${oneLine(hint)}\n`}`
 
 /** Keys and names come from strangers: whatever could move a cursor or fake a line of a log is shown by its number. */
-export const printable = (text: string): string =>
+export const oneLine = (text: string): string =>
   text.replace(/[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu, (it) => `\\u{${it.codePointAt(0)!.toString(16)}}`)
 
 // ECONNREFUSED and its like are the system's words and hold nothing else; so are the names of classes.
