@@ -3,7 +3,7 @@ import type { OptionSchema } from '../plan/catalog.ts'
 import type { Plan, Project } from '../plan/plan.ts'
 import type { Ledger } from '../state/ledger.ts'
 import type { Target } from '../target/target.ts'
-import type { Survey } from './survey.ts'
+import type { SampleSurvey, Survey } from './survey.ts'
 
 /** Measures one thing about a plan and judges it. Can stand in any gate and any trigger. */
 // biome-ignore lint/suspicious/noExplicitAny: each check narrows its own options, which the plan's schema has validated
@@ -30,6 +30,8 @@ export interface Scope {
   readonly signal: AbortSignal
   /** One pass over the plan's source and its tables, made when first asked for. */
   survey(): Promise<Survey>
+  /** Compares that share of the plan's keys (those `inSample` picks) with the tables. Absent: `sample` judges by the full comparison. */
+  sample?(share: number): Promise<SampleSurvey>
 }
 
 /**

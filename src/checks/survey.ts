@@ -58,3 +58,14 @@ export interface Differences {
   /** Up to ten source keys (with the part of the entry, where it is one of many). */
   readonly samples: readonly string[]
 }
+
+/** A comparison of some of a plan's keys with its tables. It cannot see extra rows: those have no key to be picked by. */
+export interface SampleSurvey {
+  /** Keys that the plan's mappings have. */
+  readonly keys: number
+  /** How many of them were compared. */
+  readonly sampled: number
+  readonly rows: number
+  readonly missing: Differences
+  readonly different: Differences
+}

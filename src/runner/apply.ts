@@ -10,6 +10,7 @@ import type { RunStart, StepRecord } from '../state/ledger.ts'
 import { countsOf, createContext, stepRecord } from './context.ts'
 import type { Listener } from './events.ts'
 import { askGates } from './gates.ts'
+import { takeLease } from './lease.ts'
 import { pendingSteps, type StepState } from './pending.ts'
 import type { Session } from './session.ts'
 
@@ -62,7 +63,7 @@ export async function apply(options: ApplyOptions): Promise<Applied> {
   const { ledger, target } = session
   const began = performance.now()
   await ledger.install()
-  const lease = await ledger.lease.acquire(`${options.run.who}@${options.run.host}`)
+  const lease = await takeLease(ledger, options.run)
   const signal = AbortSignal.any([session.signal, lease.signal])
   let run: string | undefined
   try {

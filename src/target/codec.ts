@@ -16,7 +16,9 @@ export class TupleWriter {
   readonly #ends: number[] = []
 
   constructor(types: readonly WireType[], { bytes = 1 << 16 }: { readonly bytes?: number } = {}) {
-    this.#writers = types.map(({ type, oid }) => (type.array ? arrayWriter(type, oid) : WRITERS[type.base](type)))
+    this.#writers = types.map(({ type, oid }) =>
+      type.array ? arrayWriter(type, oid) : WRITERS[type.base](type),
+    )
     this.#sink = new Sink(bytes)
   }
 
@@ -136,15 +138,17 @@ const WRITERS: { readonly [base in ColumnType['base']]: (type: ColumnType) => Ce
   enum: () => writeText,
   json: () => writeText,
   other: () => writeText,
-  char: ({ length = 1 }) => (sink, cell) => {
-    const text = cell as string
-    sink.text(text)
-    // Counted in code points, as Postgres pads.
-    for (let missing = length - [...text].length; missing > 0; missing--) {
-      sink.room(1)
-      sink.buffer[sink.used++] = 0x20
-    }
-  },
+  char:
+    ({ length = 1 }) =>
+    (sink, cell) => {
+      const text = cell as string
+      sink.text(text)
+      // Counted in code points, as Postgres pads.
+      for (let missing = length - [...text].length; missing > 0; missing--) {
+        sink.room(1)
+        sink.buffer[sink.used++] = 0x20
+      }
+    },
   smallint: () => (sink, cell) => sink.int16(cell as number),
   integer: () => (sink, cell) => sink.int32(cell as number),
   bigint: () => (sink, cell) => writeInt64(sink, cell as bigint),

@@ -1,7 +1,7 @@
-import type { BaseType, ColumnType, TableName } from '../plan/table.ts'
-import type { Transaction } from './target.ts'
 import { TargetError } from '../errors.ts'
+import type { BaseType, ColumnType, TableName } from '../plan/table.ts'
 import { showTable } from '../plan/table.ts'
+import type { Transaction } from './target.ts'
 
 /** A column's type with what only the database knows. */
 export interface WireType {
@@ -19,22 +19,32 @@ export async function wireTypes(
   columns: readonly { readonly name: string; readonly type: ColumnType }[],
 ): Promise<WireType[]> {
   const rows = await tx.query(
-    `SELECT a.attname AS name, CASE WHEN t.typcategory = 'A' THEN t.typelem ELSE t.oid END AS oid,
-        pg_catalog.format_type(a.atttypid, a.atttypmod) AS sql
+    `SELECT a.attname AS name, e.oid,
+        CASE WHEN n.nspname = 'pg_catalog' THEN f.sql
+          ELSE format('%I.%I', n.nspname, e.typname) || coalesce(substring(f.sql FROM '\\(.*\\)'), '')
+            || CASE WHEN e.oid = t.oid THEN '' ELSE '[]' END
+        END AS sql
       FROM pg_catalog.pg_attribute a
-      JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
       JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
-      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-      WHERE n.nspname = $1 AND c.relname = $2 AND a.attnum > 0 AND NOT a.attisdropped`,
+      JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+      JOIN pg_catalog.pg_type e ON e.oid = CASE WHEN t.typcategory = 'A' AND t.typelem <> 0 THEN t.typelem ELSE t.oid END
+      JOIN pg_catalog.pg_namespace n ON n.oid = e.typnamespace
+      CROSS JOIN LATERAL (SELECT pg_catalog.format_type(a.atttypid, a.atttypmod) AS sql) f
+      WHERE c.relnamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = $1) AND c.relname = $2
+        AND a.attnum > 0 AND NOT a.attisdropped`,
     [table.schema, table.table],
   )
   const byName = new Map(rows.map((it) => [it.name, it]))
   return columns.map(({ name, type }) => {
     const row = byName.get(name)
     if (!row) {
-      throw new TargetError('COLUMN_MISSING', `Table ${showTable(table)} of the target has no column ${name}.`, {
-        hint: 'Was the table changed? kvmig plan --live shows what is there.',
-      })
+      throw new TargetError(
+        'COLUMN_MISSING',
+        `Table ${showTable(table)} of the target has no column ${name}.`,
+        {
+          hint: 'Was the table changed? kvmig plan --live shows what is there.',
+        },
+      )
     }
     return { type, oid: Number(row.oid), sql: row.sql! }
   })

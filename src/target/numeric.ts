@@ -3,7 +3,12 @@
  * around the point, the position of the first one, the sign, and the number of digits to show. Gives the offset behind it; the buffer
  * has room for twice the text and 16 bytes. `scale`: the column's digits after the point; those of the text, where it has none.
  */
-export function writeNumeric(buffer: Buffer, offset: number, text: string, scale: number | undefined): number {
+export function writeNumeric(
+  buffer: Buffer,
+  offset: number,
+  text: string,
+  scale: number | undefined,
+): number {
   const special = SPECIAL[text]
   if (special !== undefined) {
     buffer.fill(0, offset, offset + 8)

@@ -107,7 +107,11 @@ class Exchange implements pg.Submittable {
   /** The connection went. If the server had said why, that is the better reason. */
   handleError(error: Error): void {
     const sent = this.#sending !== undefined
-    this.#reject(sent ? (this.#reader.read().fault ?? error) : Object.assign(new Error(error.message), { code: 'NOT_SENT' }))
+    this.#reject(
+      sent
+        ? (this.#reader.read().fault ?? error)
+        : Object.assign(new Error(error.message), { code: 'NOT_SENT' }),
+    )
   }
 }
 

@@ -26,7 +26,10 @@ const SAMPLES: Readonly<Record<string, Sample>> = {
   bigint: { type: plain('bigint'), cells: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }) },
   numeric: {
     type: plain('numeric'),
-    cells: fc.oneof(decimal(fc.nat({ max: 30 }), fc.nat({ max: 30 })), fc.constantFrom('NaN', 'Infinity', '-Infinity')),
+    cells: fc.oneof(
+      decimal(fc.nat({ max: 30 }), fc.nat({ max: 30 })),
+      fc.constantFrom('NaN', 'Infinity', '-Infinity'),
+    ),
   },
   'numeric(20,6)': {
     type: { ...plain('numeric'), precision: 20, scale: 6, sql: 'numeric(20,6)' },
@@ -49,10 +52,19 @@ const SAMPLES: Readonly<Record<string, Sample>> = {
   json: { type: plain('json'), cells: fc.constantFrom('{"b":1, "a":2}', '[ ]', '"é😀"', '1.10', ' null') },
   jsonb: {
     type: plain('jsonb'),
-    cells: fc.constantFrom('{"a": 1.10, "bb": [true, null, {}]}', '[]', '"é😀\\n"', '12345678901234567890', 'null'),
+    cells: fc.constantFrom(
+      '{"a": 1.10, "bb": [true, null, {}]}',
+      '[]',
+      '"é😀\\n"',
+      '12345678901234567890',
+      'null',
+    ),
   },
   bytea: { type: plain('bytea'), cells: fc.uint8Array({ maxLength: 50 }).map((it) => Buffer.from(it)) },
-  enum: { type: { ...plain('enum'), sql: 'public.mood' }, cells: fc.constantFrom('sad', 'so so', 'glücklich') },
+  enum: {
+    type: { ...plain('enum'), sql: 'public.mood' },
+    cells: fc.constantFrom('sad', 'so so', 'glücklich'),
+  },
   vector: {
     type: { ...plain('vector'), dimensions: 3, sql: 'public.vector(3)' },
     cells: fc.array(fc.float({ noNaN: true, noDefaultInfinity: true }), { minLength: 3, maxLength: 3 }),
@@ -65,7 +77,9 @@ function plain(base: ColumnType['base']): ColumnType {
 
 function decimal(whole: fc.Arbitrary<number>, fraction: fc.Arbitrary<number>): fc.Arbitrary<string> {
   const digits = (length: number) =>
-    fc.array(fc.constantFrom(...'0000123456789'), { minLength: length, maxLength: length }).map((it) => it.join(''))
+    fc
+      .array(fc.constantFrom(...'0000123456789'), { minLength: length, maxLength: length })
+      .map((it) => it.join(''))
   return fc.tuple(fc.boolean(), whole.chain(digits), fraction.chain(digits)).map(([negative, a, b]) => {
     const number = `${a.replace(/^0+/, '') || '0'}${b ? `.${b}` : ''}`
     return negative && /[1-9]/.test(number) ? `-${number}` : number
@@ -111,7 +125,9 @@ describe.each(TARGETS)('on %s', async (kind) => {
             expect(stored.length).toBe(drawn.length)
             stored.forEach((tuple, index) => {
               const differing = tupleFields(tuple).flatMap((it, at) =>
-                same(it, tupleFields(writer.tuple(index))[at]!) ? [] : [`${names[at]}: ${it?.toString('hex')}`],
+                same(it, tupleFields(writer.tuple(index))[at]!)
+                  ? []
+                  : [`${names[at]}: ${it?.toString('hex')}`],
               )
               expect(differing).toEqual([])
               expect(tuple.equals(encodeTuple(types, [index, ...drawn[index]!] as Row))).toBe(true)
@@ -166,12 +182,15 @@ describe.each(TARGETS)('on %s', async (kind) => {
   test('copies many rows in several frames, small ones gathered and large ones whole', async () => {
     const writer = new TupleWriter([plain('integer'), plain('text')].map(builtInType))
     const sizes = [10, 200_000, 3, 2_500_000, 0, 262_144, 1000]
-    for (let index = 0; index < 5000; index++) writer.append([index, 'x'.repeat(index < 7 ? sizes[index]! : 100)])
+    for (let index = 0; index < 5000; index++)
+      writer.append([index, 'x'.repeat(index < 7 ? sizes[index]! : 100)])
     const tuples = Array.from({ length: writer.count }, (_, index) => writer.tuple(index))
     const rows = await target.transaction(async (tx) => {
       await tx.query('CREATE TEMP TABLE large (n int, v text) ON COMMIT DROP')
       await tx.copyIn({ temporary: 'large' }, ['n', 'v'], tuples)
-      return tx.query(`SELECT count(*), sum(length(v)), array_agg(length(v) ORDER BY n) FILTER (WHERE n < 7) AS first FROM pg_temp.large`)
+      return tx.query(
+        `SELECT count(*), sum(length(v)), array_agg(length(v) ORDER BY n) FILTER (WHERE n < 7) AS first FROM pg_temp.large`,
+      )
     })
     const total = sizes.reduce((a, b) => a + b) + (5000 - 7) * 100
     expect(rows).toEqual([{ count: '5000', sum: String(total), first: `{${sizes.join(',')}}` }])
@@ -183,7 +202,12 @@ describe.each(TARGETS)('on %s', async (kind) => {
     const tuples = Array.from({ length: 200_000 }, (_, index) => encodeTuple(types, [index % 100_000]))
     await expect(
       target.transaction((tx) => tx.copyIn({ schema: 'public', table: 'refusing' }, ['n'], tuples)),
-    ).rejects.toMatchObject({ sqlState: '23505', constraint: 'refusing_pkey', table: 'refusing', class: 'quarantine' })
+    ).rejects.toMatchObject({
+      sqlState: '23505',
+      constraint: 'refusing_pkey',
+      table: 'refusing',
+      class: 'quarantine',
+    })
     await expect(
       target.transaction((tx) => tx.copyIn({ schema: 'public', table: 'gone' }, ['n'], tuples)),
     ).rejects.toMatchObject({ code: 'TABLE_MISSING' })

@@ -1,0 +1,37 @@
+import { KvmigError } from '../errors.ts'
+import { mappingsOf, type Plan } from '../plan/plan.ts'
+import { sameTable, type TableDefinition } from '../plan/table.ts'
+import type { Scope } from './check.ts'
+import { requireReadable } from './readable.ts'
+import type { Differences, PlanSurvey, TableSurvey } from './survey.ts'
+
+/** The tables that a plan fills, each once, in the order of its mappings. */
+export function filledTables(plan: Plan): readonly TableDefinition[] {
+  const mappings = mappingsOf(plan)
+  return plan.tables.filter((table) => mappings.some((it) => sameTable(it.into, table.name)))
+}
+
+/** The survey's part about the plan, after a look whether its tables can be read at all: rows that a policy hides would count as missing. */
+export async function surveyTables(scope: Scope): Promise<PlanSurvey> {
+  const tables = filledTables(scope.plan).map((it) => it.name)
+  await scope.target.transaction((tx) => requireReadable(tx, tables), { readOnly: true })
+  return surveyPlan(scope)
+}
+
+/** The survey's part about the plan. */
+export async function surveyPlan(scope: Scope): Promise<PlanSurvey> {
+  const found = (await scope.survey()).plans.get(scope.plan.name)
+  if (!found)
+    throw new KvmigError('PLAN_NOT_SURVEYED', `The survey says nothing about plan ${scope.plan.name}.`)
+  return found
+}
+
+/** `messages: missing message:m1`, for each kind of difference. */
+export const differenceSamples = (
+  table: string,
+  differences: Readonly<Record<string, Differences>>,
+): readonly string[] =>
+  Object.entries(differences).flatMap(([kind, { samples }]) => samples.map((it) => `${table}: ${kind} ${it}`))
+
+export const countDifferences = ({ missing, different, extra }: TableSurvey): number =>
+  missing.count + different.count + extra.count
