@@ -1,5 +1,5 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { KvmigError } from '../errors.ts'
 
 /** Writes a file that the user named, and the folders it lies in. */
@@ -19,6 +19,12 @@ export function readText(file: string): string {
   } catch (error) {
     throw new KvmigError('FILE_READ', `${file} cannot be read: ${reason(error)}.`, { cause: error })
   }
+}
+
+/** Makes a folder that git does not see: what kvmig keeps for itself. */
+export function keepPrivate(folder: string): void {
+  const file = join(folder, '.gitignore')
+  if (!existsSync(file)) writeText(file, '*\n')
 }
 
 const REASONS: Readonly<Record<string, string>> = {

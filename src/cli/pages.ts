@@ -1,9 +1,9 @@
+import { readFileSync } from 'node:fs'
 import { CHECKS } from '../checks/index.ts'
 import { PLAN_CODES } from '../plan/codes.ts'
 import { COMPILE_CODES } from '../plan/passes/codes.ts'
-import { REJECT_CODES } from '../value.ts'
 import { PLAN_PAGES } from './plan-pages.ts'
-import { REJECT_PAGES } from './reject-pages.ts'
+import { PROOF_CODES } from './proof-codes.ts'
 
 /** A code and what there is to say about it. */
 export interface Page {
@@ -11,28 +11,34 @@ export interface Page {
   readonly chapter: string
   /** A few words. */
   readonly title: string
-  readonly means?: string | undefined
+  /** What to do, or more about it. */
   readonly help?: string | undefined
 }
 
 /** Every code that has a page, by chapter. */
 export const readPages = (): readonly Page[] => [
-  ...Object.entries({ ...PLAN_CODES, ...COMPILE_CODES }).map(([code, title]) => ({
+  ...Object.entries({ ...PLAN_CODES, ...COMPILE_CODES, ...PROOF_CODES }).map(([code, title]) => ({
     code,
     chapter: 'Mistakes in plans',
     title,
     help: PLAN_PAGES[code],
   })),
-  ...CHECKS.map(({ code, name, summary }) => ({
+  ...[...CHECKS.values()].map(({ code, name, summary }) => ({
     code,
     chapter: 'Checks of gates',
-    title: name,
-    help: summary,
+    title: `check ${name}`,
+    help: `${summary} docs/gates-and-triggers.md says what to do where it fails.`,
   })),
-  ...REJECT_CODES.map((code) => ({
-    code,
-    chapter: 'Records in quarantine',
-    title: REJECT_PAGES[code].means,
-    help: REJECT_PAGES[code].help,
-  })),
+  ...readReasons(),
 ]
+
+// The reasons of the quarantine have their page in the docs, which come with the package: a row of a table each.
+function readReasons(): readonly Page[] {
+  const text = readFileSync(new URL('../../docs/quarantine.md', import.meta.url), 'utf8')
+  return [...text.matchAll(/^\| ([A-Z_0-9]+) \| (.+?) \| (.+?) \|$/gm)].map(([, code, wrong, wayOut]) => ({
+    code: code!,
+    chapter: 'Records in quarantine',
+    title: wrong!,
+    help: `Usual way out: ${wayOut}.`,
+  }))
+}

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { EXIT, KvmigError } from '../../errors.ts'
-import { writeText } from '../files.ts'
+import { keepPrivate, writeText } from '../files.ts'
 import type { Io } from '../io.ts'
 
 export interface InitOptions {
@@ -30,8 +30,7 @@ export async function run({ force }: InitOptions, { cwd, stdout }: Io): Promise<
     const modeline = schema ? `# yaml-language-server: $schema=${relative(dirname(file), schema)}\n` : ''
     writeText(file, modeline + text)
   }
-  // What kvmig keeps for itself (embedded Postgres, proofs of DDL) does not belong into git.
-  writeText(join(cwd, '.kvmig', '.gitignore'), '*\n')
+  keepPrivate(join(cwd, '.kvmig'))
 
   const width = Math.max(...files.map(({ path }) => path.length))
   const written = files.map(({ path, what }) => `Wrote ${path.padEnd(width)}   ${what}\n`).join('')
