@@ -2,10 +2,9 @@ import type { CompiledMapping, Part } from '../mapping/mapping.ts'
 import { showTable } from '../plan/table.ts'
 import type { Ledger } from '../state/ledger.ts'
 import { trace } from '../state/trace.ts'
-import { qualified, quote } from '../target/ddl.ts'
-import { readRows } from '../target/read-rows.ts'
+import { scanKeys } from '../target/read-rows.ts'
 import { rowKeyOf } from '../target/row-key.ts'
-import { openTableRows, type TableRows } from '../target/table-rows.ts'
+import { openTableRows, readTuples, type TableRows } from '../target/table-rows.ts'
 import type { Target, Transaction } from '../target/target.ts'
 import type { Row } from '../value.ts'
 import { printable } from '../printable.ts'
@@ -81,7 +80,7 @@ export class Compared {
     const { target, ledger } = this.#comparison
     const rows = this.#rows
     await target.transaction(async (tx) => {
-      const actual = await readRows(tx, rows, expected.map((it) => it.row))
+      const actual = await readTuples(tx, rows, expected.map((it) => it.row))
       const rowKeys = expected.map((it) => rows.rowKey(it.row))
       const origins = this.#tracked ? await ledger.origins.find(tx, this.#name, rowKeys) : undefined
       const absent: { it: Expected; place: number; found: Found }[] = []
@@ -189,8 +188,7 @@ export class Compared {
       }
       return
     }
-    const keys = rows.key.map((it) => quote(it.name)).join(', ')
-    for await (const tuples of tx.copyOut(`SELECT ${keys} FROM ${qualified(rows.name)}`)) {
+    for await (const tuples of scanKeys(tx, rows.name, rows.keyWires)) {
       yield tuples.map((tuple) => ({ rowKey: rowKeyOf(tuple), tuple }))
     }
   }

@@ -43,7 +43,7 @@ export async function trace(
   }
   const writer = writers[0]
   return keyTuples.map((tuple) => {
-    const record = writer?.sourceOf?.(decodeKeyTuple(table.keyTypes, tuple))
+    const record = writer?.sourceOf?.(decodeKeyTuple(table.keyWires.map((it) => it.wire), tuple))
     return record && writer && { plan: writer.plan, mapping: writer.mapping.name, ...record }
   })
 }
