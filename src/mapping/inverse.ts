@@ -61,11 +61,8 @@ const isKeptElsewhere = (part: Part, lineages: readonly Lineage[]): boolean =>
   lineages.some((it) => it.kind === 'part' && it.back !== undefined && sameSource(it, part))
 
 /** What no column has, and an entry needs. */
-function wholeLosses(
-  { match, each, decode }: Mapping,
-  lineages: readonly Lineage[],
-  decoding: Decoding,
-): string[] {
+function wholeLosses(mapping: Mapping, lineages: readonly Lineage[], decoding: Decoding): string[] {
+  const { match, each, decode } = mapping
   const kept = new Set(lineages.flatMap((it) => (it.kind === 'part' && it.back ? [it.root] : [])))
   const losses: string[] = []
   for (const part of match.parts) {
