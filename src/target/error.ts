@@ -21,8 +21,21 @@ export class DatabaseError extends TargetError {
     this.table = fault.table
     this.column = fault.column
     this.constraint = fault.constraint
+    if (fault.message !== undefined) SERVER_FAULTS.set(this, fault)
   }
 }
+
+/**
+ * The server's own words and the character of the statement they are about. They may quote values: only for statements that hold none,
+ * such as a plan's DDL.
+ */
+export const serverWords = (error: DatabaseError): Pick<ServerFault, 'message' | 'position'> => ({
+  message: SERVER_FAULTS.get(error)?.message ?? error.message,
+  position: SERVER_FAULTS.get(error)?.position,
+})
+
+// Beside the errors rather than in them: whoever prints an error prints no values.
+const SERVER_FAULTS = new WeakMap<DatabaseError, Fault>()
 
 /** Who was spoken to, as far as it may be told. */
 export interface Place {

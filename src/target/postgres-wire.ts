@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import type pg from 'pg'
 import { type Response, ResponseReader, simpleQuery, type Wire } from './wire.ts'
@@ -38,9 +37,21 @@ async function sendCopy(
     socket.write(head)
     const room = socket.write(frame)
     socket.uncork()
-    if (!room) await Promise.race([once(socket, 'drain'), once(socket, 'close')])
+    if (!room) await drainOrClose(socket)
   }
   if (!answered()) socket.write(COPY_DONE)
+}
+
+function drainOrClose(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      socket.off('drain', done)
+      socket.off('close', done)
+      resolve()
+    }
+    socket.on('drain', done)
+    socket.on('close', done)
+  })
 }
 
 const COPY_DONE = Buffer.from('c\0\0\0\x04', 'latin1')
@@ -95,8 +106,12 @@ class Exchange implements pg.Submittable {
 
   /** The connection went. If the server had said why, that is the better reason. */
   handleError(error: Error): void {
-    if (!this.#sending) return this.#reject(Object.assign(new Error(error.message), { code: 'NOT_SENT' }))
-    this.#reject(this.#reader.read().fault ?? error)
+    const sent = this.#sending !== undefined
+    this.#reject(
+      sent
+        ? (this.#reader.read().fault ?? error)
+        : Object.assign(new Error(error.message), { code: 'NOT_SENT' }),
+    )
   }
 }
 

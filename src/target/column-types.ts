@@ -1,0 +1,78 @@
+import { TargetError } from '../errors.ts'
+import type { BaseType, ColumnType, TableName } from '../plan/table.ts'
+import { showTable } from '../plan/table.ts'
+import type { Transaction } from './target.ts'
+
+/** A column's type with what only the database knows. */
+export interface WireType {
+  readonly type: ColumnType
+  /** The type's OID; of an array, that of its elements. Enums and extensions have another one in every database. */
+  readonly oid: number
+  /** The type as any search path reads it: `public.mood[]`, `numeric(10,2)`. */
+  readonly sql: string
+}
+
+/** Looks up in the catalog what the named columns of a table are; throws `TargetError` COLUMN_MISSING. */
+export async function wireTypes(
+  tx: Transaction,
+  table: TableName,
+  columns: readonly { readonly name: string; readonly type: ColumnType }[],
+): Promise<WireType[]> {
+  const rows = await tx.query(
+    `SELECT a.attname AS name, e.oid,
+        CASE WHEN n.nspname = 'pg_catalog' THEN f.sql
+          ELSE format('%I.%I', n.nspname, e.typname) || coalesce(substring(f.sql FROM '\\(.*\\)'), '')
+            || CASE WHEN e.oid = t.oid THEN '' ELSE '[]' END
+        END AS sql
+      FROM pg_catalog.pg_attribute a
+      JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+      JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+      JOIN pg_catalog.pg_type e ON e.oid = CASE WHEN t.typcategory = 'A' AND t.typelem <> 0 THEN t.typelem ELSE t.oid END
+      JOIN pg_catalog.pg_namespace n ON n.oid = e.typnamespace
+      CROSS JOIN LATERAL (SELECT pg_catalog.format_type(a.atttypid, a.atttypmod) AS sql) f
+      WHERE c.relnamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = $1) AND c.relname = $2
+        AND a.attnum > 0 AND NOT a.attisdropped`,
+    [table.schema, table.table],
+  )
+  const byName = new Map(rows.map((it) => [it.name, it]))
+  return columns.map(({ name, type }) => {
+    const row = byName.get(name)
+    if (!row) {
+      throw new TargetError(
+        'COLUMN_MISSING',
+        `Table ${showTable(table)} of the target has no column ${name}.`,
+        {
+          hint: 'Was the table changed? kvmig plan --live shows what is there.',
+        },
+      )
+    }
+    return { type, oid: Number(row.oid), sql: row.sql! }
+  })
+}
+
+/** The type of a column that Postgres itself defines, without asking a database. For enums, vectors and others use `wireTypes`. */
+export function builtInType(type: ColumnType): WireType {
+  const oid = OIDS[type.base]
+  if (oid === undefined) throw new Error(`the OID of ${type.sql} is another one in every database`)
+  return { type, oid, sql: type.array ? `${type.sql}[]` : type.sql }
+}
+
+const OIDS: Partial<Record<BaseType, number>> = {
+  boolean: 16,
+  bytea: 17,
+  bigint: 20,
+  smallint: 21,
+  integer: 23,
+  text: 25,
+  json: 114,
+  real: 700,
+  'double precision': 701,
+  char: 1042,
+  varchar: 1043,
+  date: 1082,
+  timestamp: 1114,
+  timestamptz: 1184,
+  numeric: 1700,
+  uuid: 2950,
+  jsonb: 3802,
+}
