@@ -17,6 +17,8 @@ export type OptionSchema = Readonly<Record<string, unknown>>
 export interface OptionSignature {
   readonly options: OptionSchema
   readonly summary: string
+  /** Asked at every gate, whatever a plan lists: its options weaken it. */
+  readonly mandatory?: boolean
 }
 
 export interface Parameter {

@@ -1,4 +1,4 @@
-import type { Argument, Expression, Literal, Span } from './expression.ts'
+import type { Argument, Expression, Literal, Span, TransformCall } from './expression.ts'
 import { ParseProblem, quote } from './problem.ts'
 
 /** Reads the text of an expression from left to right; throws `ParseProblem` at the first mistake. Grammar: expression.ts. */
@@ -18,13 +18,18 @@ export class ExpressionReader {
     return expression
   }
 
-  wholeEachPath(): readonly (string | number)[] {
+  wholeEach(): {
+    readonly path: readonly (string | number)[]
+    readonly transforms: readonly TransformCall[]
+  } {
     const path: (string | number)[] = []
+    const transforms: TransformCall[] = []
     if (this.#source.trim() === '') throw this.#problem('A path may not be empty.', 0)
     path.push(this.#take('*') ? '*' : this.#pathStart())
     this.#segments(path, true)
+    while (this.#takePipe()) transforms.push(this.#transform())
     this.#end()
-    return path
+    return { path, transforms }
   }
 
   wholeDecodeStep(): { readonly name: string; readonly arguments: readonly string[] } {
@@ -42,13 +47,15 @@ export class ExpressionReader {
 
   #pipeline(): Expression {
     let expression = this.#coalesce()
-    while (this.#takePipe()) {
-      const span = this.#spanOf(() => this.#name('a transform, such as lower'))
-      const transform = this.#source.slice(span.start, span.end)
-      const list = this.#take('(') ? this.#arguments() : []
-      expression = { kind: 'pipe', input: expression, transform, arguments: list, span }
-    }
+    while (this.#takePipe()) expression = { kind: 'pipe', input: expression, ...this.#transform() }
     return expression
+  }
+
+  #transform(): TransformCall {
+    const start = this.#start()
+    const transform = this.#name('a transform, such as lower')
+    const span = this.#span(start)
+    return { transform, arguments: this.#take('(') ? this.#arguments() : [], span }
   }
 
   #coalesce(): Expression {
@@ -168,11 +175,10 @@ export class ExpressionReader {
       if (this.#take('{')) return this.#map()
       const number = this.#number()
       if (number) return number
-      const start = this.#offset
       const word = this.#match(NAME_HERE)
-      if (word !== undefined && WORDS.has(word)) return WORDS.get(word)!
-      if (word !== undefined) throw this.#problem(`Text goes in quotes here: '${word}'.`, start)
-      throw this.#unexpected('a value: text in quotes, a number, true, false, null, a list or a map')
+      if (word === undefined)
+        throw this.#unexpected('a value: text, a number, true, false, null, a list or a map')
+      return WORDS.has(word) ? WORDS.get(word)! : word
     })
   }
 
@@ -313,12 +319,6 @@ export class ExpressionReader {
 
   #span(start: number): Span {
     return { start, end: this.#offset }
-  }
-
-  #spanOf(read: () => void): Span {
-    const start = this.#start()
-    read()
-    return this.#span(start)
   }
 
   #nested<T>(read: () => T): T {

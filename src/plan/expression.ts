@@ -1,4 +1,5 @@
 import { ExpressionReader } from './expression-reader.ts'
+import type { Each } from './plan.ts'
 import { type Problem, parsing } from './problem.ts'
 
 /**
@@ -13,9 +14,11 @@ import { type Problem, parsing } from './problem.ts'
  *     root      = "$" name { "." name | "[" … "]" }                         $key, $field, $item, …, $<capture>
  *     call      = name "(" arguments ")"                                    const(session), rest(), get('k:{id}')
  *     literal   = number | true | false | null
- *     argument  = 'text' | "text" | number | true | false | null | [ … ] | { name: … } | pipeline
+ *     argument  = data | pipeline
+ *     data      = 'text' | "text" | number | true | false | null | "[" items "]" | "{" name ":" item … "}"
+ *     item      = data | name
  *
- * A bare word is a path; text as a value is `const(word)` or `const('any text')`. Names hold letters, digits, `_` and `-`; after a dot
+ * A bare word is a path; text as a value is `const(word)` or `const('any text')`. Inside a list or a map a bare word is text. Names hold letters, digits, `_` and `-`; after a dot
  * they may begin with a digit. Text may hold `\\ \' \" \n \r \t \uXXXX`. Spans are offsets into the source text.
  */
 export type Expression =
@@ -42,6 +45,9 @@ export type Expression =
       readonly span: Span
     }
   | { readonly kind: 'coalesce'; readonly options: readonly Expression[]; readonly span: Span }
+
+/** A transform and its arguments, as it stands behind a `|`. `span` is of its name. */
+export type TransformCall = Pick<Extract<Expression, { kind: 'pipe' }>, 'transform' | 'arguments' | 'span'>
 
 /** What can stand in parentheses: literal data, or an expression (lookups take those). */
 export type Argument =
@@ -86,13 +92,13 @@ export function parseExpression(source: string): {
   return value ? { expression: value, problems } : { problems }
 }
 
-/** Reads the path of `each`: `profile.skills`, `games.*`, `*`, `pages[0].blocks`. */
-export function parseEachPath(source: string): {
-  readonly path?: readonly (string | number)[]
+/** Reads the path of `each`: `profile.skills`, `games.*`, `*`, `pages[0].blocks`, `tech | list(',')`. */
+export function parseEach(source: string): {
+  readonly each?: Extract<Each, { kind: 'path' }>
   readonly problems: readonly Problem[]
 } {
-  const { value, problems } = parsing(() => new ExpressionReader(source).wholeEachPath())
-  return value ? { path: value, problems } : { problems }
+  const { value, problems } = parsing(() => new ExpressionReader(source).wholeEach())
+  return value ? { each: { kind: 'path', ...value }, problems } : { problems }
 }
 
 /** One link of a decode chain, read: `json`, `unwrap(value)`, `json until object`. */

@@ -1,5 +1,5 @@
 import type { Position } from '../diagnostic.ts'
-import type { Expression } from './expression.ts'
+import type { Expression, TransformCall } from './expression.ts'
 import type { KeyPattern } from './key-pattern.ts'
 import type { TableDefinition, TableName } from './table.ts'
 
@@ -32,6 +32,8 @@ export interface Project {
 export interface StoreAddress {
   readonly url: string
   readonly insecure?: string
+  /** What the driver takes beside the URL; templates too. */
+  readonly options?: Readonly<Record<string, string>>
   readonly at: Position
 }
 
@@ -117,10 +119,17 @@ export interface Mapping {
 export const ENTRY_TYPES = ['string', 'hash', 'list', 'set', 'zset', 'stream'] as const
 export type EntryType = (typeof ENTRY_TYPES)[number]
 
-/** How one entry becomes many records. A path walks arrays (`*` or the array itself) and objects (`.*`) inside the decoded value. */
+/**
+ * How one entry becomes many records. A path walks arrays (`*` or the array itself) and objects (`.*`) inside the decoded value. What
+ * stands at its end goes through the transforms first (`tech | list(',')`), for lists that are kept as text.
+ */
 export type Each =
   | { readonly kind: 'field' | 'item' | 'member' | 'message' }
-  | { readonly kind: 'path'; readonly path: readonly PathSegment[] }
+  | {
+      readonly kind: 'path'
+      readonly path: readonly PathSegment[]
+      readonly transforms: readonly TransformCall[]
+    }
 export type PathSegment = string | number | typeof EACH
 /** The `*` of `games.*`. */
 export const EACH = '*' as const
@@ -181,13 +190,25 @@ export interface Example {
   readonly at: Position
 }
 
-/** `{ key, string | hash | list | set | zset | stream, expires_at? }`; text is UTF-8, `{ base64: … }` raw bytes. */
+/** An entry as a source would give it: text is UTF-8, `{ base64: … }` raw bytes. */
 export interface ExampleEntry {
-  readonly key: string
-  readonly type: EntryType
-  readonly value: unknown
-  readonly expiresAt?: string
+  readonly key: Buffer
+  readonly value: ExampleValue
+  /** Milliseconds since 1970. */
+  readonly expiresAt?: number
 }
+
+/** The same shape as a source's `EntryValue`, which this layer does not know. */
+export type ExampleValue =
+  | { readonly type: 'string'; readonly bytes: Buffer }
+  | { readonly type: 'hash'; readonly pairs: readonly Buffer[] }
+  | { readonly type: 'list'; readonly items: readonly Buffer[] }
+  | { readonly type: 'set'; readonly members: readonly Buffer[] }
+  | { readonly type: 'zset'; readonly members: readonly Buffer[]; readonly scores: readonly number[] }
+  | {
+      readonly type: 'stream'
+      readonly messages: readonly { readonly id: string; readonly pairs: readonly Buffer[] }[]
+    }
 
 export const mappingsOf = (plan: Plan): readonly Mapping[] =>
   plan.rules.filter((rule): rule is Mapping => rule.kind === 'mapping')

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import {
   type Expression,
   parseDecodeStep,
-  parseEachPath,
+  parseEach,
   parseExpression,
   showExpression,
 } from '../../src/plan/expression.ts'
@@ -64,6 +64,8 @@ test.each([
   ["a | default([1, 'x', {k: null}])", "a | default([1, 'x', {'k': null}])"],
   ["a | one_of({1: 'x', b: true, 'c d': -2})", "a | one_of({'1': 'x', 'b': true, 'c d': -2})"],
   ["a | replace('\\n\\u00e4\\\\', '')", "a | replace('\\nä\\\\', '')"],
+  ['a | one_of({active: active, off: false})', "a | one_of({'active': 'active', 'off': false})"],
+  ['a | default([none, null])', "a | default(['none', null])"],
   ["get('user:email:{email}')", "get('user:email:{email}')"],
   ["score('user:chat:{user}', $key)", "score('user:chat:{user}', $key)"],
   ['truely', 'truely'],
@@ -87,7 +89,8 @@ test.each([
   ["a | default('\\d')", 13, 'no escape "\\d"'],
   ["a | default('\\u0000')", 12, 'cannot store'],
   ["a | default('\\ud800')", 12, 'cannot store'],
-  ['a | default([x])', 13, "Text goes in quotes here: 'x'"],
+  ['a | default([x y])', 15, 'a comma or "]"'],
+  ['a | default([|])', 13, 'a value: text'],
   ['a | one_of({a: 1, a: 2})', 18, 'stands twice'],
   ['a.', 2, 'a field has to follow'],
   ['a .b', 2, '".b" came'],
@@ -202,11 +205,21 @@ test.each([
   ['a[0].b[*]', ['a', 0, 'b', '*']],
   ["['odd name'].*", ['odd name', '*']],
 ])('reads the path %s of each', (source, path) => {
-  expect(parseEachPath(source)).toEqual({ path, problems: [] })
+  expect(parseEach(source)).toEqual({ each: { kind: 'path', path, transforms: [] }, problems: [] })
+})
+
+test('reads transforms behind the path of each', () => {
+  expect(parseEach("tech | trim | split(',')").each).toMatchObject({
+    path: ['tech'],
+    transforms: [
+      { transform: 'trim', arguments: [], span: { start: 7, end: 11 } },
+      { transform: 'split', arguments: [{ kind: 'data', value: ',' }], span: { start: 14, end: 19 } },
+    ],
+  })
 })
 
 test.each(['', 'a |', 'a..b', '$item', 'a b'])('refuses the path %j of each', (source) => {
-  expect(parseEachPath(source).problems).toHaveLength(1)
+  expect(parseEach(source).problems).toHaveLength(1)
 })
 
 test.each([

@@ -1,0 +1,40 @@
+import type { Position } from '../diagnostic.ts'
+import type { Notes } from './notes.ts'
+import { quote } from './problem.ts'
+import type { TableName } from './table.ts'
+
+/** Reports a name that Postgres would cut, or that kvmig's SQL would take apart. `what` is a noun: `table`, `column`. */
+export function checkIdentifier(name: string, what: string, at: Position, notes: Notes): void {
+  const bytes = Buffer.byteLength(name)
+  if (name === '') notes.error('KV041', at, `The name of the ${what} is empty.`)
+  else if (bytes > MAX_BYTES)
+    notes.error(
+      'KV041',
+      at,
+      `The name of the ${what} has ${bytes} bytes; Postgres cuts names after ${MAX_BYTES}.`,
+    )
+  else if (name.includes('.'))
+    notes.error('KV041', at, `The name of the ${what} ${quote(name)} holds a dot.`, DOTS[what] ?? undefined)
+  else if (/ as /i.test(name) || name.trim() !== name || name.includes('"') || name.includes('\0'))
+    notes.error(
+      'KV041',
+      at,
+      `${quote(name)} is no name of a ${what}.`,
+      'Write the bare name; its case is kept, and it needs no quotes.',
+    )
+  else if (what === 'column' && SYSTEM_COLUMNS.has(name.toLowerCase()))
+    notes.error('KV041', at, `Every table of Postgres has a system column "${name}".`, 'Choose another name.')
+}
+
+const MAX_BYTES = 63
+const SYSTEM_COLUMNS = new Set(['tableoid', 'xmin', 'cmin', 'xmax', 'cmax', 'ctid'])
+const DOTS: Readonly<Record<string, string>> = {
+  table: 'Write { schema: app, table: users } in "into:", or "target_schema: app" in the project file.',
+}
+
+/** Reports schemas in which no application keeps its tables. */
+export function checkSchema({ schema }: TableName, at: Position, notes: Notes): void {
+  if (schema !== 'kvmig' && schema !== 'information_schema' && !schema.startsWith('pg_')) return
+  const owner = schema === 'kvmig' ? 'kvmig' : 'Postgres'
+  notes.error('KV048', at, `The schema "${schema}" belongs to ${owner}.`, 'Choose another schema.')
+}

@@ -1,0 +1,29 @@
+import type { LintScope } from './scope.ts'
+import { noColumn } from './tables.ts'
+
+/** Tables and columns that examples expect rows of exist. Whether the rows are right is for running them to tell. */
+export function examples({ plans, notes }: LintScope): void {
+  for (const plan of plans)
+    for (const example of plan.examples) {
+      for (const table of example.rows.keys())
+        if (!plan.rules.some((it) => it.kind === 'mapping' && it.into.table === table))
+          notes.error(
+            'KV042',
+            notes.keyAt(example, 'rows', table),
+            `No mapping of this plan fills a table "${table}".`,
+          )
+      for (const [table, rows] of example.rows) {
+        const definition = plan.tables.find((it) => it.name.table === table)
+        if (!definition) continue
+        rows.forEach((row, index) => {
+          for (const column of row.keys())
+            if (!definition.columns.some((it) => it.name === column))
+              notes.error(
+                'KV043',
+                notes.at(example, 'rows', table, index, column),
+                ...noColumn(definition, column),
+              )
+        })
+      }
+    }
+}

@@ -1,0 +1,33 @@
+import { conditions } from './conditions.ts'
+import { examples } from './examples.ts'
+import { expressions } from './expressions.ts'
+import { gates } from './gates.ts'
+import { mappingKeys } from './mapping-keys.ts'
+import { mappingTables } from './mapping-tables.ts'
+import { overlaps } from './overlaps.ts'
+import { planNames } from './plan-names.ts'
+import { queries } from './queries.ts'
+import { records } from './records.ts'
+import type { LintRule, LintScope } from './scope.ts'
+import { shadows } from './shadows.ts'
+import { tables } from './tables.ts'
+
+const RULES: readonly LintRule[] = [
+  planNames, // unique, `after` and `source` exist, no circles
+  tables, // columns of keys, indexes and references exist
+  mappingTables, // `into` and the columns of `fields` exist, NOT NULL is filled
+  mappingKeys, // `key` identifies rows, `conflict` can decide
+  records, // type, each and decode fit together
+  expressions, // kinds fit transforms and columns
+  conditions, // CEL
+  shadows, // rules that no key can reach
+  overlaps, // plans that claim the same keys
+  queries,
+  gates,
+  examples,
+]
+
+/** Everything that can be said about a project without opening a store. */
+export function lint(scope: LintScope): void {
+  for (const rule of RULES) rule(scope)
+}

@@ -1,0 +1,75 @@
+import { didYouMean } from '../../diagnostic.ts'
+import type { Mapping } from '../plan.ts'
+import { listOf } from '../problem.ts'
+import { sameTable, showTable, type TableDefinition } from '../table.ts'
+import { findTable, hasColumn, type LintScope, mappings } from './scope.ts'
+import { noColumn } from './tables.ts'
+
+/** `into` and the columns of `fields` exist and may be filled, and every column that needs a value gets one. */
+export function mappingTables(scope: LintScope): void {
+  const { notes, unlogged } = scope
+  for (const { mapping } of mappings(scope)) {
+    const table = findTable(scope, mapping.into)
+    if (!table) {
+      noTable(mapping, scope)
+      continue
+    }
+    if (unlogged.some((it) => sameTable(it, table.name)))
+      notes.warning(
+        'KV049',
+        notes.at(mapping, 'into'),
+        `The table ${showTable(table.name)} is unlogged: a crash of Postgres empties it.`,
+      )
+    checkColumns(mapping, table, scope)
+    checkFilled(mapping, table, scope)
+  }
+}
+
+function noTable(mapping: Mapping, { notes, tables, complete }: LintScope): void {
+  const at = notes.at(mapping, 'into')
+  const { table } = mapping.into
+  if (table === 'leftovers') notes.error('KV065', at, 'The table "leftovers" comes with a later version.')
+  else if (complete) {
+    const meant = didYouMean(
+      table,
+      tables.map((it) => it.name.table),
+    )
+    const hint = 'Declare it under "tables:", or name the SQL that creates it in "schema:" of the project.'
+    notes.error(
+      'KV042',
+      at,
+      `There is no table ${showTable(mapping.into)}.`,
+      meant ? `Did you mean "${meant}"?` : hint,
+    )
+  }
+}
+
+function checkColumns(mapping: Mapping, table: TableDefinition, scope: LintScope): void {
+  const { notes } = scope
+  for (const { key, at } of notes.node(mapping, 'fields')?.entries ?? []) {
+    if (!hasColumn(scope, table, key)) notes.error('KV043', at, ...noColumn(table, key))
+    if (table.columns.some((it) => it.name === key && it.generated))
+      notes.error(
+        'KV046',
+        at,
+        `Postgres computes the column "${key}" by itself.`,
+        'Take it out of "fields:".',
+      )
+  }
+}
+
+function checkFilled(mapping: Mapping, table: TableDefinition, { notes }: LintScope): void {
+  // By the file, not by what could be read of it: a field whose expression is wrong is there.
+  const filled = new Set(notes.node(mapping, 'fields')?.entries.map((it) => it.key))
+  const empty = table.columns.filter(
+    (it) => it.notNull && it.default === undefined && !it.identity && !it.generated && !filled.has(it.name),
+  )
+  if (empty.length === 0) return
+  const names = listOf(empty.map((it) => `"${it.name}"`))
+  notes.error(
+    'KV045',
+    notes.keyAt(mapping, 'fields'),
+    `Nothing fills ${names} of ${showTable(table.name)}, which cannot be NULL.`,
+    'Add a field for each, such as const(…), or give the column a default.',
+  )
+}

@@ -1,0 +1,112 @@
+import type { ValueKind } from '../value.ts'
+import type { PlanCatalog } from './catalog.ts'
+import type { ExpressionScope, RecordShape } from './expression-kind.ts'
+import type { EntryType, Mapping } from './plan.ts'
+
+/**
+ * What the expressions of a mapping can see: its captures, the roots that its type and `each` bring, and what bare paths go into.
+ * Here is what the language says about records, in one place.
+ */
+export function scopeOf(mapping: Mapping, catalog: PlanCatalog): ExpressionScope {
+  const { record, roots } = recordOf(mapping, catalog)
+  const captures = mapping.match.parts.flatMap((part): (readonly [string, ValueKind])[] =>
+    part.kind === 'capture' && part.name !== '_' ? [[part.name, CAPTURES[part.type] ?? 'text']] : [],
+  )
+  const all = new Map<string, ValueKind>([['key', 'text'], ['expires_at', 'instant'], ...roots, ...captures])
+  return { transforms: catalog.transforms, roots: all, absentRoots: ABSENT, record }
+}
+
+/** The kind of value that a mapping's decode chain gives. */
+export function decodedKind({ decode }: Pick<Mapping, 'decode'>, { decoders }: PlanCatalog): ValueKind {
+  const last = decode.at(-1)
+  return last ? (decoders.get(last.name)?.gives ?? 'any') : 'text'
+}
+
+/** The type an entry must have for `each` to make sense; several where several do. */
+export function typesOf({ each, type }: Pick<Mapping, 'each' | 'type'>): readonly EntryType[] {
+  if (type) return [type]
+  return each && each.kind !== 'path' ? TYPES[each.kind] : []
+}
+
+export const TYPES = {
+  field: ['hash'],
+  item: ['list'],
+  member: ['set', 'zset'],
+  message: ['stream'],
+} as const satisfies Readonly<Record<string, readonly EntryType[]>>
+
+const CAPTURES: Readonly<Record<string, ValueKind>> = { int: 'number', date: 'date' }
+
+const ABSENT: ReadonlyMap<string, string> = new Map([
+  ['field', 'It needs "each: field".'],
+  ['member', 'It needs "each: member".'],
+  ['score', 'It needs "type: zset" and "each: member".'],
+  ['index', 'It needs "each: item" or a path.'],
+  ['item', 'It needs "each: item" or a path.'],
+  ['name', 'It needs "each:" with a path to an object.'],
+  ['parent', 'It needs "each:" with a path.'],
+  ['message', 'It needs "each: message".'],
+])
+
+interface RecordKind {
+  readonly record: RecordShape
+  readonly roots: readonly (readonly [string, ValueKind])[]
+}
+
+function recordOf(mapping: Mapping, catalog: PlanCatalog): RecordKind {
+  const { each, type, decode } = mapping
+  const decoded = decodedKind(mapping, catalog)
+  const record = shapeOf(decoded)
+  switch (each?.kind) {
+    case 'field':
+      return {
+        record,
+        roots: [
+          ['field', 'text'],
+          ['value', decoded],
+        ],
+      }
+    case 'item':
+      return {
+        record,
+        roots: [
+          ['item', decoded],
+          ['index', 'number'],
+          ['value', decoded],
+        ],
+      }
+    case 'member': {
+      const score: RecordKind['roots'] = type === 'zset' ? [['score', 'number']] : []
+      return { record, roots: [['member', decoded], ['value', decoded], ...score] }
+    }
+    case 'message':
+      return {
+        record: 'fields',
+        roots: [
+          ['message', 'text'],
+          ['value', 'object'],
+        ],
+      }
+    case 'path':
+      return {
+        record: 'any',
+        roots: [
+          ['item', 'any'],
+          ['index', 'number'],
+          ['name', 'text'],
+          ['parent', 'any'],
+          ['value', 'any'],
+        ],
+      }
+  }
+  if (type === 'hash') return { record: 'fields', roots: [['value', 'object']] }
+  if (type === 'string' || decode.length > 0) return { record, roots: [['value', decoded]] }
+  // Without a type it may be a hash, whose fields are text.
+  if (type === undefined) return { record: 'fields', roots: [['value', 'any']] }
+  return { record: 'list', roots: [['value', 'array']] }
+}
+
+function shapeOf(kind: ValueKind): RecordShape {
+  if (kind === 'any' || kind === 'object') return 'any'
+  return kind === 'array' ? 'list' : 'text'
+}

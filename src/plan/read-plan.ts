@@ -1,0 +1,122 @@
+import type { PlanCatalog } from './catalog.ts'
+import { parseDuration } from './duration.ts'
+import { checkIdentifier } from './identifier.ts'
+import type { Notes } from './notes.ts'
+import {
+  type Acceptance,
+  type CheckRequest,
+  PHASES,
+  type Plan,
+  type Query,
+  type TriggerRequest,
+} from './plan.ts'
+import { readExample } from './read-example.ts'
+import { readPattern, readRules } from './read-mapping.ts'
+import { readTable, type TableContext } from './read-table.ts'
+import { sameTable, type TableDefinition, type TableName } from './table.ts'
+import { optional, textOf, type YamlNode } from './yaml.ts'
+
+export interface PlanContext extends TableContext {
+  readonly notes: Notes
+  readonly catalog: PlanCatalog
+  /** Tables of the application, and of the other plans. */
+  readonly tables: readonly TableDefinition[]
+  /** The project's only source, for plans that name none. */
+  readonly onlySource: string | undefined
+}
+
+/** Reads the tables of a plan; they come before the rules, whose keys default to primary keys. */
+export function readTables(root: YamlNode, context: TableContext): readonly TableDefinition[] {
+  return (root.get('tables')?.entries ?? []).map((it) => readTable(it, context))
+}
+
+/** Makes a Plan of a file. What is broken is reported and left out; then the plan is good for finding more mistakes, and for nothing else. */
+export function readPlan(
+  file: string,
+  root: YamlNode,
+  own: readonly TableDefinition[],
+  context: PlanContext,
+): Plan {
+  const { notes, tables } = context
+  const table = (name: TableName) => [...own, ...tables].find((it) => sameTable(it.name, name))
+  const rules = readRules(root.get('mappings')?.items ?? [], { ...context, table })
+  const filled = rules.flatMap((it) => (it.kind === 'mapping' ? [it.into] : []))
+  const applications = tables.filter(
+    (it) => it.owner === 'schema' && filled.some((name) => sameTable(name, it.name)),
+  )
+  const name = root.get('plan')
+  if (name) checkIdentifier(textOf(name) ?? '-', 'plan', name.at, notes)
+  return notes.from(root, {
+    version: 1,
+    name: textOf(name) ?? '',
+    file,
+    // Held against the schema before.
+    risk: (textOf(root.get('risk')) as Plan['risk'] | undefined) ?? 'medium',
+    after: (root.get('after')?.items ?? []).flatMap((it) => optional(textOf(it))),
+    source: textOf(root.get('source')) ?? context.onlySource ?? '',
+    rules,
+    tables: [...own, ...applications],
+    queries: (root.get('queries')?.entries ?? []).flatMap(({ key, at, value }) =>
+      optional(readQuery(key, at, value, notes)),
+    ),
+    gates: new Map(
+      (['B', 'C', 'D'] as const).flatMap((gate) => {
+        const checks = root.get('gates')?.get(gate)?.items
+        return checks ? [[gate, checks.map((it) => readCheck(it, notes))] as const] : []
+      }),
+    ),
+    triggers: new Map(
+      PHASES.flatMap((phase) => {
+        const triggers = root.get('triggers')?.get(phase)?.items
+        return triggers ? [[phase, triggers.map((it) => readTrigger(it, notes))] as const] : []
+      }),
+    ),
+    accept: (root.get('accept')?.items ?? []).flatMap((it) => optional(readAcceptance(it, notes))),
+    examples: (root.get('examples')?.items ?? []).flatMap((it) => optional(readExample(it, notes))),
+    later: Object.fromEntries(LATER.flatMap((key) => optional(root.get(key)).map((it) => [key, it.value]))),
+    at: name?.at ?? root.at,
+  })
+}
+
+const LATER = ['writes', 'archive'] as const
+
+function readQuery(name: string, at: Query['at'], node: YamlNode, notes: Notes): Query | undefined {
+  const sql = textOf(node.get('sql'))
+  const uses = textOf(node.get('uses'))
+  if (sql === undefined) return undefined
+  const args = (node.get('args')?.items ?? []).map((it) => it.value as Query['args'][number])
+  return notes.from(node, { name, sql, args, ...(uses !== undefined && { uses }), at })
+}
+
+function readCheck(node: YamlNode, notes: Notes): CheckRequest {
+  const [named, second] = node.entries.filter((it) => it.key !== 'because')
+  if (second)
+    notes.error('KV012', second.at, 'An item of a gate is one check.', 'Begin a new item of the list for it.')
+  if (!named) return notes.from(node, { check: textOf(node) ?? '', options: {}, at: node.at })
+  const { key, value } = named
+  const because = textOf(node.get('because'))
+  // `soak: 14d`: checks of later phases may be given one value instead of a map.
+  const options = value.kind === 'map' ? (value.value as CheckRequest['options']) : { value: value.value }
+  return notes.from(node, { check: key, options, ...(because !== undefined && { because }), at: node.at })
+}
+
+function readTrigger(node: YamlNode, notes: Notes): TriggerRequest {
+  const options = node.entries.filter((it) => !['when', 'do', 'for', 'because'].includes(it.key))
+  const because = textOf(node.get('because'))
+  return notes.from(node, {
+    check: textOf(node.get('when')) ?? '',
+    options: Object.fromEntries(options.map(({ key, value }) => [key, value.value])),
+    ...(because !== undefined && { because }),
+    do: (textOf(node.get('do')) as TriggerRequest['do'] | undefined) ?? 'alert',
+    forMillis: parseDuration(textOf(node.get('for')) ?? '') ?? 0,
+    at: node.at,
+  })
+}
+
+function readAcceptance(node: YamlNode, notes: Notes): Acceptance | undefined {
+  const match = readPattern(node.get('match'), notes)
+  const [code, because] = [textOf(node.get('code')), textOf(node.get('because'))]
+  return match && code !== undefined && because !== undefined
+    ? notes.from(node, { code, match, because })
+    : undefined
+}

@@ -1,0 +1,189 @@
+import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js'
+import { type Diagnostic, didYouMean, type Position } from '../diagnostic.ts'
+import type { PlanCode } from './codes.ts'
+import { parseCount, parseDuration, parsePercentage } from './duration.ts'
+import { LATER_CHECKS, LATER_KEYS } from './plan-schema.ts'
+import { listOf, quote } from './problem.ts'
+import type { JsonSchema } from './schema-parts.ts'
+import type { YamlNode } from './yaml.ts'
+
+/** Compiles a schema once; the function it gives holds a file against it and says what is wrong, one message for one mistake. */
+export function validator(schema: JsonSchema): (root: YamlNode) => readonly Diagnostic[] {
+  const ajv = new Ajv2020({ allErrors: true, verbose: true, strict: false, validateFormats: true })
+  ajv.addFormat('duration', (it: string) => parseDuration(it) !== undefined)
+  ajv.addFormat('percentage', (it: string) => parsePercentage(it) !== undefined)
+  ajv.addFormat('base64', /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/)
+  ajv.addFormat('instant', /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)$/)
+  // A count may be a number or text, and formats apply to one type only.
+  ajv.addFormat('count', { type: 'string', validate: (it) => parseCount(it) !== undefined })
+  const validate: ValidateFunction = ajv.compile(schema)
+  return (root) => {
+    validate(root.value)
+    return withoutEchoes(validate.errors ?? []).map((error) => explain(error, root))
+  }
+}
+
+/** Errors of which each stands for one mistake of the author. */
+function withoutEchoes(errors: readonly ErrorObject[]): readonly ErrorObject[] {
+  const told = errors.filter((it) => !STRUCTURAL.has(it.keyword))
+  const wrongType = new Set(told.filter((it) => it.keyword === 'type').map((it) => it.instancePath))
+  const seen = new Set<string>()
+  return told.filter((error) => {
+    if (error.keyword !== 'type' && wrongType.has(error.instancePath)) return false
+    if (error.keyword === 'required' && isMisspelled(error, told)) return false
+    const id = `${error.instancePath} ${error.keyword} ${subject(error) ?? ''}`
+    return seen.size < seen.add(id).size
+  })
+}
+
+// Keywords that only say that something below them is wrong.
+const STRUCTURAL = new Set(['if', 'anyOf', 'oneOf', 'allOf', '$ref'])
+
+const subject = ({ params }: ErrorObject): string | undefined =>
+  params.missingProperty ?? params.additionalProperty
+
+/** Is the missing key there, but misspelled? Then the unknown key tells enough. */
+const isMisspelled = (missing: ErrorObject, all: readonly ErrorObject[]): boolean =>
+  all.some(
+    (it) =>
+      it.keyword === 'additionalProperties' &&
+      it.instancePath === missing.instancePath &&
+      didYouMean(subject(it) ?? '', [subject(missing) ?? '']) !== undefined,
+  )
+
+function explain(error: ErrorObject, root: YamlNode): Diagnostic {
+  const place = find(root, error.instancePath)
+  const explanation = EXPLANATIONS[error.keyword] ?? explainValue
+  const { code, message, hint, at = place.at } = explanation(error, place)
+  return { severity: 'error', code, message, ...(hint && { hint }), at }
+}
+
+interface Explanation {
+  readonly code: PlanCode
+  readonly message: string
+  readonly hint?: string | undefined
+  readonly at?: Position
+}
+
+/** A place in the file: the node, and how to call it in a message. */
+interface Place {
+  readonly node: YamlNode
+  readonly label: string
+  readonly at: Position
+}
+
+function find(root: YamlNode, pointer: string): Place {
+  let node = root
+  let label = 'The file'
+  let at = root.at
+  for (const written of pointer.split('/').slice(1)) {
+    const segment = written.replaceAll('~1', '/').replaceAll('~0', '~')
+    if (node.kind === 'list') {
+      node = node.items[Number(segment)]!
+      label = `Item ${Number(segment) + 1} of ${label}`
+      at = node.at
+    } else {
+      const entry = node.entries.find((it) => it.key === segment)!
+      node = entry.value
+      label = quote(segment)
+      at = node.value === null ? entry.at : node.at
+    }
+  }
+  return { node, label, at }
+}
+
+const EXPLANATIONS: Readonly<Record<string, (error: ErrorObject, place: Place) => Explanation>> = {
+  additionalProperties: explainUnknownKey,
+  required: ({ params, parentSchema }, { label }) => {
+    const missing = String(params.missingProperty)
+    const schema = (parentSchema?.properties ?? {}) as Record<string, JsonSchema>
+    const purpose = schema[missing]?.title
+    const what = label === 'The file' ? 'The key' : `In ${label} the key`
+    return {
+      code: 'KV011',
+      message: `${what} ${quote(missing)} is missing.`,
+      hint: typeof purpose === 'string' ? `It has to be ${purpose}.` : undefined,
+    }
+  },
+  minProperties: ({ parentSchema }, { label }) => ({
+    code: 'KV011',
+    message: `${label} says too little.`,
+    hint: `It has to be ${title(parentSchema)}.`,
+  }),
+  minItems: (_, { label }) => ({ code: 'KV011', message: `${label} is an empty list.` }),
+  minLength: (_, { label }) => ({ code: 'KV011', message: `${label} is empty.` }),
+  format: ({ parentSchema }, { label, node }) => ({
+    code: 'KV015',
+    message: `${label} has to be ${title(parentSchema)}, not ${quote(String(node.value))}.`,
+  }),
+}
+
+function explainUnknownKey({ params, parentSchema }: ErrorObject, { node }: Place): Explanation {
+  const found = String(params.additionalProperty)
+  const at = node.entries.find((it) => it.key === found)!.at
+  const known = Object.keys((parentSchema?.properties ?? {}) as object)
+  if (LATER_KEYS.has(found) || (LATER_CHECKS as readonly string[]).includes(found))
+    return { code: 'KV065', message: `${quote(found)} comes with a later version.`, at }
+  const meant = didYouMean(found, known)
+  return {
+    code: 'KV010',
+    message: `There is no key ${quote(found)} here.`,
+    hint: meant ? `Did you mean "${meant}"?` : `Known are ${listOf(known)}.`,
+    at,
+  }
+}
+
+function explainValue(error: ErrorObject, { node, label }: Place): Explanation {
+  const { parentSchema, keyword } = error
+  const allowed = allowedValues(parentSchema)
+  const sameType = allowed?.some((it) => typeof it === typeof node.value) ?? keyword !== 'type'
+  if (!sameType || keyword === 'not')
+    return {
+      code: 'KV012',
+      message: `${label} has to be ${title(parentSchema)}, but it is ${found(node)}.`,
+      hint: typeHint(node, parentSchema),
+    }
+  if (!allowed) return { code: 'KV013', message: `${label} has to be ${title(parentSchema)}.` }
+  const meant = typeof node.value === 'string' ? didYouMean(node.value, allowed.map(String)) : undefined
+  const later = typeof node.value === 'string' && (LATER_CHECKS as readonly string[]).includes(node.value)
+  if (later) return { code: 'KV065', message: `${quote(String(node.value))} comes with a later version.` }
+  return {
+    code: 'KV013',
+    message: `${label} cannot be ${quote(String(node.value))}.`,
+    hint: meant ? `Did you mean "${meant}"?` : `It has to be ${listOf(allowed.map(String), 'or')}.`,
+  }
+}
+
+function allowedValues(schema: JsonSchema | undefined): readonly unknown[] | undefined {
+  if (schema && 'const' in schema) return [schema.const]
+  return Array.isArray(schema?.enum) ? schema.enum : undefined
+}
+
+const title = (schema: JsonSchema | undefined): string =>
+  typeof schema?.title === 'string' ? schema.title : String(schema?.type ?? 'something else')
+
+function found({ kind, value }: YamlNode): string {
+  if (kind === 'map') return 'a map'
+  if (kind === 'list') return 'a list'
+  if (value === null) return 'empty'
+  if (typeof value === 'boolean') return String(value)
+  if (typeof value === 'bigint') return 'a number too large to be kept'
+  return typeof value === 'string' ? 'text' : 'a number'
+}
+
+/** What probably went wrong, where YAML understood something other than the author. */
+function typeHint(node: YamlNode, schema: JsonSchema | undefined): string | undefined {
+  const wanted = [schema?.type].flat()
+  const { value } = node
+  if (node.kind === 'map' && wanted.includes('string') && node.entries.every((it) => it.value.value === null))
+    return `Put it in quotes: '{${node.entries.map((it) => it.key).join(', ')}}'.`
+  if (node.kind !== 'scalar') return undefined
+  if (value === null) return undefined
+  if (wanted.includes('array') && !wanted.includes('string')) return 'Write it as a list, in [ ].'
+  if (wanted.includes('string')) return 'Put it in quotes if text is meant.'
+  if (typeof value !== 'string') return undefined
+  if (wanted.includes('boolean') && /^(yes|no|on|off|y|n|true|false)$/i.test(value))
+    return 'Write true or false.'
+  const numeric = wanted.includes('integer') || wanted.includes('number') || typeof schema?.const === 'number'
+  return numeric && /^-?\d/.test(value) ? 'Write it without quotes.' : undefined
+}

@@ -1,0 +1,335 @@
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  type Pair,
+  parseDocument,
+  Scalar,
+  type YAMLError,
+} from 'yaml'
+import type { Diagnostic, Position } from '../diagnostic.ts'
+import type { PlanCode } from './codes.ts'
+import { quote } from './problem.ts'
+import { sourceOffset } from './yaml-offset.ts'
+
+/** A node of a YAML file: its plain data, and where it and everything in it stands. */
+export interface YamlNode {
+  readonly kind: 'map' | 'list' | 'scalar'
+  /** Plain data. Maps are objects without a prototype; whole numbers beyond 2^53 are bigints. */
+  readonly value: unknown
+  readonly at: Position
+  /** Of a map, in the order of the file. */
+  readonly entries: readonly YamlEntry[]
+  /** Of a list. */
+  readonly items: readonly YamlNode[]
+  get(key: string): YamlNode | undefined
+  /** A scalar's text; of a number, true, false and null, as it is written. */
+  readonly source: string
+  /** Where the character at an offset of this scalar's text stands in the file. */
+  locate(offset: number): Position
+  /** Did a comment cut off this unquoted text? Then the author may have meant the `#` to be part of it. */
+  readonly cutByComment: boolean
+}
+
+export interface YamlEntry {
+  readonly key: string
+  /** Of the key. */
+  readonly at: Position
+  readonly value: YamlNode
+}
+
+/**
+ * Reads one YAML 1.2 document. What is legal YAML but has no place in a plan (tags, anchors, merge keys, directives, several
+ * documents, keys that are not text) is refused, and so is everything the parser merely warns about.
+ */
+export function readYaml(
+  file: string,
+  bytes: Uint8Array,
+): { readonly root?: YamlNode; readonly diagnostics: readonly Diagnostic[] } {
+  const reader = new YamlReader(file)
+  const root = reader.read(bytes)
+  const { diagnostics } = reader
+  return root && diagnostics.length === 0 ? { root, diagnostics } : { diagnostics }
+}
+
+const MAX_BYTES = 1_000_000
+const MAX_DEPTH = 60
+const MAX_SYNTAX_ERRORS = 10
+
+class YamlReader {
+  readonly diagnostics: Diagnostic[] = []
+  readonly #file: string
+  readonly #lines = new LineCounter()
+  #text = ''
+
+  constructor(file: string) {
+    this.#file = file
+  }
+
+  read(bytes: Uint8Array): YamlNode | undefined {
+    const text = this.#decode(bytes)
+    if (text === undefined) return undefined
+    this.#text = text
+    const document = this.#parse(text)
+    if (!document) return undefined
+    this.#refuseCharacters(text)
+    this.#refuseDirectives(document)
+    this.#syntax(document)
+    if (this.diagnostics.length > 0) return undefined
+    const contents = document.contents
+    if (!contents || (isScalar(contents) && contents.value === null)) {
+      this.#refuse('KV005', 0, 'The file is empty.', 'It begins with "version: 1".')
+      return undefined
+    }
+    return this.#node(contents, 0, false)
+  }
+
+  #decode(bytes: Uint8Array): string | undefined {
+    if (bytes.length > MAX_BYTES) {
+      this.#refuse('KV008', 0, `The file has ${bytes.length} bytes; a plan has at most ${MAX_BYTES}.`)
+      return undefined
+    }
+    if ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff)) {
+      this.#refuse('KV007', 0, 'The file is UTF-16.', 'Save it as UTF-8.')
+      return undefined
+    }
+    try {
+      return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+    } catch {
+      const upTo = Buffer.from(bytes).toString('utf8').indexOf('\ufffd')
+      const before = Buffer.from(bytes).toString('utf8').slice(0, upTo).split('\n')
+      const at = { file: this.#file, line: before.length, column: (before.at(-1)?.length ?? 0) + 1 }
+      this.#report('KV007', at, 'The file is not UTF-8.', 'Save it as UTF-8.')
+      return undefined
+    }
+  }
+
+  // intAsBigInt, so that a large number is kept until it is known whether it is too large.
+  #parse(text: string): Document.Parsed | undefined {
+    try {
+      return parseDocument(text, { lineCounter: this.#lines, intAsBigInt: true, prettyErrors: false })
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error
+      this.#refuse('KV008', 0, 'The file is nested too deeply to be read.')
+      return undefined
+    }
+  }
+
+  #refuseCharacters(text: string): void {
+    for (const { index, 0: character } of text.matchAll(FORBIDDEN)) {
+      this.#refuse(
+        'KV007',
+        index,
+        `The character ${codePoint(character)} has no place in a plan.`,
+        'Remove it.',
+      )
+    }
+  }
+
+  #refuseDirectives(document: Document.Parsed): void {
+    const directive = /^%.*/m.exec(this.#text)
+    const { yaml, tags } = document.directives
+    if (directive && (yaml.explicit || Object.keys(tags).length > 1 || document.warnings.length > 0))
+      this.#refuse('KV004', directive.index, 'Directives are not part of the language.', 'Remove this line.')
+  }
+
+  #syntax({ errors, warnings }: Document.Parsed): void {
+    const lines = new Set<number>()
+    const found = [...errors, ...warnings].filter((it) => !/directive/i.test(it.message))
+    for (const error of found.sort((a, b) => a.pos[0] - b.pos[0])) {
+      const { line } = this.#at(error.pos[0])
+      // What follows a mistake on its line, or dozens of lines later, is an echo of it.
+      if (lines.has(line) || lines.size >= MAX_SYNTAX_ERRORS) continue
+      lines.add(line)
+      const { code, message, hint } = explain(error)
+      this.#refuse(code, error.pos[0], message, hint)
+    }
+  }
+
+  #node(node: Node | null, depth: number, escapes: boolean): YamlNode {
+    const start = node?.range?.[0] ?? 0
+    if (depth > MAX_DEPTH) {
+      this.#refuse('KV008', start, `This is nested more than ${MAX_DEPTH} levels deep.`)
+      return this.#scalarNode(start, null)
+    }
+    if (isAlias(node))
+      this.#refuse('KV003', start, `The alias *${node.source} is not part of the language.`, QUOTE)
+    else if (node?.anchor)
+      this.#refuse('KV003', start, `The anchor &${node.anchor} is not part of the language.`, QUOTE)
+    if (node?.tag)
+      this.#refuse('KV004', start, `The tag ${shownTag(node.tag)} is not part of the language.`, QUOTE)
+    if (isMap(node)) return this.#map(node.items as Pair<Node, Node | null>[], start, depth, escapes)
+    if (isSeq(node)) return this.#list(node.items as Node[], start, depth, escapes)
+    return isScalar(node) ? this.#scalar(node, escapes) : this.#scalarNode(start, null)
+  }
+
+  #map(pairs: readonly Pair<Node, Node | null>[], start: number, depth: number, escapes: boolean): YamlNode {
+    const value: Record<string, unknown> = Object.create(null)
+    const entries: YamlEntry[] = []
+    for (const pair of pairs) {
+      const from = pair.key.range?.[0] ?? start
+      const key = this.#key(pair.key, from)
+      // A key without a value stands in no range of its own.
+      const child = pair.value ?? Object.assign(new Scalar(null), { range: [from, from, from] })
+      const node = this.#node(child as Node, depth + 1, escapes || (depth === 0 && key === 'examples'))
+      if (key === undefined) continue
+      value[key] = node.value
+      entries.push({ key, at: this.#at(from), value: node })
+    }
+    return nodeOf({ kind: 'map', value, at: this.#at(start), entries })
+  }
+
+  #key(key: Node, start: number): string | undefined {
+    if (!isScalar(key) || typeof key.value !== 'string') {
+      const written = isScalar(key) ? String(key.source ?? key.value) : undefined
+      const found = written === undefined ? 'This key is no text.' : `The key ${written} is no text.`
+      this.#refuse(
+        'KV009',
+        start,
+        found,
+        written === undefined ? undefined : `Write '${written}' if it is meant to be.`,
+      )
+      return undefined
+    }
+    if (key.anchor) this.#refuse('KV003', start, `The anchor &${key.anchor} is not part of the language.`)
+    if (key.value === '<<') {
+      this.#refuse('KV003', start, 'Merge keys ("<<") are not part of the language.', 'Write the keys out.')
+      return undefined
+    }
+    if (key.value === '__proto__') {
+      this.#refuse('KV010', start, 'A key may not be called "__proto__".')
+      return undefined
+    }
+    return this.#checkText(key.value, start, false)
+  }
+
+  #list(nodes: readonly Node[], start: number, depth: number, escapes: boolean): YamlNode {
+    const items = nodes.map((it) => this.#node(it, depth + 1, escapes))
+    return nodeOf({ kind: 'list', value: items.map((it) => it.value), at: this.#at(start), items })
+  }
+
+  #scalar(scalar: Scalar, escapes: boolean): YamlNode {
+    const start = scalar.range?.[0] ?? 0
+    const { value } = scalar
+    if (typeof value === 'string') {
+      this.#checkText(value, start, escapes)
+      return this.#scalarNode(start, value, scalar)
+    }
+    if (typeof value === 'bigint') {
+      const exact = value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER)
+      return this.#scalarNode(start, exact ? Number(value) : value, scalar)
+    }
+    if (typeof value === 'number' && !Number.isFinite(value))
+      this.#refuse(
+        'KV012',
+        start,
+        `${scalar.source} is no number that can be kept.`,
+        'Put it in quotes if text is meant.',
+      )
+    return this.#scalarNode(start, value, scalar)
+  }
+
+  #scalarNode(start: number, value: unknown, scalar?: Scalar): YamlNode {
+    const end = scalar?.range?.[1] ?? start
+    return nodeOf({
+      kind: 'scalar',
+      value,
+      at: this.#at(start),
+      source: typeof value === 'string' ? value : (scalar?.source ?? ''),
+      cutByComment: scalar?.type === 'PLAIN' && /^[ \t]+#/.test(this.#text.slice(end, end + 80)),
+      locate: (offset) => this.#at(scalar ? sourceOffset(this.#text, scalar, offset) : start),
+    })
+  }
+
+  // Escapes such as "\0" may stand in examples only: that is data, the rest becomes names, SQL and messages.
+  #checkText(text: string, start: number, escapes: boolean): string {
+    const found = (escapes ? /\p{Surrogate}/u : FORBIDDEN_ONCE).exec(text)
+    if (found)
+      this.#refuse('KV007', start, `This text holds the character ${codePoint(found[0])}.`, 'Remove it.')
+    return text
+  }
+
+  #refuse(code: PlanCode, offset: number, message: string, hint?: string): void {
+    this.#report(code, this.#at(offset), message, hint)
+  }
+
+  #report(code: PlanCode, at: Position, message: string, hint?: string): void {
+    this.diagnostics.push({ severity: 'error', code, message, ...(hint && { hint }), at })
+  }
+
+  #at(offset: number): Position {
+    const { line, col } = this.#lines.linePos(offset)
+    return { file: this.#file, line: Math.max(1, line), column: Math.max(1, col) }
+  }
+}
+
+type NodeParts = Pick<YamlNode, 'kind' | 'value' | 'at'> & Partial<YamlNode>
+
+function nodeOf(parts: NodeParts): YamlNode {
+  const { entries = [], items = [], at, source = '', cutByComment = false, locate = () => at } = parts
+  const get = (key: string) => entries.find((it) => it.key === key)?.value
+  return { ...parts, entries, items, get, source, locate, cutByComment }
+}
+
+const QUOTE =
+  'A value that begins with a quote, {, [, *, &, !, %, @ or `, or that holds " #" or ": ", has to be quoted as a whole.'
+
+function explain(error: YAMLError): {
+  readonly code: PlanCode
+  readonly message: string
+  readonly hint?: string
+} {
+  const sentence = `${error.message.replace(/\.$/, '')}.`
+  switch (error.code) {
+    case 'DUPLICATE_KEY':
+      return { code: 'KV002', message: 'This key stands twice in its map.' }
+    case 'MULTIPLE_DOCS':
+      return {
+        code: 'KV006',
+        message: 'A second document begins here.',
+        hint: 'Put it in a file of its own.',
+      }
+    case 'RESOURCE_EXHAUSTION':
+      return { code: 'KV008', message: 'This is nested too deeply.' }
+    case 'TAG_RESOLVE_FAILED':
+      return {
+        code: 'KV004',
+        message: `${sentence.replace('Unresolved tag', 'Tags are not part of the language')}`,
+        hint: QUOTE,
+      }
+    case 'TAB_AS_INDENT':
+      return { code: 'KV001', message: 'A tab cannot indent.', hint: 'Use spaces.' }
+    case 'BLOCK_AS_IMPLICIT_KEY':
+      return { code: 'KV001', message: 'A second ": " stands on this line.', hint: QUOTE }
+    case 'BAD_SCALAR_START':
+    case 'BAD_ALIAS':
+    case 'UNEXPECTED_TOKEN':
+    case 'MULTILINE_IMPLICIT_KEY':
+    case 'MISSING_CHAR':
+      return { code: 'KV001', message: sentence, hint: QUOTE }
+    default:
+      return { code: 'KV001', message: sentence }
+  }
+}
+
+const shownTag = (tag: string) => quote(tag.replace('tag:yaml.org,2002:', '!!'))
+
+const codePoint = (character: string): string =>
+  `U+${character.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')}`
+
+// Control characters (not tab and line ends), those that turn the direction of text around, lone surrogates, non-characters, and a
+// byte order mark that is not at the beginning.
+const FORBIDDEN =
+  /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff]|\p{Surrogate}/gu
+const FORBIDDEN_ONCE = new RegExp(FORBIDDEN.source, 'u')
+
+/** The text of a scalar that is text; undefined for anything else. */
+export const textOf = (node: YamlNode | undefined): string | undefined =>
+  typeof node?.value === 'string' ? node.value : undefined
+
+/** A list of what is there. */
+export const optional = <T>(value: T | undefined): readonly T[] => (value === undefined ? [] : [value])
