@@ -1,0 +1,155 @@
+import { gunzipSync, gzipSync } from 'node:zlib'
+import { readJson } from '../json/read-json.ts'
+import { writeJson } from '../json/write-json.ts'
+import { readBase64 } from '../transforms/base64.ts'
+import { readHex } from '../transforms/hex.ts'
+import { mismatch } from '../transforms/kind.ts'
+import { RejectError, type Value } from '../value.ts'
+import type { Decoder } from './decode.ts'
+import { valueAt } from './path.ts'
+import { readUtf8, type TextPolicy } from './utf8.ts'
+
+/** What gzip may grow to. */
+const MAX_UNZIPPED = 64 * 1024 * 1024
+/** How often JSON may be wrapped into JSON text. */
+const MAX_WRAPPED = 20
+
+const utf8: Decoder = {
+  name: 'utf8',
+  summary: 'Text. What decoding begins with where nothing is said.',
+  arity: [0, 0],
+  takes: 'bytes',
+  gives: 'text',
+  create: (_, policy) => ({
+    decode: (value) => readUtf8(bytes(value), policy),
+    encode: (value) => Buffer.from(text(value)),
+  }),
+}
+
+const asBytes: Decoder = {
+  name: 'bytes',
+  summary: 'The bytes as they are.',
+  arity: [0, 0],
+  takes: 'bytes',
+  gives: 'bytes',
+  create: () => ({ decode: bytes, encode: bytes }),
+}
+
+const json: Decoder = {
+  name: 'json',
+  summary: 'JSON, read without loss: numbers keep every digit, duplicate keys are refused.',
+  arity: [0, 0],
+  takes: 'any',
+  gives: 'any',
+  create: (_, policy) => ({ decode: (value) => parse(value, policy), encode: writeJson }),
+}
+
+const jsonUntilObject: Decoder = {
+  name: 'json until object',
+  summary: 'JSON, read again as long as it is text that holds JSON: for values that were encoded twice.',
+  arity: [0, 0],
+  takes: 'any',
+  gives: 'any',
+  oneWay: 'how often the value was encoded is forgotten',
+  create: (_, policy) => ({
+    decode: (value) => {
+      let inner = value
+      for (let depth = 0; typeof inner === 'string' || Buffer.isBuffer(inner); depth++) {
+        if (depth === MAX_WRAPPED)
+          throw new RejectError('JSON_TOO_DEEP', `JSON lies in JSON text more than ${MAX_WRAPPED} times.`)
+        inner = parse(inner, policy)
+      }
+      if (inner instanceof Map || Array.isArray(inner)) return inner
+      throw mismatch('an object or a list', inner)
+    },
+    encode: writeJson,
+  }),
+}
+
+const unwrap: Decoder = {
+  name: 'unwrap',
+  summary:
+    'What lies inside a JSON object: `unwrap(value)`, `unwrap(data.attributes)`. Fields beside it are reported as unmapped.',
+  arity: [1, 1],
+  takes: 'any',
+  gives: 'any',
+  create: ([name = ''], policy) => {
+    const path = name.split('.')
+    return {
+      decode: (value, dropped) => {
+        let inner = typeof value === 'string' || Buffer.isBuffer(value) ? parse(value, policy) : value
+        for (const step of path) {
+          if (!(inner instanceof Map)) throw mismatch('an object', inner)
+          for (const key of inner.keys()) if (key !== step) dropped(key)
+          inner = valueAt(inner, [step])
+          if (inner === undefined) throw new RejectError('FIELD_MISSING', `The wrapper has no ${step}.`)
+        }
+        return inner
+      },
+      encode: (value) => writeJson(path.reduceRight<Value>((inner, step) => new Map([[step, inner]]), value)),
+    }
+  },
+}
+
+const base64: Decoder = {
+  name: 'base64',
+  summary: 'The bytes that a base64 text describes.',
+  arity: [0, 0],
+  takes: 'text',
+  gives: 'bytes',
+  create: () => ({
+    decode: (value) => readBase64(text(value)),
+    encode: (value) => bytes(value).toString('base64'),
+  }),
+}
+
+const hex: Decoder = {
+  name: 'hex',
+  summary: 'The bytes that hexadecimal digits describe.',
+  arity: [0, 0],
+  takes: 'text',
+  gives: 'bytes',
+  create: () => ({
+    decode: (value) => readHex(text(value)),
+    encode: (value) => bytes(value).toString('hex'),
+  }),
+}
+
+const gzip: Decoder = {
+  name: 'gzip',
+  summary: 'What was compressed with gzip; up to 64 MB.',
+  arity: [0, 0],
+  takes: 'bytes',
+  gives: 'bytes',
+  create: () => ({ decode: (value) => unzip(bytes(value)), encode: (value) => gzipSync(bytes(value)) }),
+}
+
+/** Every decoder there is, by name. */
+export const DECODERS: readonly Decoder[] = [asBytes, base64, gzip, hex, json, jsonUntilObject, unwrap, utf8]
+
+const parse = (value: Value, policy: TextPolicy): Value => {
+  if (typeof value === 'string' || Buffer.isBuffer(value)) return readJson(value, { text: policy })
+  throw mismatch('JSON text', value)
+}
+
+function unzip(value: Buffer): Buffer {
+  try {
+    return gunzipSync(value, { maxOutputLength: MAX_UNZIPPED })
+  } catch (error) {
+    throw (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE'
+      ? new RejectError('VALUE_TOO_LARGE', 'Unzipped, the value takes more than 64 MB.')
+      : new RejectError('CODEC_MISMATCH', 'The bytes are not gzip, or not all of it.')
+  }
+}
+
+function bytes(value: Value): Buffer {
+  if (Buffer.isBuffer(value)) return value
+  if (typeof value === 'string') return Buffer.from(value)
+  throw mismatch('bytes', value)
+}
+
+function text(value: Value): string {
+  if (typeof value === 'string') return value
+  if (Buffer.isBuffer(value)) return readUtf8(value)
+  throw mismatch('text', value)
+}
