@@ -2,10 +2,9 @@ import type { CompiledMapping, Part } from '../mapping/mapping.ts'
 import { showTable } from '../plan/table.ts'
 import type { Ledger } from '../state/ledger.ts'
 import { trace } from '../state/trace.ts'
-import { qualified, quote } from '../target/ddl.ts'
-import { readRows, scanTuples } from '../target/read-rows.ts'
+import { scanKeys } from '../target/read-rows.ts'
 import { rowKeyOf } from '../target/row-key.ts'
-import { openTableRows, type TableRows } from '../target/table-rows.ts'
+import { openTableRows, readTuples, type TableRows } from '../target/table-rows.ts'
 import type { Target, Transaction } from '../target/target.ts'
 import type { Row } from '../value.ts'
 import { printable } from '../printable.ts'
@@ -81,14 +80,14 @@ export class Compared {
     const { target, ledger } = this.#comparison
     const rows = this.#rows
     await target.transaction(async (tx) => {
-      const actual = await readRows(tx, rows, expected.map((it) => it.row))
+      const actual = await readTuples(tx, rows, expected.map((it) => it.row))
       const rowKeys = expected.map((it) => rows.rowKey(it.row))
       const origins = this.#tracked ? await ledger.origins.find(tx, this.#name, rowKeys) : undefined
       const absent: { it: Expected; place: number; found: Found }[] = []
       for (const [place, it] of expected.entries()) {
         const origin = origins?.[place]
         const there = actual[place]
-        const same = there?.equals(rows.codec.encode(it.row)) ?? false
+        const same = there?.equals(rows.tuple(it.row)) ?? false
         const part = it.part()
         const owns = !origins || (origin?.mapping === it.compiled.mapping.name && origin.part === part && origin.key.equals(it.key))
         // A record that gave way to another one for its row, by the policy or because both are the same.
@@ -149,7 +148,7 @@ export class Compared {
     const { target, ledger } = this.#comparison
     const rows = this.#rows
     const suspects = [...this.#suspects]
-    const records = await target.transaction((tx) =>
+    const records: readonly ({ readonly key: Buffer; readonly part: Part } | undefined)[] = await target.transaction<readonly ({ readonly key: Buffer; readonly part: Part } | undefined)[]>((tx) =>
       this.#tracked
         ? ledger.origins.find(tx, this.#name, suspects.map(([rowKey]) => Buffer.from(rowKey, 'latin1')))
         : trace(tx, suspects.map(([, tuple]) => tuple), rows, this.#writers, ledger, false),
@@ -189,8 +188,7 @@ export class Compared {
       }
       return
     }
-    const keys = rows.key.map((it) => quote(it.name)).join(', ')
-    for await (const tuples of tx.copyOut(`SELECT ${keys} FROM ${qualified(rows.name)}`)) {
+    for await (const tuples of scanKeys(tx, rows.name, rows.keyWires)) {
       yield tuples.map((tuple) => ({ rowKey: rowKeyOf(tuple), tuple }))
     }
   }

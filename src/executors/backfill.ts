@@ -8,7 +8,7 @@ import type { BackfillStep } from '../plan/step.ts'
 import { showTable } from '../plan/table.ts'
 import type { Cursor, Page, Source } from '../sources/source.ts'
 import { qualified } from '../target/ddl.ts'
-import { errorClass } from '../target/error.ts'
+import { DatabaseError } from '../target/error.ts'
 import { inspectTable } from '../target/inspect.ts'
 import { openTableRows, type TableRows } from '../target/table-rows.ts'
 import type { Transaction } from '../target/target.ts'
@@ -18,8 +18,6 @@ import { loadCarefully, loadDirectly } from './load.ts'
 import { deleteOwned } from './owned.ts'
 import { undoStep } from './transact.ts'
 
-/** Rows that are written in one transaction, at most (a page more). */
-const BATCH_ROWS = 20_000
 /** A cursor that says: nothing is left. */
 const END: Cursor = 'end'
 
@@ -173,7 +171,7 @@ class Pass {
       this.#context.signal.throwIfAborted()
       if (this.#failed) throw this.#failed
       for (const entry of page.entries) this.#take(entry, clock)
-      if (this.#size() >= BATCH_ROWS) await this.#flush(page.cursor)
+      if (this.#size() >= this.#context.batchRows) await this.#flush(page.cursor)
     }
     await this.#flush(END)
     await this.#writing
@@ -299,10 +297,25 @@ class Pass {
         }
         return
       } catch (error) {
-        if (!trying || !(error instanceof TargetError) || errorClass(error.sqlState) !== 'quarantine') throw error
+        if (error instanceof TargetError && error.code === 'COMMIT_UNKNOWN') {
+          if (await this.#wasCommitted(cursor)) return
+          // Written again, with care: what is there after all counts as unchanged.
+          for (const { copy } of batches) copy.careful = true
+          continue
+        }
+        if (!trying || !(error instanceof DatabaseError) || error.class !== 'quarantine') throw error
         trying.careful = true
       }
     }
+  }
+
+  // The cursor is part of the transaction: if the ledger has it, it has the rows.
+  async #wasCommitted(cursor: Cursor | undefined): Promise<boolean> {
+    if (!this.#pass || cursor === undefined) return false
+    const saved = await this.#context.ledger.checkpoint(this.#pass)
+    if (saved?.cursor !== cursor || saved.identity !== this.#identity) return false
+    for (const copy of this.#copies) copy.counts = { ...noCounts(), ...saved.counts[copy.step.id] }
+    return true
   }
 
   #checkpoint(tx: Transaction, pass: string, cursor: Cursor, loaded: ReadonlyMap<Copy, CopyCounts>): Promise<void> {

@@ -46,6 +46,8 @@ export interface Context {
   readonly lease: Lease
   readonly run: string
   readonly signal: AbortSignal
+  /** Rows that are written in one transaction, about. */
+  readonly batchRows: number
   /** Opens a source once. */
   source(name: string): Promise<Source>
   /** The checks of gates, asked in order; one survey of a source serves them all. */

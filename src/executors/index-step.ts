@@ -19,5 +19,5 @@ export const index: Executor<IndexStep> = {
     failpoint('index.created')
     return outcome
   },
-  revert: (step, context) => undoStep(context, step, statement(dropIndex(step.table, step.index.name))),
+  revert: (step, context) => undoStep(context, step, statement(dropIndex(step.table.schema, step.index.name))),
 }

@@ -1,10 +1,9 @@
 import { showTable } from '../plan/table.ts'
 import type { Ledger } from '../state/ledger.ts'
-import { TargetError } from '../errors.ts'
-import { errorClass } from '../target/error.ts'
+import { DatabaseError } from '../target/error.ts'
 import type { TableRows } from '../target/table-rows.ts'
 import type { Transaction } from '../target/target.ts'
-import type { Cell, Reject } from '../value.ts'
+import type { Reject, Row } from '../value.ts'
 import { failpoint } from '../failpoint.ts'
 import { type Batch, type LoadCounts, noLoadCounts, type Rejected } from './batch.ts'
 import { decide, type RecordId, type Rival, settle } from './resolve.ts'
@@ -31,8 +30,9 @@ export interface Loaded {
  * already; the transaction is lost then, and the caller writes the batch again with `loadCarefully`.
  */
 export async function loadDirectly(tx: Transaction, batch: Batch, table: TableRows): Promise<Loaded> {
-  const tuples = batch.rows.map((row) => table.codec.encode(row))
-  await tx.copyIn(table.name, table.columnNames, sorted(tuples, batch, table))
+  const writer = table.writer()
+  for (const row of sorted(batch.rows, table)) writer.append(row)
+  await tx.copyIn(table.name, table.columnNames, [writer.all()])
   const counts = { ...noLoadCounts(), inserted: batch.rows.length, rejected: batch.rejects.length }
   return { counts, rejects: batch.rejects }
 }
@@ -50,7 +50,7 @@ export async function loadCarefully(
   const { mapping, plan } = batch.compiled
   const counts = noLoadCounts()
   const rejects: Rejected[] = [...batch.rejects]
-  const tuples = batch.rows.map((row) => table.codec.encode(row))
+  const tuples = batch.rows.map((row) => table.tuple(row))
   const rowKeys = batch.rows.map((row) => table.rowKey(row))
   const refuse = (index: number, reject: Reject): void => {
     rejects.push({ key: batch.keys[index]!, part: batch.parts[index]!(), reject })
@@ -183,7 +183,7 @@ async function writeWhatFits(
     await set.tx.query('RELEASE SAVEPOINT kvmig_write')
     return numbers
   } catch (error) {
-    if (!(error instanceof TargetError) || errorClass(error.sqlState) !== 'quarantine') throw error
+    if (!(error instanceof DatabaseError) || error.class !== 'quarantine') throw error
     await set.tx.query('ROLLBACK TO SAVEPOINT kvmig_write')
     const reference = error.sqlState === '23503' ? set.table.references.find((it) => it.name === error.constraint) : undefined
     if (reference) {
@@ -219,7 +219,7 @@ const existingRow = (table: TableRows): Reject => ({
   message: `${showTable(table.name)} had another row with this key before the migration; kvmig does not touch it (existing: update would).`,
 })
 
-function refusal(error: TargetError, table: TableRows): Reject {
+function refusal(error: DatabaseError, table: TableRows): Reject {
   const at = error.column ? { column: error.column } : {}
   if (error.sqlState === '23505') {
     return { code: 'UNIQUE_VIOLATION', message: `Another row of ${showTable(table.name)} has the same value under the unique constraint ${error.constraint}.`, ...at }
@@ -230,12 +230,10 @@ function refusal(error: TargetError, table: TableRows): Reject {
 }
 
 // Random keys into a B-tree are what makes COPY slow at millions of rows; a batch in the order of its key is not random.
-function sorted(tuples: readonly Buffer[], batch: Batch, table: TableRows): readonly Buffer[] {
-  const first = table.keyIndexes[0]
-  if (first === undefined) return tuples
-  const keyed = tuples.map((tuple, index) => ({ tuple, cell: batch.rows[index]![first] as Cell }))
-  keyed.sort((a, b) => (a.cell! < b.cell! ? -1 : a.cell! > b.cell! ? 1 : 0))
-  return keyed.map((it) => it.tuple)
+function sorted(rows: readonly Row[], { keyIndexes }: TableRows): readonly Row[] {
+  const first = keyIndexes[0]
+  if (first === undefined) return rows
+  return rows.toSorted((a, b) => (a[first]! < b[first]! ? -1 : a[first]! > b[first]! ? 1 : 0))
 }
 
 function groupBy(indexes: Iterable<number>, word: (index: number) => string): Map<string, number[]> {

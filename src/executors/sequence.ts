@@ -1,6 +1,6 @@
 import type { SequenceStep } from '../plan/step.ts'
 import { showTable } from '../plan/table.ts'
-import { advanceSequence } from '../target/ddl.ts'
+import { setSequence } from '../target/ddl.ts'
 import type { Executor } from './executor.ts'
 import { doStep, statement } from './transact.ts'
 
@@ -8,5 +8,5 @@ import { doStep, statement } from './transact.ts'
 export const sequence: Executor<SequenceStep> = {
   kind: 'sequence',
   describe: ({ table, column }) => ({ symbol: '~', verb: 'sequence', subject: `${showTable(table)}.${column}`, detail: 'past the largest value copied' }),
-  run: (step, context) => doStep(context, step, statement(advanceSequence(step.table, step.column))),
+  run: (step, context) => doStep(context, step, statement(setSequence(step.table, step.column))),
 }

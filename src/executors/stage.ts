@@ -1,5 +1,8 @@
-import type { ColumnDefinition, TableName } from '../plan/table.ts'
+import type { TableName } from '../plan/table.ts'
+import { builtInType } from '../target/column-types.ts'
 import { qualified, quote } from '../target/ddl.ts'
+import { castSql, createStage, type StageColumn, stagedValues } from '../target/stage.ts'
+import type { TableRows } from '../target/table-rows.ts'
 import type { Transaction } from '../target/target.ts'
 import type { Comparison } from './resolve.ts'
 
@@ -11,36 +14,27 @@ const N = 'kvmig_n'
  */
 export class Stage {
   readonly #tx: Transaction
-  readonly #table: TableName
-  readonly #columns: readonly ColumnDefinition[]
-  readonly #key: readonly ColumnDefinition[]
+  readonly #into: TableRows
   readonly #name: string
 
-  private constructor(tx: Transaction, into: StageTarget, name: string) {
+  private constructor(tx: Transaction, into: TableRows, name: string) {
     this.#tx = tx
-    this.#table = into.name
-    this.#columns = into.columns
-    this.#key = into.key
+    this.#into = into
     this.#name = name
   }
 
   /** `tuples` are encoded rows of `into.columns`; row `i` gets the number `numbers[i]`. */
   static async create(
     tx: Transaction,
-    into: StageTarget,
+    into: TableRows,
     name: string,
     tuples: readonly Buffer[],
     numbers: readonly number[],
   ): Promise<Stage> {
-    const columns = into.columns.map((it) =>
-      it.type.base === 'other' ? `NULL::pg_catalog.text AS ${quote(it.name)}` : quote(it.name),
-    )
-    await tx.query(
-      `CREATE TEMPORARY TABLE ${quote(name)} ON COMMIT DROP AS SELECT ${columns.join(', ')}, 0::pg_catalog.int4 AS ${N} FROM ${qualified(into.name)} WITH NO DATA`,
-    )
+    await createStage(tx, name, [...into.wires, NUMBER])
     await tx.copyIn(
       { temporary: name },
-      [...into.columns.map((it) => it.name), N],
+      [...into.columnNames, N],
       tuples.map((tuple, index) => withNumber(tuple, numbers[index]!)),
     )
     return new Stage(tx, into, name)
@@ -48,30 +42,32 @@ export class Stage {
 
   /** For every staged row whose key is in the table: is it the same row, and how does `rank` compare with the row that is there? */
   async existing(rank: string | undefined): Promise<ReadonlyMap<number, { same: boolean; rank: Comparison }>> {
-    const same = this.#columns.map((it) => `${comparable('t', it)} IS NOT DISTINCT FROM ${comparable('s', it)}`).join(' AND ')
+    const same = this.#into.wires
+      .map((it) => `${comparable('t', it, '')} IS NOT DISTINCT FROM ${comparable('s', it, castSql(it.wire))}`)
+      .join(' AND ')
     const more = rank ? `s.${quote(rank)} > t.${quote(rank)}` : 'NULL::pg_catalog.bool'
     const less = rank ? `s.${quote(rank)} < t.${quote(rank)}` : 'NULL::pg_catalog.bool'
     const rows = await this.#tx.query(
       `SELECT s.${N}, (${same})::pg_catalog.text AS same, CASE WHEN ${more} THEN 'more' WHEN ${less} THEN 'less' WHEN ${rank ? `s.${quote(rank)} = t.${quote(rank)}` : 'false'} THEN 'equal' ELSE 'unknown' END AS rank
-       FROM ${this.#from} JOIN ${qualified(this.#table)} t ON ${this.#onKey}`,
+       FROM ${this.#from} JOIN ${qualified(this.#into.name)} t ON ${this.#onKey}`,
     )
     return new Map(rows.map((it) => [Number(it[N]), { same: it.same === 'true', rank: it.rank as Comparison }]))
   }
 
   async insert(numbers: readonly number[]): Promise<void> {
-    const names = this.#columns.map((it) => quote(it.name)).join(', ')
+    const names = this.#into.columnNames.map(quote).join(', ')
     await this.#tx.query(
-      `INSERT INTO ${qualified(this.#table)} (${names}) ${this.#overriding} SELECT ${this.#columns.map((it) => this.#value(it)).join(', ')} FROM ${this.#from} WHERE s.${N} = ANY ($1::pg_catalog.int4[]) ORDER BY s.${N}`,
+      `INSERT INTO ${qualified(this.#into.name)} (${names}) ${this.#overriding} SELECT ${stagedValues('s', this.#into.wires)} FROM ${this.#from} WHERE s.${N} = ANY ($1::pg_catalog.int4[]) ORDER BY s.${N}`,
       [`{${numbers.join(',')}}`],
     )
   }
 
   async update(numbers: readonly number[]): Promise<void> {
-    const keys = new Set(this.#key.map((it) => it.name))
-    const others = this.#columns.filter((it) => !keys.has(it.name))
+    const keys = new Set(this.#into.key.map((it) => it.name))
+    const others = this.#into.wires.filter((it) => !keys.has(it.name))
     if (others.length === 0) return
     await this.#tx.query(
-      `UPDATE ${qualified(this.#table)} t SET ${others.map((it) => `${quote(it.name)} = ${this.#value(it)}`).join(', ')} FROM ${this.#from} WHERE ${this.#onKey} AND s.${N} = ANY ($1::pg_catalog.int4[])`,
+      `UPDATE ${qualified(this.#into.name)} t SET ${others.map((it) => `${quote(it.name)} = ${this.#value(it)}`).join(', ')} FROM ${this.#from} WHERE ${this.#onKey} AND s.${N} = ANY ($1::pg_catalog.int4[])`,
       [`{${numbers.join(',')}}`],
     )
   }
@@ -79,7 +75,7 @@ export class Stage {
   /** Takes the rows with these keys out of the table. */
   async delete(numbers: readonly number[]): Promise<void> {
     await this.#tx.query(
-      `DELETE FROM ${qualified(this.#table)} t USING ${this.#from} WHERE ${this.#onKey} AND s.${N} = ANY ($1::pg_catalog.int4[])`,
+      `DELETE FROM ${qualified(this.#into.name)} t USING ${this.#from} WHERE ${this.#onKey} AND s.${N} = ANY ($1::pg_catalog.int4[])`,
       [`{${numbers.join(',')}}`],
     )
   }
@@ -103,32 +99,28 @@ export class Stage {
   }
 
   get #onKey(): string {
-    return this.#key.map((it) => `t.${quote(it.name)} = ${this.#value(it)}`).join(' AND ')
+    return this.#into.keyWires.map((it) => `t.${quote(it.name)} = ${this.#value(it)}`).join(' AND ')
   }
 
   get #overriding(): string {
-    return this.#columns.some((it) => it.identity) ? 'OVERRIDING SYSTEM VALUE' : ''
+    return this.#into.columns.some((it) => it.identity) ? 'OVERRIDING SYSTEM VALUE' : ''
   }
 
-  #value(column: ColumnDefinition): string {
-    return column.type.base === 'other' ? `s.${quote(column.name)}::${column.type.sql}${column.type.array ? '[]' : ''}` : `s.${quote(column.name)}`
+  #value(column: StageColumn): string {
+    return stagedValues('s', [column])
   }
 }
 
-export interface StageTarget {
-  readonly name: TableName
-  readonly columns: readonly ColumnDefinition[]
-  readonly key: readonly ColumnDefinition[]
+const NUMBER: StageColumn = {
+  name: N,
+  wire: builtInType({ base: 'integer', array: false, sql: 'integer' }),
 }
 
 // Types without equality (json), or whose equality calls different texts equal (1.0 and 1.00, 0 and -0), are compared as text.
-function comparable(alias: string, { name, type }: ColumnDefinition): string {
-  const column = `${alias}.${quote(name)}`
-  const asText = ['json', 'numeric', 'real', 'double precision', 'vector', 'other'].includes(type.base)
-  if (!asText) return column
-  return type.base === 'other' && alias === 's'
-    ? `${column}::${type.sql}${type.array ? '[]' : ''}::pg_catalog.text`
-    : `${column}::pg_catalog.text`
+function comparable(alias: string, { name, wire }: StageColumn, cast: string): string {
+  const column = `${alias}.${quote(name)}${cast}`
+  const asText = ['json', 'numeric', 'real', 'double precision', 'vector', 'other'].includes(wire.type.base)
+  return asText ? `${column}::text` : column
 }
 
 // A binary COPY tuple starts with its number of fields (int16); a field is its length (int32) and its bytes.

@@ -1,7 +1,8 @@
-import type { PlanCatalog } from '../plan/catalog.ts'
-import { mappingsOf, type Plan, type Project } from '../plan/plan.ts'
-import { sameTable, type TableDefinition, type TableName } from '../plan/table.ts'
+import { mappingsOf, type Project } from '../plan/plan.ts'
+import { sameTable, showTable, type TableName } from '../plan/table.ts'
+import { compileMapping } from './compile.ts'
 import type { CompiledMapping, Router } from './mapping.ts'
+import { createRouter } from './router.ts'
 
 /** All mappings of a project, compiled once, and who reads and writes what. */
 export interface CompiledProject {

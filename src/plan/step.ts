@@ -95,9 +95,18 @@ export interface GateStep extends StepBase {
   readonly checks: readonly CheckRequest[]
 }
 
-/** What the planner made of a project: the plans it compiled, and the steps with what each comes after. */
+/** A plan as the compiler placed it among the others. */
 export interface CompiledPlan {
   readonly plan: Plan
-  /** 1 for the plans that come first. Computed: references, then `after`, then risk, then file name. */
+  /** 1 for the plans that come first. Computed from references and `after`; within a wave the order is by risk, then by file name. */
   readonly wave: number
+  /** The plans that could not be applied without this one; empty for a plan that was asked for itself. */
+  readonly neededBy: readonly string[]
+}
+
+/** The table a step is about, if it is about one. */
+export function tableOf(step: Step): TableName | undefined {
+  if (step.kind === 'table') return step.table.name
+  if (step.kind === 'backfill') return step.mapping.into
+  return 'table' in step ? step.table : undefined
 }

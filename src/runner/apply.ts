@@ -10,6 +10,7 @@ import type { RunStart, StepRecord } from '../state/ledger.ts'
 import { countsOf, createContext, stepRecord } from './context.ts'
 import type { Listener } from './events.ts'
 import { askGates } from './gates.ts'
+import { takeLease } from './lease.ts'
 import { pendingSteps, type StepState } from './pending.ts'
 import type { Session } from './session.ts'
 
@@ -28,6 +29,8 @@ export interface ApplyOptions {
   /** Digest of a saved plan: it can be used once. */
   readonly saved?: string | undefined
   readonly listener: Listener
+  /** Rows in one transaction. */
+  readonly batchRows?: number | undefined
 }
 
 /** What a run did. */
@@ -60,7 +63,7 @@ export async function apply(options: ApplyOptions): Promise<Applied> {
   const { ledger, target } = session
   const began = performance.now()
   await ledger.install()
-  const lease = await ledger.lease.acquire(`${options.run.who}@${options.run.host}`)
+  const lease = await takeLease(ledger, options.run)
   const signal = AbortSignal.any([session.signal, lease.signal])
   let run: string | undefined
   try {
@@ -80,6 +83,7 @@ export async function apply(options: ApplyOptions): Promise<Applied> {
       fingerprint: options.fingerprint,
       ask: (gates) => askGates(gates, { session, plans, checks: options.checks, signal }),
       listener,
+      batchRows: options.batchRows,
     })
     const records = await ledger.steps()
     const { states, undo, abandoned } = pendingSteps({

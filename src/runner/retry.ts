@@ -5,6 +5,7 @@ import type { BackfillStep, Step } from '../plan/step.ts'
 import type { RunStart } from '../state/ledger.ts'
 import { countsOf, createContext } from './context.ts'
 import type { Listener } from './events.ts'
+import { takeLease } from './lease.ts'
 import type { Session } from './session.ts'
 
 /** Keys that are replayed at a time. */
@@ -31,7 +32,7 @@ export async function retry(options: {
 }): Promise<readonly Retried[]> {
   const { session, graph, plans, fingerprint, listener } = options
   const { ledger } = session
-  const lease = await ledger.lease.acquire(`${options.run.who}@${options.run.host}`)
+  const lease = await takeLease(ledger, options.run)
   try {
     const run = await ledger.beginRun(options.run)
     const signal = AbortSignal.any([session.signal, lease.signal])

@@ -7,6 +7,7 @@ import type { RunStart, StepRecord } from '../state/ledger.ts'
 import { undoStep } from './apply.ts'
 import { createContext } from './context.ts'
 import type { Listener } from './events.ts'
+import { takeLease } from './lease.ts'
 import { inUndoOrder } from './pending.ts'
 import type { Session } from './session.ts'
 
@@ -43,7 +44,7 @@ export async function rollback(options: {
 }): Promise<readonly string[]> {
   const { session, what, executors, listener } = options
   const { ledger, target } = session
-  const lease = await ledger.lease.acquire(`${options.run.who}@${options.run.host}`)
+  const lease = await takeLease(ledger, options.run)
   try {
     const run = await ledger.beginRun(options.run)
     const context: Context = createContext({ session, lease, run, listener, fingerprint: () => '', ask: async () => new Map(), signal: AbortSignal.any([session.signal, lease.signal]) })

@@ -3,13 +3,14 @@ import { type CompiledProject, compileProject, type MappingParts } from '../mapp
 import type { Environment, Project } from '../plan/plan.ts'
 import type { Source, SourceContext } from '../sources/source.ts'
 import type { Ledger } from '../state/ledger.ts'
-import type { Target, TargetContext } from '../target/target.ts'
+import type { OpenOptions } from '../target/connect.ts'
+import type { Target } from '../target/target.ts'
 import { resolveAddress } from './address.ts'
 
 /** The parts a session opens stores with; `src/catalog.ts` has them all. */
 export interface SessionParts extends MappingParts {
   openSource(address: string, context: SourceContext): Promise<Source>
-  openTarget(address: string, context: TargetContext): Promise<Target>
+  openTarget(address: string, options: OpenOptions): Promise<Target>
   createLedger(target: Target): Ledger
 }
 
@@ -50,7 +51,7 @@ export class Session {
     const target = await parts.openTarget(resolveAddress(address, variables), {
       root: project.root,
       signal,
-      ...(address.insecure === undefined ? {} : { insecure: address.insecure }),
+      insecure: address.insecure !== undefined,
     })
     return new Session(options, target)
   }

@@ -1,8 +1,7 @@
 import { forwardClaims } from '../mapping/claim.ts'
 import type { CompiledMapping, Part } from '../mapping/mapping.ts'
 import { showTable } from '../plan/table.ts'
-import { readRows } from '../target/read-rows.ts'
-import { openTableRows } from '../target/table-rows.ts'
+import { openTableRows, readTuples } from '../target/table-rows.ts'
 import type { QuarantineRecord } from '../state/ledger.ts'
 import type { Reject, Row } from '../value.ts'
 import type { Fate } from '../checks/survey.ts'
@@ -74,7 +73,7 @@ async function stateOf({ target }: Session, { compiled, row }: { compiled: Compi
     const { columns, keyIndexes, table } = compiled
     const access = await openTableRows(tx, { name: table.name, columns, keyIndexes }).catch(() => undefined)
     if (!access) return 'no table'
-    const [there] = await readRows(tx, access, [row])
-    return there === undefined ? 'missing' : there.equals(access.codec.encode(row)) ? 'matching' : 'different'
+    const [there] = await readTuples(tx, access, [row])
+    return there === undefined ? 'missing' : there.equals(access.tuple(row)) ? 'matching' : 'different'
   })
 }

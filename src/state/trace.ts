@@ -1,5 +1,6 @@
 import type { Row } from '../value.ts'
 import { showTable } from '../plan/table.ts'
+import { decodeKeyTuple } from '../target/decode-tuple.ts'
 import { rowKeyOf } from '../target/row-key.ts'
 import type { TableRows } from '../target/table-rows.ts'
 import type { Transaction } from '../target/target.ts'
@@ -42,7 +43,7 @@ export async function trace(
   }
   const writer = writers[0]
   return keyTuples.map((tuple) => {
-    const record = writer?.sourceOf?.(table.keyCodec.decode(tuple))
+    const record = writer?.sourceOf?.(decodeKeyTuple(table.keyWires.map((it) => it.wire), tuple))
     return record && writer && { plan: writer.plan, mapping: writer.mapping.name, ...record }
   })
 }

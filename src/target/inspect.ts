@@ -72,6 +72,11 @@ export async function inspectTables(
   )
 }
 
+/** One table; undefined where it is not there. */
+export async function inspectTable(tx: Transaction, name: TableName): Promise<TableFacts | undefined> {
+  return (await inspectTables(tx, [name])).get(`${name.schema}.${name.table}`)
+}
+
 // As the query below writes it.
 interface CatalogTable extends Omit<TableFacts, 'columns' | 'kind' | 'rows'> {
   readonly relkind: string

@@ -1,9 +1,12 @@
 import { TargetError } from '../errors.ts'
 import { type ColumnDefinition, showTable, type TableName } from '../plan/table.ts'
 import type { Row } from '../value.ts'
-import { type Codec, createCodec } from './codec.ts'
+import { encodeTuple, TupleWriter } from './codec.ts'
+import { wireTypes } from './column-types.ts'
 import { type ForeignKeyFacts, inspectTable } from './inspect.ts'
 import { rowKeyOf } from './row-key.ts'
+import { isDirect, type StageColumn } from './stage.ts'
+import { readRows } from './read-rows.ts'
 import type { Transaction } from './target.ts'
 
 /** What loading and comparing need to know of a table, looked up once a pass. */
@@ -19,9 +22,13 @@ export interface TableRows {
   readonly references: readonly ForeignKeyFacts[]
   /** Has it a column of a type that kvmig has no codec for? Then every row goes through a stage. */
   readonly staged: boolean
-  /** The row as binary COPY has it. */
-  readonly codec: Codec
-  readonly keyCodec: Codec
+  /** `columns` and `key` with what only the database knows of their types. */
+  readonly wires: readonly StageColumn[]
+  readonly keyWires: readonly StageColumn[]
+  /** The row as binary COPY has it, in memory of its own. */
+  tuple(row: Row): Buffer
+  /** A writer for many rows. */
+  writer(): TupleWriter
   keyTuple(row: Row): Buffer
   /** 16 bytes that stand for the row's key. */
   rowKey(row: Row): Buffer
@@ -38,9 +45,15 @@ export async function openTableRows(
     })
   }
   const key = keyIndexes.map((it) => columns[it]!)
-  const codec = await createCodec(tx, name, columns)
-  const keyCodec = await createCodec(tx, name, key)
-  const keyTuple = (row: Row): Buffer => keyCodec.encode(keyIndexes.map((it) => row[it]!))
+  const types = await wireTypes(tx, name, columns)
+  const wires = columns.map(({ name }, place) => ({ name, wire: types[place]! }))
+  const keyWires = keyIndexes.map((it) => wires[it]!)
+  const keyTypes = keyWires.map((it) => it.wire)
+  const keyTuple = (row: Row): Buffer =>
+    encodeTuple(
+      keyTypes,
+      keyIndexes.map((it) => row[it]!),
+    )
   return {
     name,
     columns,
@@ -48,10 +61,22 @@ export async function openTableRows(
     key,
     keyIndexes,
     references: facts.foreignKeys,
-    staged: columns.some((it) => it.type.base === 'other'),
-    codec,
-    keyCodec,
+    staged: !isDirect(wires),
+    wires,
+    keyWires,
+    tuple: (row) => encodeTuple(types, row),
+    writer: () => new TupleWriter(types),
     keyTuple,
     rowKey: (row) => rowKeyOf(keyTuple(row)),
   }
 }
+
+/** The stored tuples of rows with the keys of these; undefined where there is none. */
+export const readTuples = (tx: Transaction, table: TableRows, rows: readonly Row[]): Promise<(Buffer | undefined)[]> =>
+  readRows(
+    tx,
+    table.name,
+    table.wires,
+    table.keyWires,
+    rows.map((row) => table.keyIndexes.map((it) => row[it]!)),
+  )

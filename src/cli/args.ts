@@ -1,0 +1,239 @@
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { EXIT } from '../errors.ts'
+import { sentence } from './failure.ts'
+import type { Io } from './io.ts'
+
+/** What every command may be told. */
+export interface CommonOptions {
+  /** The project file; else `migrations.yaml`, here or in a folder above. */
+  readonly project?: string | undefined
+  /** Stores of another environment: `environments:` in the project file. */
+  readonly env?: string | undefined
+  readonly quiet?: boolean | undefined
+}
+
+interface CommandModule<O> {
+  run(options: O, io: Io): Promise<number>
+}
+
+/**
+ * Reads the arguments and runs the command they name; gives its exit code. Commands are imported when they are named, so that help and
+ * mistakes answer at once. Throws what the command throws.
+ */
+export async function runArguments(argv: readonly string[], io: Io, version: string): Promise<number> {
+  let code: number = EXIT.done
+  const program = createProgram(io, version, (answer) => {
+    code = answer
+  })
+  try {
+    await program.parseAsync(argv, { from: 'user' })
+    return code
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error
+    if (['commander.helpDisplayed', 'commander.version'].includes(error.code)) return EXIT.done
+    if (error.code !== 'commander.help') io.stderr.write(usage(error.message, argv, program))
+    return EXIT.couldNot
+  }
+}
+
+function createProgram(io: Io, version: string, done: (code: number) => void): Command {
+  const program = new Command('kvmig')
+  const action =
+    <O>(load: () => Promise<CommandModule<O>>, ...positional: readonly string[]) =>
+    async (...given: unknown[]): Promise<void> => {
+      const command = given.at(-1) as Command
+      const { cwd, ...options } = command.optsWithGlobals<{ cwd?: string }>()
+      const names = Object.fromEntries(positional.map((name, index) => [name, given[index]]))
+      const { run } = await load()
+      // Commander has filled in exactly the options declared beside the command.
+      done(await run({ ...options, ...names } as O, cwd === undefined ? io : await insideFolder(io, cwd)))
+    }
+
+  program
+    .description(
+      'Moves application data out of key-value stores into Postgres, by plans in YAML, checked at every gate.',
+    )
+    .usage('COMMAND [options]')
+    .option('--project <file>', 'project file (default: migrations.yaml, here or in a folder above)')
+    .option('--env <name>', 'use the stores of this environment of the project file')
+    .option('--cwd <folder>', 'act as if called from there')
+    .option('-q, --quiet', 'no progress, only results and errors')
+    .version(version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'show help')
+    .helpCommand(false)
+    .configureHelp({ showGlobalOptions: true, sortOptions: false })
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => io.stderr.write(text),
+      outputError: () => {},
+      getOutHelpWidth: () => io.stdout.columns ?? 100,
+      getErrHelpWidth: () => io.stderr.columns ?? 100,
+    })
+    .exitOverride()
+    .addHelpText('after', EXIT_CODES)
+
+  program.commandsGroup('Begin:')
+  program
+    .command('init')
+    .description('write migrations.yaml and an example plan')
+    .option('--force', 'write over files that are there')
+    .action(action(() => import('./commands/init.ts')))
+  program
+    .command('inspect')
+    .description('sample a source: key patterns, types, fields, expiry, sizes; never values')
+    .argument('[source]', 'its name in the project file, if there are several')
+    .option('--keys <number>', 'keys to look at, at most', wholeNumber, 10_000)
+    .option('--json', 'as JSON')
+    .action(action(() => import('./commands/inspect.ts'), 'source'))
+  program
+    .command('schema')
+    .description('print the JSON Schema of plan and project files, for editors')
+    .action(action(() => import('./commands/schema.ts')))
+  program
+    .command('explain')
+    .description('what a code such as KV014 or NUL_IN_TEXT means, and what to do')
+    .argument('[code]', 'without one: all codes')
+    .action(action(() => import('./commands/explain.ts'), 'code'))
+
+  program.commandsGroup('Plan and apply:')
+  program
+    .command('plan')
+    .description('the dry run: what would happen, and every mistake in the plans')
+    .argument('[plans...]', 'names of plans (default: all)')
+    .option('--live', 'also read the stores: coverage, rejects to expect, drift, forecast; changes nothing')
+    .addOption(
+      new Option('--format <format>', 'how to print it')
+        .choices(['text', 'md', 'json', 'mermaid', 'github'])
+        .default('text'),
+    )
+    .option('--json', 'the same as --format json')
+    .option('--detailed-exitcode', 'exit 2 if there is something to do')
+    .option('--out <file>', 'save the plan, to apply exactly this one later')
+    .option('--no-prove', 'do not try the DDL on an embedded (or, with --live, scratch) Postgres')
+    .action(action(() => import('./commands/plan.ts'), 'plans'))
+  program
+    .command('apply')
+    .description('bring plans to a phase: every pending step, then the gate')
+    .argument('[plans...]', 'names of plans, or one saved plan (default: all plans)')
+    .requiredOption('--phase <phase>', 'A: create the tables, copy, check', phase)
+    .option('--again', 'copy again what was copied, to take over later changes of the source')
+    .option('--rate <number>', 'source commands a second, at most', wholeNumber)
+    .option('-y, --yes', 'do not ask')
+    .option('--json', 'the result as JSON')
+    .action(action(() => import('./commands/apply.ts'), 'plans'))
+  program
+    .command('check')
+    .description('ask the checks of a gate now; changes nothing')
+    .argument('[plans...]', 'names of plans (default: all)')
+    .option('--phase <phase>', 'the phase that the gate opens', phase, 'B')
+    .option('--json', 'as JSON')
+    .action(action(() => import('./commands/check.ts'), 'plans'))
+  program
+    .command('test')
+    .description('run the examples of the plans against an embedded Postgres')
+    .argument('[plans...]', 'names of plans (default: all)')
+    .option('--json', 'as JSON')
+    .action(action(() => import('./commands/test.ts'), 'plans'))
+
+  program.commandsGroup('Look:')
+  program
+    .command('status')
+    .description('phases, steps, gates, quarantine, who is applying')
+    .option('--json', 'as JSON')
+    .action(action(() => import('./commands/status.ts')))
+  program
+    .command('diff')
+    .description('compare source and target, both ways, row by row; exit 3 if they differ')
+    .argument('[plans...]', 'names of plans (default: all)')
+    .option('--out <file>', 'every difference, one JSON line each, by key (never by value)')
+    .option('--json', 'as JSON')
+    .action(action(() => import('./commands/diff.ts'), 'plans'))
+  program
+    .command('trace')
+    .description('one key of the source: which rule has it, which rows it gives, or why none')
+    .argument('<key>', 'the key as the source spells it; base64:… for bytes that are no text')
+    .option('--json', 'as JSON')
+    .action(action(() => import('./commands/trace.ts'), 'key'))
+  program
+    .command('graph')
+    .description('the steps and what comes after what')
+    .argument('[plans...]', 'names of plans (default: all)')
+    .addOption(
+      new Option('--format <format>', 'how to print it').choices(['text', 'mermaid', 'dot']).default('text'),
+    )
+    .action(action(() => import('./commands/graph.ts'), 'plans'))
+
+  program.commandsGroup('Mend:')
+  program
+    .command('retry')
+    .description('try the quarantined records again, after plans or data were mended')
+    .argument('[plans...]', 'names of plans (default: all)')
+    .option('--json', 'the result as JSON')
+    .action(action(() => import('./commands/retry.ts'), 'plans'))
+  program
+    .command('accept')
+    .description('accept quarantined records: they stay behind, and the gate may open')
+    .argument('<plan>', 'name of the plan')
+    .option('--code <code>', 'only those with this reason')
+    .option('--key <key>', 'only those of this key')
+    .requiredOption('--because <reason>', 'why it is right to leave them behind')
+    .action(action(() => import('./commands/accept.ts'), 'plan'))
+  program
+    .command('unlock')
+    .description('take the lease from a run that is certainly dead')
+    .argument('<id>', 'of the lease, as `kvmig status` shows it')
+    .action(action(() => import('./commands/unlock.ts'), 'id'))
+
+  program.commandsGroup('Go back:')
+  program
+    .command('rollback')
+    .description('take phase A back: drop exactly what was added')
+    .argument('[plans...]', 'names of plans (default: all)')
+    .option('-y, --yes', 'do not ask')
+    .option('--json', 'the result as JSON')
+    .action(action(() => import('./commands/rollback.ts'), 'plans'))
+  program
+    .command('uninstall')
+    .description('drop schema kvmig, and with it all that kvmig remembers; your tables stay')
+    .option('-y, --yes', 'do not ask')
+    .action(action(() => import('./commands/uninstall.ts')))
+  return program
+}
+
+const EXIT_CODES = `
+Exit codes:
+  0 done, or nothing to do    1 could not             2 changes pending (plan --detailed-exitcode)
+  3 a gate stayed closed, or diff found differences   6 the saved plan is stale
+  7 somebody else holds the lease                     130, 143 stopped by a signal
+
+A first look: kvmig init, then kvmig plan. Every command has its --help.
+`
+
+// Commander says "error: unknown option '--jsn'\n(Did you mean --json?)"; every error of kvmig looks alike.
+function usage(message: string, argv: readonly string[], program: Command): string {
+  const [first = '', suggestion] = message.replace(/^error: /, '').split('\n')
+  const words = first.charAt(0).toUpperCase() + first.slice(1)
+  const meant = suggestion?.match(/Did you mean (.*)\?\)/)?.[1]
+  const name = program.commands.map((it) => it.name()).find((it) => argv.includes(it))
+  return sentence(
+    'USAGE',
+    `${words.replace(/\.?$/, '.')}${meant ? ` Did you mean ${meant}?` : ''}`,
+    `See kvmig ${name ? `${name} ` : ''}--help.`,
+  )
+}
+
+function wholeNumber(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('A whole number from 1 is wanted.')
+  return Number(text)
+}
+
+function phase(text: string): string {
+  const word = text.toUpperCase()
+  if (!['A', 'B', 'C', 'D'].includes(word)) throw new InvalidArgumentError('The phases are A, B, C and D.')
+  return word
+}
+
+async function insideFolder(io: Io, folder: string): Promise<Io> {
+  const { resolve } = await import('node:path')
+  return { ...io, cwd: resolve(io.cwd, folder) }
+}

@@ -1,0 +1,44 @@
+import { didYouMean } from '../../diagnostic.ts'
+import { EXIT, KvmigError } from '../../errors.ts'
+import type { Io } from '../io.ts'
+import { type Page, readPages } from '../pages.ts'
+
+export interface ExplainOptions {
+  readonly code?: string | undefined
+}
+
+/** What a code means and what to do about it; without one, the list of all codes. */
+export async function run({ code }: ExplainOptions, { stdout }: Io): Promise<number> {
+  const pages = readPages()
+  if (code === undefined) {
+    stdout.write(`${listOf(pages)}\nkvmig explain CODE has more about one of them.\n`)
+    return EXIT.done
+  }
+  const page = pages.find((it) => it.code === code.toUpperCase() || it.title === code)
+  if (!page) {
+    const meant = didYouMean(
+      code,
+      pages.map((it) => it.code),
+    )
+    throw new KvmigError(
+      'CODE_UNKNOWN',
+      `There is no page for "${code}".${meant ? ` Did you mean ${meant}?` : ''}`,
+      {
+        hint: 'kvmig explain lists all codes. Those of errors such as LEASE_HELD say everything in their own lines.',
+      },
+    )
+  }
+  stdout.write([`${page.code}  ${page.title}`, page.help].filter(Boolean).join('\n\n') + '\n')
+  return EXIT.done
+}
+
+function listOf(pages: readonly Page[]): string {
+  const chapters = [...new Set(pages.map((it) => it.chapter))]
+  return chapters
+    .map((chapter) => {
+      const own = pages.filter((it) => it.chapter === chapter)
+      const width = Math.max(...own.map((it) => it.code.length))
+      return `${chapter}\n${own.map((it) => `  ${it.code.padEnd(width)}  ${it.title}\n`).join('')}`
+    })
+    .join('\n')
+}

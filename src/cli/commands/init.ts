@@ -1,0 +1,104 @@
+import { existsSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { EXIT, KvmigError } from '../../errors.ts'
+import { keepPrivate, writeText } from '../files.ts'
+import type { Io } from '../io.ts'
+
+export interface InitOptions {
+  readonly force?: boolean | undefined
+}
+
+/** Writes a project file and an example plan that `kvmig plan` and `kvmig test` accept as they are. */
+export async function run({ force }: InitOptions, { cwd, stdout }: Io): Promise<number> {
+  const schema = findSchema(cwd)
+  const files = [
+    { path: 'migrations.yaml', what: 'where the data is, and where it shall go', text: PROJECT },
+    {
+      path: 'plans/users.yaml',
+      what: 'an example: hashes user:{id} become rows of the table users',
+      text: PLAN,
+    },
+  ]
+  const there = files.find(({ path }) => existsSync(join(cwd, path)))
+  if (there && !force) {
+    throw new KvmigError('FILE_EXISTS', `There is a ${there.path} already.`, {
+      hint: 'Use --force to write over it, or --cwd to begin in another folder.',
+    })
+  }
+  for (const { path, text } of files) {
+    const file = join(cwd, path)
+    const modeline = schema ? `# yaml-language-server: $schema=${relative(dirname(file), schema)}\n` : ''
+    writeText(file, modeline + text)
+  }
+  keepPrivate(join(cwd, '.kvmig'))
+
+  const width = Math.max(...files.map(({ path }) => path.length))
+  const written = files.map(({ path, what }) => `Wrote ${path.padEnd(width)}   ${what}\n`).join('')
+  stdout.write(`${written}${NEXT}`)
+  return EXIT.done
+}
+
+const NEXT = `
+Next:
+  kvmig plan        what would happen; needs no store
+  kvmig test        the example at the end of plans/users.yaml
+
+With your own data: put KV_URL=redis://... (or rdb:./dump.rdb) into .env, then
+  kvmig inspect     the keys that are there, by pattern
+  kvmig plan --live what your plans make of them
+`
+
+const PROJECT = `version: 1
+
+sources:
+  kv: \${KV_URL:-rdb:./dump.rdb}              # redis://, rediss://, rdb: (a Redis backup), ndjson:
+
+target: \${DATABASE_URL:-pglite:./.kvmig/pg}  # embedded Postgres unless a server is given
+
+plans: plans/*.yaml
+
+# Keys that no plan takes. Each kind needs its reason; a key that nobody mentions keeps gate B closed.
+ephemeral:
+  - { match: 'session:{_:rest}', because: people sign in again }
+`
+
+const PLAN = `# One file, one kind of data. Hashes such as user:42 become rows of the table users.
+version: 1
+plan: users
+
+mappings:
+  - match: user:{id:int}
+    type: hash
+    into: users
+    fields:
+      id:         $id
+      name:       name | trim
+      email:      email | lower
+      created_at: created_at | epoch_ms
+
+tables:
+  users:
+    columns:
+      id:         bigint
+      name:       text not null
+      email:      text
+      created_at: timestamptz not null
+    primary_key: [id]
+
+gates:
+  B: [row_count]
+
+# Unit tests of the mappings above: kvmig test
+examples:
+  - entry: { key: 'user:42', hash: { name: ' Ada ', email: Ada@Example.com, created_at: '1767830400000' } }
+    rows: { users: [{ id: 42, name: Ada, email: ada@example.com, created_at: '2026-01-08T00:00:00Z' }] }
+  - entry: { key: 'user:43', hash: { name: Bo } }
+    rejects: [{ code: FIELD_MISSING, column: created_at }]
+`
+
+// Where the package is installed, editors complete from its schema; a path that leads nowhere would only be an error in them.
+function findSchema(folder: string): string | undefined {
+  const schema = join(folder, 'node_modules', 'kvmig', 'schema.json')
+  if (existsSync(schema)) return schema
+  return dirname(folder) === folder ? undefined : findSchema(dirname(folder))
+}

@@ -1,0 +1,165 @@
+import { DefaultRenderer, Listr, ListrLogger, type ListrTaskWrapper, ProcessOutput } from 'listr2'
+import type { Counts, Outcome } from '../executors/executor.ts'
+import type { Step } from '../plan/step.ts'
+import { printable } from '../printable.ts'
+import type { Output } from './io.ts'
+import { type Progress, type ProgressOptions, showCounts, title } from './progress.ts'
+import { count, duration, number } from './words.ts'
+
+/** A line for each plan, alive while the plan is worked on. The walk owns the order of things; listr2 only draws. */
+export function createDrawing({ io, plans, describe }: ProgressOptions): Progress {
+  const width = Math.max(...plans.map((it) => it.length), 'project'.length)
+  const rows = new Map(['project', ...plans].map((plan) => [plan, new PlanLine(plan.padEnd(width))]))
+  const of = (step: Step) => rows.get(step.plan ?? 'project')!
+  const notes: string[] = []
+  const list = new Listr(
+    [...rows.values()].map((row) => ({ title: row.title(), task: (_, task) => row.attach(task) })),
+    {
+      concurrent: true,
+      exitOnError: false,
+      registerSignalListeners: false,
+      renderer: StderrRenderer,
+      rendererOptions: {
+        collapseErrors: false,
+        showErrorMessage: false,
+        formatOutput: 'truncate',
+        logger: new ListrLogger({
+          useIcons: true,
+          toStderr: [],
+          processOutput: new ProcessOutput(asStream(io.stderr), asStream(SILENT)),
+        }),
+      },
+    },
+  )
+  const drawn = list.run()
+  const redraw = () => {
+    for (const row of rows.values()) row.update(io.signal.aborted)
+  }
+  io.signal.addEventListener('abort', redraw)
+  return {
+    listener: (event) => {
+      if (event.kind === 'started') of(event.step).start(event.step, title(describe(event.step)))
+      if (event.kind === 'progress') for (const row of rows.values()) row.progress(event.step, event.counts)
+      if (event.kind === 'finished') of(event.step).end(event.step.id, event.outcome, event.millis)
+      if (event.kind === 'skipped') of(event.step).skip()
+      if (event.kind === 'undone') rows.get(event.step.split('/')[0]!)?.takeBack()
+      if (event.kind === 'note') notes.push(printable(event.message))
+      redraw()
+    },
+    finish: async (steps = []) => {
+      io.signal.removeEventListener('abort', redraw)
+      for (const { step, status } of steps) if (status === 'failed') of(step).fail()
+      for (const row of rows.values()) row.close()
+      await drawn
+      for (const note of notes) io.stderr.write(`${note}\n`)
+    },
+  }
+}
+
+// listr2 looks at process.stdout to decide whether it may draw, and draws there; kvmig's stdout is for data.
+class StderrRenderer extends DefaultRenderer {
+  static override nonTTY = true
+}
+
+const SILENT: Output = { write: () => true }
+
+// What log-update and listr2 use of a stream: write, columns, isTTY.
+const asStream = ({ write, isTTY, columns, ...rest }: Output): NodeJS.WriteStream =>
+  ({ write, isTTY, columns, ...rest }) as NodeJS.WriteStream
+
+class PlanLine {
+  readonly #name: string
+  readonly #running = new Map<string, { title: string; counts: Counts }>()
+  readonly #sum: Record<string, number> = {}
+  #steps = 0
+  #skipped = 0
+  #undone = 0
+  #millis = 0
+  #gate: string | undefined
+  #failed = false
+  #task: ListrTaskWrapper<unknown, typeof DefaultRenderer, typeof DefaultRenderer> | undefined
+  #settle: { resolve(): void; reject(error: Error): void } | undefined
+
+  constructor(name: string) {
+    this.#name = name
+  }
+
+  /** Called by listr2 once it draws; lasts until `close`. */
+  attach(task: ListrTaskWrapper<unknown, typeof DefaultRenderer, typeof DefaultRenderer>): Promise<void> {
+    this.#task = task
+    return new Promise((resolve, reject) => {
+      this.#settle = { resolve, reject }
+    })
+  }
+
+  start(step: Step, words: string): void {
+    this.#running.set(step.id, { title: words, counts: {} })
+  }
+
+  progress(step: string, counts: Counts): void {
+    const running = this.#running.get(step)
+    if (running) running.counts = counts
+  }
+
+  end(step: string, outcome: Outcome, millis: number): void {
+    this.#running.delete(step)
+    this.#steps += 1
+    this.#millis += millis
+    if (outcome.status === 'opened' || outcome.status === 'closed') this.#gate = outcome.status
+    if (outcome.status === 'failed') this.#failed = true
+    if ('counts' in outcome) {
+      for (const [name, value] of Object.entries(outcome.counts ?? {}))
+        this.#sum[name] = (this.#sum[name] ?? 0) + value
+    }
+  }
+
+  skip(): void {
+    this.#skipped += 1
+  }
+
+  fail(): void {
+    this.#failed = true
+  }
+
+  takeBack(): void {
+    this.#undone += 1
+  }
+
+  update(stopping: boolean): void {
+    if (this.#task) this.#task.title = this.title(stopping)
+  }
+
+  title(stopping = false): string {
+    const [first, ...others] = this.#running.values()
+    if (!first) return `${this.#name}  ${this.#summary()}`
+    const counts = showCounts(first.counts)
+    return [
+      `${this.#name}  ${first.title}`,
+      counts && `: ${counts}`,
+      others.length > 0 && ` (and ${others.length} more)`,
+      stopping && ', stopping',
+    ]
+      .filter(Boolean)
+      .join('')
+  }
+
+  close(): void {
+    this.#running.clear()
+    this.update(false)
+    if (this.#failed) this.#settle?.reject(new Error(this.title()))
+    else this.#settle?.resolve()
+  }
+
+  #summary(): string {
+    const words = [
+      this.#undone > 0 && `${number(this.#undone)} taken back`,
+      this.#steps > 0 && count(this.#steps, 'step'),
+      showCounts({ ...this.#sum, tables: 0 }),
+      this.#gate && `gate ${this.#gate === 'opened' ? 'open' : 'closed'}`,
+      this.#skipped > 0 && `${number(this.#skipped)} skipped`,
+      this.#failed && 'failed',
+      this.#steps > 0 && duration(this.#millis),
+    ].filter(Boolean)
+    return words.join(', ')
+  }
+}

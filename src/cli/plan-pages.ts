@@ -1,0 +1,94 @@
+/** Why a plan is refused for this, and the way out: `kvmig explain KV023`. The titles stand beside the codes themselves. */
+export const PLAN_PAGES: Readonly<Partial<Record<string, string>>> = {
+  KV001:
+    'YAML is indented with spaces, and text that begins with a quote, {, [, *, &, !, % or @, or that holds ": " or " #", has to stand in quotes as a whole.',
+  KV002: 'Readers of YAML disagree on which of the two counts. Remove one, or rename it.',
+  KV003:
+    'A plan is read by people in a review: every line says what it does where it stands. Write the value out, or quote it.',
+  KV004: 'Tags change what a value is without showing it. Write the value itself, or quote it.',
+  KV005: 'Project and plan files begin with version: 1. kvmig init writes a pair to begin with.',
+  KV006: 'One file, one plan. Put what follows --- into a file of its own.',
+  KV007:
+    'Control characters and characters that turn the direction of text can make a plan look like another one in a review.',
+  KV008: 'No plan that a person wrote is that large. Split it by kind of data.',
+  KV009: "Numbers, true and null as keys mean different things to different readers. Quote them: '1'.",
+  KV010:
+    'The message names the keys that are known here. kvmig schema prints all of them, for editors that complete.',
+  KV011: 'The message names what is missing. docs/language.md has an example of every part.',
+  KV012: 'The message says what was expected and what was found.',
+  KV013: 'The message lists what is allowed here.',
+  KV014: 'Transforms stand behind |, as in name | trim | lower. docs/language.md lists them.',
+  KV015: 'Durations are 500ms, 10m, 24h, 14d; sizes 200k or 1M; shares 0.1%.',
+  KV016:
+    '${NAME} and ${NAME:-default} stand in addresses of stores only, and are replaced when the store is opened.',
+  KV017:
+    'Every path of a project lies inside the folder of its project file, so that a plan in a pull request cannot read anything else.',
+  KV018: 'The path is relative to the folder of the project file.',
+  KV020:
+    'A pattern is literal text with captures in braces: user:{id:int}:posts. A literal brace is {{ or }}. There are no globs.',
+  KV021:
+    'Regular expressions are RE2: no look-around and no back-references, so that no key can make one run for ever.',
+  KV022:
+    'Two captures side by side leave open where one ends. Put literal text between them, or give the first one a type.',
+  KV023:
+    'A key belongs to one plan, or its rows would be written twice. Narrow one pattern, add type:, or move both rules into one plan, where the first that fits wins.',
+  KV024:
+    'Rules are asked in order, and one above takes everything that this one could have. Move it up, or remove it.',
+  KV025:
+    'Captures share their names with the roots ($key, $field, $item ...) and must differ from each other.',
+  KV030:
+    "An expression is a path, a root or a call, then transforms: from ?? sender | strip_prefix('@') | lower. Text as a value is const('text').",
+  KV031:
+    'A name with $ is a root such as $key, $field, $item, $index, $expires_at, or a capture of the pattern. Fields of the record are written without $.',
+  KV032: 'The message says what is taken. Text stands in quotes, lists in [ ], maps in { }.',
+  KV033:
+    'Each transform says what it takes; the one before gives something else. Often a conversion is missing: int, text, iso.',
+  KV034:
+    'kvmig never converts without being asked: text into an integer column wants int, into a timestamp iso, epoch_ms or epoch_s, into a boolean bool.',
+  KV035: 'docs/language.md lists the functions (const, rest) and decoders (json, base64, gzip ...).',
+  KV036:
+    'where: is CEL over r (the record), key, field, item, member, score, index, parent: has(r.from) && key.id != "all".',
+  KV037: 'Decoders run in order, and each takes what the one before gave: bytes, then text, then data.',
+  KV038: 'Text and numbers have no fields. Perhaps decode: json is missing, or $value is meant.',
+  KV040: "A column is written as in SQL: text not null default ''.",
+  KV041: 'Names are kept exactly as written, up to the 63 bytes that Postgres keeps.',
+  KV042: 'A table is declared under tables: of some plan, or in the file that schema: names.',
+  KV043: 'The message lists the columns that the table has.',
+  KV044:
+    'Without a primary key or unique constraint on these columns a second run would insert every row again. Add unique: [[...]] to the table.',
+  KV045:
+    'Defaults of columns are not used for mapped rows, so that every value can be traced to the source. Map the column, or allow NULL.',
+  KV046: "Identity and generated columns are Postgres's business. Leave them out of fields.",
+  KV047: 'The file that schema: names is read with the grammar of Postgres itself.',
+  KV048: 'kvmig never writes into pg_catalog, information_schema or its own schema.',
+  KV049: 'An unlogged table is empty after a crash of the server.',
+  KV050: 'A timestamp without time zone forgets which moment it was. Use timestamptz.',
+  KV051: "uses: names an index of the plan's tables.",
+  KV052: 'A foreign key refers to a primary key or unique constraint, column by column of the same type.',
+  KV060: 'The message says where the other one is.',
+  KV061: 'The message lists the names that there are.',
+  KV062: 'after: and the references between tables together form a circle. Remove one of them.',
+  KV063: 'A project names sources, a target and plans; a plan has at least one mapping.',
+  KV064: 'Sources: redis:, rediss:, rdb:, ndjson:. Targets: postgres:, pglite:.',
+  KV065: 'The word belongs to the language, but not to this version of kvmig.',
+  KV070: 'Plans live in git. Put the secret into the environment and write ${NAME}.',
+  KV071:
+    'Everybody between here and there could read the data. Use rediss:// or sslmode=verify-full; on a private network say why it is all right: insecure: because.',
+  KV072:
+    'The mandatory checks of a gate are what "nothing lost" rests on. Weakening one needs because: with the reason.',
+  KV073: 'A second run has to give the same rows, so nothing may look at the clock or at chance.',
+  KV100: 'The message lists the plans of the project.',
+  KV101: 'after: and the references between tables together form a circle. Remove one of them.',
+  KV102:
+    'Two tables of the application refer to each other from the start, so neither can be filled first. Make one of the keys deferrable, or drop it for the copy.',
+  KV103: 'The message shows the circle. What after: says contradicts the foreign keys.',
+  KV104: 'Two plans may write one table, but they have to declare it alike. Declare it in one of them.',
+  KV105: 'Declare the table under tables:, or in the file that schema: names.',
+  KV106: 'Tables, indexes and constraints of a schema share one space of names.',
+  KV107:
+    'A row may come before the one that it refers to. Make the foreign key deferrable, or leave it to kvmig, which adds it after the copy.',
+  KV108: 'This version of kvmig has phase A. Dual-write, cutover and retirement come later.',
+  KV150: 'kvmig plan --out FILE writes such a file.',
+  KV151: 'Another version of kvmig wrote it. Make a new one with kvmig plan --out FILE.',
+  KV152: 'A saved plan is applied as it was reviewed. Change the plan files instead, and save a new one.',
+}

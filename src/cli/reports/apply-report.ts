@@ -1,0 +1,129 @@
+import type { Finding } from '../../checks/check.ts'
+import type { Fate } from '../../checks/survey.ts'
+import { KvmigError } from '../../errors.ts'
+import type { Change, Counts } from '../../executors/executor.ts'
+import type { Plan } from '../../plan/plan.ts'
+import type { GateStep, Step } from '../../plan/step.ts'
+import { showTable } from '../../plan/table.ts'
+import type { ApplyReport, AppliedTable, GateResult, QuarantineCount } from '../../report/report.ts'
+import type { Applied, AppliedStep } from '../../runner/apply.ts'
+
+export interface ApplyReportParts {
+  readonly project: string
+  readonly environment?: string | undefined
+  readonly target: string
+  readonly plans: readonly Plan[]
+  readonly applied: Applied
+  readonly quarantine: readonly QuarantineCount[]
+  readonly look: readonly string[]
+  describe(step: Step): Change
+}
+
+/** What `kvmig apply` did, for people. */
+export function createApplyReport(parts: ApplyReportParts): ApplyReport {
+  const { project, environment, target, plans, applied, quarantine, look, describe } = parts
+  const gates = gateResults(applied, plans)
+  return {
+    kind: 'apply',
+    project,
+    ...(environment === undefined ? {} : { environment }),
+    target,
+    command: 'apply',
+    phase: 'A',
+    outcome: applied.outcome,
+    steps: applied.steps.map((it) => reportStep(it, applied, describe)),
+    gates,
+    tables: tables(applied, gates),
+    accounts: accounts(gates, plans),
+    quarantine: quarantine.filter((it) => plans.some((plan) => plan.name === it.plan)),
+    millis: applied.millis,
+    look,
+  }
+}
+
+function reportStep(
+  { step, status, counts, error, because, millis }: AppliedStep,
+  { outcome }: Applied,
+  describe: (step: Step) => Change,
+): ApplyReport['steps'][number] {
+  return {
+    id: step.id,
+    ...(step.plan === undefined ? {} : { plan: step.plan }),
+    change: describe(step),
+    status:
+      status === 'was done'
+        ? 'kept'
+        : status === 'skipped' && outcome === 'interrupted' && !because?.length
+          ? 'stopped'
+          : status === 'opened' || status === 'closed'
+            ? 'done'
+            : status,
+    counts,
+    ...(error ? { error: tell(error) } : {}),
+    ...(because?.length ? { because } : {}),
+    millis,
+  }
+}
+
+/** An error as it may be shown: those that kvmig did not make may quote values. */
+export function tell(error: Error): { readonly message: string; readonly hint?: string } {
+  if (!(error instanceof KvmigError)) return { message: `an unexpected ${error.name}`, hint: 'Run it again with KVMIG_DEBUG=1, and please report it.' }
+  return { message: `${error.code}  ${error.message}`, ...(error.hint === undefined ? {} : { hint: error.hint }) }
+}
+
+function gateResults({ steps, findings }: Applied, plans: readonly Plan[]): readonly GateResult[] {
+  return steps.flatMap(({ step, status }) => {
+    if (step.kind !== 'gate') return []
+    return [
+      gateResult(step, plans, findings.get(step.id), status === 'opened' ? 'open' : status === 'closed' ? 'closed' : 'skipped'),
+    ]
+  })
+}
+
+export const gateResult = (
+  { plan, opens }: GateStep,
+  plans: readonly Plan[],
+  findings: readonly Finding[] | undefined,
+  status: GateResult['status'],
+): GateResult => ({
+  plan,
+  file: plans.find((it) => it.name === plan)?.file ?? '',
+  opens,
+  status,
+  findings: findings ?? [],
+})
+
+// Rows by what the gate counted; where it was not asked, by what the copy said.
+function tables({ steps }: Applied, gates: readonly GateResult[]): readonly AppliedTable[] {
+  const counted = new Map(gates.flatMap((it) => comparedTables(it.findings)).map((it) => [it.table, it.expected - it.missing]))
+  const found = new Map<string, { plans: string[]; counts: Record<string, number> }>()
+  for (const { step, counts } of steps) {
+    if (step.kind !== 'backfill') continue
+    const name = showTable(step.table.name)
+    const known = found.get(name) ?? { plans: [], counts: {} }
+    if (!known.plans.includes(step.plan)) known.plans.push(step.plan)
+    for (const [word, value] of Object.entries(counts)) known.counts[word] = (known.counts[word] ?? 0) + value
+    found.set(name, known)
+  }
+  return [...found].map(([table, { plans, counts }]) => ({ table, plans, rows: counted.get(table) ?? copied(counts), counts }))
+}
+
+const copied = ({ inserted = 0, updated = 0, unchanged = 0 }: Counts): number => inserted + updated + unchanged
+
+// What the checks `full` and `coverage` keep for machines.
+function comparedTables(findings: readonly Finding[]): readonly { table: string; expected: number; missing: number }[] {
+  const data = findings.find((it) => it.check === 'full')?.data
+  return (data?.tables ?? []) as readonly { table: string; expected: number; missing: number }[]
+}
+
+/** Every key's fate, by source: all plans of one source were judged by one survey. */
+function accounts(gates: readonly GateResult[], plans: readonly Plan[]): ApplyReport['accounts'] {
+  const found = new Map<string, { keys: number; fates: Readonly<Partial<Record<Fate, number>>> }>()
+  for (const { plan, findings } of gates) {
+    const data = findings.find((it) => it.check === 'coverage')?.data
+    const source = plans.find((it) => it.name === plan)?.source
+    if (source === undefined || typeof data?.keys !== 'number') continue
+    found.set(source, { keys: data.keys, fates: data.fates as Readonly<Partial<Record<Fate, number>>> })
+  }
+  return [...found].map(([source, it]) => ({ source, ...it }))
+}

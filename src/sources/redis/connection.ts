@@ -1,0 +1,192 @@
+import { randomUUID } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import type { Socket } from 'node:net'
+import type { Redis } from 'ioredis'
+import { SourceError } from '../../errors.ts'
+import type { RedisAddress } from './address.ts'
+import { explain, lost } from './explain.ts'
+import type { Pace } from './pace.ts'
+import {
+  ProtocolError,
+  type Reply,
+  ReplyError,
+  type Request,
+  Request as Requests,
+  RespReader,
+} from './resp.ts'
+
+/** What the connections of one source share. */
+export interface Line {
+  readonly address: RedisAddress
+  readonly signal: AbortSignal
+  readonly pace: Pace | undefined
+  readonly limits: Limits
+  /** Commands sent so far, on any connection. */
+  sent: number
+}
+
+export interface Limits {
+  readonly connectMillis: number
+  /** A server that owes an answer and says nothing for so long is taken for lost. */
+  readonly silenceMillis: number
+}
+
+export const LIMITS: Limits = { connectMillis: 10_000, silenceMillis: 60_000 }
+
+/**
+ * A connection for bulk reading. ioredis connects, secures and authenticates; then the socket is taken over, so that replies are read as
+ * bytes in place instead of through a general client. Requests are answered in order; a connection that broke stays broken.
+ */
+export class Connection {
+  /** Different after every restart and on every other server; undefined where INFO is refused or silent. */
+  runId: string | undefined
+  /** Its own, of no other connection. */
+  readonly name = randomUUID()
+  readonly #line: Line
+  readonly #client: Redis
+  readonly #socket: Socket
+  readonly #waiting: Waiting[] = []
+  readonly #abort = (): void => this.#fail(this.#line.signal.reason)
+  #failure: { readonly reason: unknown } | undefined
+
+  static async open(line: Line): Promise<Connection> {
+    const connection = new Connection(line, await connected(line))
+    try {
+      await connection.#introduce()
+      return connection
+    } catch (error) {
+      connection.close()
+      throw error
+    }
+  }
+
+  private constructor(line: Line, client: Redis) {
+    this.#line = line
+    this.#client = client
+    this.#socket = client.stream
+    const reader = new RespReader((reply) => this.#answer(reply))
+    this.#socket.removeAllListeners('data')
+    this.#socket.on('data', (chunk: Buffer) => {
+      try {
+        reader.push(chunk)
+      } catch (error) {
+        this.#fail(explain(line.address.label, error))
+      }
+    })
+    this.#socket.on('error', (error) => this.#fail(explain(line.address.label, error)))
+    this.#socket.on('close', () => this.#fail(lost(line.address.label)))
+    this.#socket.setTimeout(line.limits.silenceMillis, () => {
+      if (this.#waiting.length > 0) this.#fail(explain(line.address.label, { code: 'ETIMEDOUT' }))
+    })
+    line.signal.addEventListener('abort', this.#abort, { once: true })
+  }
+
+  get isBroken(): boolean {
+    return this.#failure !== undefined
+  }
+
+  /** Sends the commands in one go and gives their replies in order. Errors that Redis answers are among the replies. */
+  async ask(request: Request): Promise<Reply[]> {
+    if (this.#line.pace) await this.#line.pace.take(request.commands, this.#line.signal)
+    if (this.#failure) throw this.#failure.reason
+    this.#line.sent += request.commands
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ expected: request.commands, replies: [], resolve, reject })
+      this.#socket.write(request.bytes())
+    })
+  }
+
+  /** At once, also while replies are under way: those are rejected. */
+  close(): void {
+    this.#fail(lost(this.#line.address.label))
+  }
+
+  async #introduce(): Promise<void> {
+    const { database, label } = this.#line.address
+    const [selected, info] = await this.ask(
+      new Requests().add('SELECT', String(database)).add('INFO', 'server'),
+    )
+    if (selected instanceof ReplyError) throw explain(label, selected)
+    const text = Buffer.isBuffer(info) ? info.toString('latin1') : ''
+    this.runId = /^run_id:(\w+)/m.exec(text)?.[1]
+    if (/^redis_mode:cluster/m.test(text)) throw explain(label, new ReplyError('MOVED'))
+  }
+
+  #answer(reply: Reply): void {
+    const first = this.#waiting[0]
+    if (first === undefined) throw new ProtocolError('an answer that nobody asked for')
+    first.replies.push(reply)
+    if (first.replies.length < first.expected) return
+    this.#waiting.shift()
+    first.resolve(first.replies)
+  }
+
+  #fail(reason: unknown): void {
+    if (this.#failure) return
+    this.#failure = { reason }
+    this.#line.signal.removeEventListener('abort', this.#abort)
+    this.#socket.destroy()
+    this.#client.disconnect()
+    for (const { reject } of this.#waiting.splice(0)) reject(reason)
+  }
+}
+
+interface Waiting {
+  readonly expected: number
+  readonly replies: Reply[]
+  readonly resolve: (replies: Reply[]) => void
+  readonly reject: (reason: unknown) => void
+}
+
+async function connected({ address, signal, limits }: Line): Promise<Redis> {
+  signal.throwIfAborted()
+  const tls = address.tls ? { tls: await trust(address) } : {}
+  const { Redis } = await import('ioredis')
+  const client = new Redis({
+    host: address.host,
+    port: address.port,
+    ...(address.username === undefined ? {} : { username: address.username }),
+    ...(address.password === undefined ? {} : { password: address.password }),
+    ...tls,
+    lazyConnect: true,
+    protocol: 2,
+    stringNumbers: true,
+    connectTimeout: limits.connectMillis,
+    keepAlive: 30_000,
+    // Whoever asked decides what is asked again: nothing is queued, resent or retried behind its back.
+    retryStrategy: null,
+    maxRetriesPerRequest: 0,
+    autoResendUnfulfilledCommands: false,
+    enableOfflineQueue: false,
+    enableReadyCheck: false,
+    disableClientInfo: true,
+  })
+  let failure: unknown
+  client.on('error', (error) => {
+    failure ??= error
+  })
+  const abort = (): void => client.disconnect()
+  signal.addEventListener('abort', abort, { once: true })
+  try {
+    await client.connect()
+    return client
+  } catch (error) {
+    client.disconnect()
+    throw signal.aborted ? signal.reason : explain(address.label, failure ?? error)
+  } finally {
+    signal.removeEventListener('abort', abort)
+  }
+}
+
+// Said explicitly, so that NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment does not switch it off.
+async function trust({ authority }: RedisAddress): Promise<{ rejectUnauthorized: true; ca?: string[] }> {
+  if (authority === undefined) return { rejectUnauthorized: true }
+  const { rootCertificates } = await import('node:tls')
+  try {
+    return { rejectUnauthorized: true, ca: [...rootCertificates, await readFile(authority, 'utf8')] }
+  } catch (error) {
+    throw new SourceError('SOURCE_TLS', `The file of certificates ${authority} cannot be read.`, {
+      cause: error,
+    })
+  }
+}

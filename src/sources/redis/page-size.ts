@@ -1,0 +1,35 @@
+import { bytesOf } from '../part.ts'
+import type { Entry } from '../source.ts'
+
+/**
+ * How many keys to read at once: as many as are worth a round trip, fewer where values are large, so that memory stays flat whatever is
+ * in the store. It begins small, since nothing is known of the values yet.
+ */
+export class PageSize {
+  readonly #most: number
+  #count: number
+
+  /** Under a limit of commands, a page is no more than about a second's worth of it. */
+  constructor(perSecond: number = MOST) {
+    this.#most = Math.max(LEAST, Math.min(MOST, Math.floor(perSecond)))
+    this.#count = Math.min(FIRST, this.#most)
+  }
+
+  get count(): number {
+    return this.#count
+  }
+
+  /** These came together. */
+  learn(entries: readonly Entry[]): void {
+    const bytes = entries.reduce((sum, { value }) => sum + (value ? bytesOf(value) : 0), 0)
+    if (bytes === 0) return
+    const fitting = Math.floor((entries.length * BYTES) / bytes)
+    this.#count = Math.max(LEAST, Math.min(fitting, this.#count * 2, this.#most))
+  }
+}
+
+const FIRST = 125
+const LEAST = 10
+const MOST = 1000
+/** Of one page; three are under way. */
+const BYTES = 4 * 1024 * 1024

@@ -1,0 +1,224 @@
+import { ENTRY_TYPES, type EntryType } from '../../plan/plan.ts'
+import { elements, PART } from '../part.ts'
+import type { Entry } from '../source.ts'
+import { readBig } from './big.ts'
+import { explain } from './explain.ts'
+import { ReplyError, Request } from './resp.ts'
+import { isSettled, snapshot } from './snapshot.ts'
+import type { Collection, Part, Store, Typed } from './store.ts'
+import { addWhole, type CollectionType, fitting, LENGTH, readValue } from './value.ts'
+
+/** Entries under way: what the first round trips brought, and what is only fetched when its turn has come. */
+export interface Reading {
+  readonly first: Part
+  readonly rest?: AsyncIterable<Part>
+}
+
+/**
+ * Reads whole entries, value and expiry at the same instant. MGET finds the strings: it gives a value for no other type, so that types
+ * need not be asked for first. What it leaves over is asked for type and length; small collections are read together, big ones one by one
+ * and in parts. A key that became something else in between is read again, with the commands of all types in one transaction: one fits.
+ */
+export async function readEntries(store: Store, keys: readonly Buffer[]): Promise<Reading> {
+  const entries: Entry[] = []
+  const others = store.habits.strings ? await readStrings(store, keys, entries) : keys
+  const { strings, collections, unknown, gone } = sorted(others, await typesOf(store, others))
+  const again = await readStrings(store, strings, entries)
+  store.habits.strings = entries.length > 0
+  const vanished = await readBare(store, unknown, entries)
+  const { small, big } = await sized(store, collections)
+  const [group, ...groups] = grouped(small)
+  if (group) again.push(...(await readTogether(store, group, entries)))
+  const first = { entries, expired: gone + vanished }
+  if (groups.length + big.length + again.length === 0) return { first }
+  return { first, rest: remaining(store, groups, big, again) }
+}
+
+/** Only which key is of which type. A key that the user may not look at has type `unknown:noperm`. */
+export async function readTypes(store: Store, keys: readonly Buffer[]): Promise<Part> {
+  const types = await typesOf(store, keys, NOT_PERMITTED)
+  const typed = keys.map((key, index) => ({ key, type: types[index]! }))
+  const entries = typed.filter(({ type }) => type === NOT_PERMITTED).map((it) => bare(it, null))
+  await readBare(
+    store,
+    typed.filter(({ type }) => type !== NOT_PERMITTED && type !== 'none'),
+    entries,
+  )
+  return { entries, expired: keys.length - entries.length }
+}
+
+/** Collections read together have about so many elements at most. */
+const TOGETHER = 20_000
+const NOT_PERMITTED = 'noperm'
+
+async function* remaining(
+  store: Store,
+  groups: readonly (readonly Collection[])[],
+  big: readonly Collection[],
+  again: Buffer[],
+): AsyncGenerator<Part> {
+  for (const group of groups) {
+    const entries: Entry[] = []
+    again.push(...(await readTogether(store, group, entries)))
+    yield { entries, expired: 0 }
+  }
+  for (const collection of big) {
+    if ((yield* readBig(store, collection)) === 'again') again.push(collection.key)
+  }
+  if (again.length > 0) yield* readAgain(store, again)
+}
+
+// Keys that were not what they seemed: each by itself, whatever it is by now.
+async function* readAgain(store: Store, keys: readonly Buffer[]): AsyncGenerator<Part> {
+  const types = await typesOf(store, keys)
+  const { collections, gone } = sorted(keys, types)
+  if (gone > 0) yield { entries: [], expired: gone }
+  const { big } = await sized(store, collections)
+  for (const [index, key] of keys.entries()) {
+    if (types[index] === 'none') continue
+    const collection = big.find((it) => it.key === key)
+    if (collection && (yield* readBig(store, collection)) === 'read') continue
+    yield await readWhatever(store, key)
+  }
+}
+
+// Adds the strings among the keys to `entries` and gives the other keys.
+async function readStrings(store: Store, keys: readonly Buffer[], entries: Entry[]): Promise<Buffer[]> {
+  if (keys.length === 0) return []
+  const { replies, expiries } = await snapshot(store, keys, (request) => request.addMany('MGET', keys))
+  const values = replies[0]
+  if (!Array.isArray(values)) throw explain(store.label, values)
+  const others: Buffer[] = []
+  for (let index = 0; index < keys.length; index++) {
+    const key = keys[index]!
+    const bytes = values[index]
+    const expiresAt = expiries[index]
+    if (Buffer.isBuffer(bytes) && isSettled(expiresAt))
+      entries.push({
+        key,
+        type: 'string',
+        value: { type: 'string', bytes },
+        expiresAt,
+        offset: 0,
+        more: false,
+      })
+    else others.push(key)
+  }
+  return others
+}
+
+async function typesOf(store: Store, keys: readonly Buffer[], forbidden?: string): Promise<string[]> {
+  if (keys.length === 0) return []
+  const request = new Request()
+  for (const key of keys) request.add('TYPE', key)
+  return (await store.connection.ask(request)).map((reply) => {
+    if (typeof reply === 'string') return reply
+    if (forbidden !== undefined && reply instanceof ReplyError && reply.code === 'NOPERM') return forbidden
+    throw explain(store.label, reply)
+  })
+}
+
+function sorted(keys: readonly Buffer[], types: readonly string[]) {
+  const strings: Buffer[] = []
+  const collections: Collection[] = []
+  const unknown: Typed[] = []
+  let gone = 0
+  for (const [index, key] of keys.entries()) {
+    const type = types[index]!
+    if (type === 'string') strings.push(key)
+    else if (Object.hasOwn(LENGTH, type)) collections.push({ key, type: type as CollectionType })
+    else if (type === 'none') gone += 1
+    else unknown.push({ key, type })
+  }
+  return { strings, collections, unknown, gone }
+}
+
+async function sized(store: Store, collections: readonly Collection[]) {
+  const small: (Collection & { readonly length: number })[] = []
+  const big: Collection[] = []
+  if (collections.length === 0) return { small, big }
+  const request = new Request()
+  for (const { key, type } of collections) request.add(LENGTH[type], key)
+  const lengths = await store.connection.ask(request)
+  for (const [index, collection] of collections.entries()) {
+    const length = fitting(store.label, lengths[index]) ?? 0
+    if (typeof length === 'number' && length > PART) big.push(collection)
+    else small.push({ ...collection, length: Number(length) })
+  }
+  return { small, big }
+}
+
+function grouped(collections: readonly (Collection & { readonly length: number })[]): Collection[][] {
+  const groups: Collection[][] = []
+  let total = Infinity
+  for (const collection of collections) {
+    if (total + collection.length > TOGETHER) {
+      groups.push([])
+      total = 0
+    }
+    groups.at(-1)!.push(collection)
+    total += collection.length
+  }
+  return groups
+}
+
+// Adds the collections to `entries` and gives the keys that are to be read again.
+async function readTogether(
+  store: Store,
+  collections: readonly Collection[],
+  entries: Entry[],
+): Promise<Buffer[]> {
+  const keys = collections.map(({ key }) => key)
+  const { replies, expiries } = await snapshot(store, keys, (request) => {
+    for (const { key, type } of collections) addWhole(request, type, key)
+  })
+  const again: Buffer[] = []
+  for (const [index, { key, type }] of collections.entries()) {
+    const reply = fitting(store.label, replies[index])
+    const value = reply === undefined ? undefined : readValue(type, reply)
+    const expiresAt = expiries[index]
+    // Only a stream can be empty and there; which of the two it is will show when it is read again.
+    if (value === undefined || elements(value) === 0 || !isSettled(expiresAt)) again.push(key)
+    else entries.push({ key, type, value, expiresAt, offset: 0, more: false })
+  }
+  return again
+}
+
+// Adds entries without values and answers how many of the keys are gone.
+async function readBare(store: Store, typed: readonly Typed[], entries: Entry[]): Promise<number> {
+  if (typed.length === 0) return 0
+  const keys = typed.map(({ key }) => key)
+  const { expiries } = await snapshot(store, keys, () => {})
+  let gone = 0
+  for (const [index, it] of typed.entries()) {
+    let expiry = expiries[index]
+    while (expiry === 'unclear') expiry = (await snapshot(store, [it.key], () => {})).expiries[0]
+    if (isSettled(expiry)) entries.push(bare(it, expiry))
+    else gone += 1
+  }
+  return gone
+}
+
+async function readWhatever(store: Store, key: Buffer): Promise<Part> {
+  for (;;) {
+    const { replies, expiries } = await snapshot(store, [key], (request) => {
+      request.add('TYPE', key)
+      for (const type of ENTRY_TYPES) addWhole(request, type, key)
+    })
+    const [type, ...values] = replies
+    const expiresAt = expiries[0]
+    if (typeof type !== 'string') throw explain(store.label, type)
+    if (type === 'none' || expiresAt === 'gone') return { entries: [], expired: 1 }
+    if (!isSettled(expiresAt)) continue
+    const index = ENTRY_TYPES.indexOf(type as EntryType)
+    const known = ENTRY_TYPES[index]
+    if (known === undefined) return { entries: [bare({ key, type }, expiresAt)], expired: 0 }
+    const value = readValue(known, fitting(store.label, values[index]))
+    return { entries: [{ key, type: known, value, expiresAt, offset: 0, more: false }], expired: 0 }
+  }
+}
+
+function bare({ key, type }: Typed, expiresAt: number | null): Entry {
+  const known = ENTRY_TYPES.find((it) => it === type)
+  return { key, type: known ?? `unknown:${type}`, expiresAt, offset: 0, more: false }
+}

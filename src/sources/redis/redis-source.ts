@@ -1,0 +1,173 @@
+import { SourceError } from '../../errors.ts'
+import type { Cursor, Page, Selection, Source, SourceContext } from '../source.ts'
+import type { RedisAddress } from './address.ts'
+import { Connection, LIMITS, type Limits, type Line } from './connection.ts'
+import { explain, mayPass } from './explain.ts'
+import { MONOTONIC, Pace } from './pace.ts'
+import { PageSize } from './page-size.ts'
+import { readEntries } from './reader.ts'
+import { Request } from './resp.ts'
+import { END, START, scanPages } from './scan.ts'
+import type { Habits, Store } from './store.ts'
+
+/** A Redis database that is open for reading. A lost connection is made again; another server at the same address is noticed. */
+export class RedisSource implements Source {
+  readonly label: string
+  readonly #line: Line
+  readonly #stop = new AbortController()
+  readonly #size: PageSize
+  readonly #habits: Habits = { expiry: 'none', strings: true }
+  #connection: Connection | undefined
+  #connecting: Promise<Connection> | undefined
+
+  /** Connects at once, so that a wrong address or password shows here. */
+  static async open(
+    address: RedisAddress,
+    { signal, perSecond }: Pick<SourceContext, 'signal' | 'perSecond'>,
+    limits: Limits = LIMITS,
+  ): Promise<RedisSource> {
+    const source = new RedisSource(address, signal, perSecond, limits)
+    await source.#connected()
+    return source
+  }
+
+  private constructor(
+    address: RedisAddress,
+    signal: AbortSignal,
+    perSecond: number | undefined,
+    limits: Limits,
+  ) {
+    this.label = address.label
+    this.#size = new PageSize(perSecond)
+    this.#line = {
+      address,
+      signal: AbortSignal.any([signal, this.#stop.signal]),
+      pace: perSecond === undefined ? undefined : new Pace(perSecond),
+      limits,
+      sent: 0,
+    }
+  }
+
+  /** Run id and database. A restarted server is another one; where INFO is refused, every connection is. */
+  async identity(): Promise<string> {
+    return this.#identityOf(await this.#connected())
+  }
+
+  /**
+   * Entries in SCAN's order. After a lost connection it goes on at the cursor it gave last. Throws SourceError SOURCE_CHANGED if another
+   * server answers by then: cursors are not the same there, so the scan has to begin anew.
+   */
+  async *scan(selection: Selection, from: Cursor = START): AsyncGenerator<Page> {
+    if (!/^(\d{1,20}|end)$/.test(from))
+      throw new SourceError(
+        'SOURCE_CURSOR',
+        `What was kept as the place in ${this.label} is no cursor of a Redis.`,
+      )
+    const identity = await this.identity()
+    let cursor = from
+    let failures = 0
+    while (cursor !== END) {
+      try {
+        for await (const page of scanPages(await this.#store(identity), selection, cursor, this.#size)) {
+          yield page
+          if (page.cursor === undefined) continue
+          cursor = page.cursor
+          failures = 0
+        }
+      } catch (error) {
+        await this.#recover(error, ++failures)
+      }
+    }
+  }
+
+  async *read(keys: readonly Buffer[]): AsyncGenerator<Page> {
+    const identity = await this.identity()
+    let failures = 0
+    for (let at = 0; at < keys.length; ) {
+      const some = keys.slice(at, at + this.#size.count)
+      try {
+        const store = await this.#store(identity)
+        const { first, rest } = await readEntries(store, some)
+        this.#size.learn(first.entries)
+        if (first.entries.length > 0) yield { entries: first.entries, expired: 0 }
+        for await (const { entries } of rest ?? []) if (entries.length > 0) yield { entries, expired: 0 }
+        at += some.length
+        failures = 0
+      } catch (error) {
+        await this.#recover(error, ++failures)
+      }
+    }
+  }
+
+  async count(): Promise<number> {
+    const connection = await this.#connected()
+    const [reply] = await connection.ask(new Request().add('DBSIZE'))
+    if (typeof reply !== 'number') throw explain(this.label, reply)
+    return reply
+  }
+
+  commands(): number {
+    return this.#line.sent
+  }
+
+  /** At once; what is under way rejects with SourceError SOURCE_CLOSED. */
+  async close(): Promise<void> {
+    this.#stop.abort(new SourceError('SOURCE_CLOSED', `${this.label} was closed while it was being read.`))
+  }
+
+  async #connected(): Promise<Connection> {
+    if (this.#connection && !this.#connection.isBroken) return this.#connection
+    this.#connecting ??= this.#connect()
+    return this.#connecting
+  }
+
+  async #connect(): Promise<Connection> {
+    try {
+      this.#connection = await Connection.open(this.#line)
+      return this.#connection
+    } finally {
+      this.#connecting = undefined
+    }
+  }
+
+  async #store(identity: string): Promise<Store> {
+    const connection = await this.#connected()
+    if (this.#identityOf(connection) !== identity) throw this.#changed()
+    return {
+      connection,
+      label: this.label,
+      database: this.#line.address.database,
+      habits: this.#habits,
+      another: async () => {
+        const other = await Connection.open(this.#line)
+        if (other.runId === connection.runId) return other
+        other.close()
+        throw this.#changed()
+      },
+    }
+  }
+
+  #identityOf({ runId, name }: Connection): string {
+    return `redis:${runId ?? name}:${this.#line.address.database}`
+  }
+
+  #changed(): SourceError {
+    return new SourceError(
+      'SOURCE_CHANGED',
+      `${this.label} is another server than before: it was restarted or has failed over, and its cursors mean nothing any more.`,
+      { hint: 'The scan has to begin anew; what was copied is not copied twice.' },
+    )
+  }
+
+  // Returns when it is worth trying again, throws when it is not.
+  async #recover(error: unknown, failures: number): Promise<void> {
+    this.#line.signal.throwIfAborted()
+    if (!mayPass(error) || failures > ATTEMPTS) throw error
+    await MONOTONIC.sleep(Math.min(FIRST_WAIT * 2 ** (failures - 1), LONGEST_WAIT), this.#line.signal)
+  }
+}
+
+/** Without any progress; together with the waits about ten seconds. */
+const ATTEMPTS = 10
+const FIRST_WAIT = 20
+const LONGEST_WAIT = 2000

@@ -1,0 +1,37 @@
+import type { Entry } from '../source.ts'
+import type { Connection } from './connection.ts'
+import type { CollectionType } from './value.ts'
+
+/** What reading needs to know of the store it reads from. */
+export interface Store {
+  readonly connection: Connection
+  readonly label: string
+  readonly database: number
+  readonly habits: Habits
+  /** One more connection to the same server, for what must not be mixed with other commands. The caller closes it. */
+  another(): Promise<Connection>
+}
+
+/** What was learned of a store while reading it; kept for all its connections. */
+export interface Habits {
+  /**
+   * How expiries are asked for. `none`: no key of the database expires, which INFO proves anew each time, at the same instant, for one
+   * command instead of one a key. `absolute`: PEXPIRETIME. `relative`: PTTL and TIME, for Redis before 7. It only moves to the right.
+   */
+  expiry: 'none' | 'absolute' | 'relative'
+  /** Whether the keys read last held a string: then MGET comes first, else TYPE. */
+  strings: boolean
+}
+
+/** Some entries, and how many keys were gone when they were to be read. */
+export interface Part {
+  readonly entries: readonly Entry[]
+  readonly expired: number
+}
+
+export interface Typed<Type extends string = string> {
+  readonly key: Buffer
+  readonly type: Type
+}
+
+export type Collection = Typed<CollectionType>

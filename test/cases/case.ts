@@ -1,0 +1,72 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Redis } from 'ioredis'
+
+/** A real layout with what a correct migration makes of it; see README.md beside this file. */
+export interface Case {
+  readonly name: string
+  /** Its folder: migrations.yaml and plans. */
+  readonly project: string
+  readonly ddl: string
+  /** Rows by table. */
+  readonly rows: ReadonlyMap<string, readonly Readonly<Record<string, unknown>>[]>
+  readonly keys: readonly ExpectedKey[]
+  readonly rejects: readonly ExpectedReject[]
+  seed(client: Redis): Promise<void>
+}
+
+interface ExpectedKey {
+  readonly key: string
+  readonly disposition: 'migrate' | 'partial' | 'reject' | 'index' | 'ephemeral' | 'ignore'
+}
+
+interface ExpectedReject {
+  readonly key: string
+  readonly field?: string
+  readonly index?: number
+  readonly member?: string
+}
+
+/** The folders beside this file. */
+export const readCases = (): readonly Case[] =>
+  readdirSync(import.meta.dirname, { withFileTypes: true })
+    .filter((it) => it.isDirectory())
+    .map((it) => readCase(it.name))
+
+function readCase(name: string): Case {
+  const project = join(import.meta.dirname, name)
+  const rows = new Map<string, Record<string, unknown>[]>()
+  for (const line of lines<{ table: string; row: Record<string, unknown> }>(
+    join(project, 'expected.ndjson'),
+  )) {
+    const known = rows.get(line.table)
+    if (known) known.push(line.row)
+    else rows.set(line.table, [line.row])
+  }
+  return {
+    name,
+    project,
+    ddl: readFileSync(join(project, 'expected.sql'), 'utf8'),
+    rows,
+    keys: lines(join(project, 'expected_keys.ndjson')),
+    rejects: lines(join(project, 'expected_rejects.ndjson')),
+    seed: (client) => seed(client, join(project, 'seed.redis.ndjson')),
+  }
+}
+
+async function seed(client: Redis, file: string): Promise<void> {
+  const pipeline = client.pipeline()
+  for (const { cmd } of lines<{ cmd: readonly (string | { b64: string })[] }>(file)) {
+    const [command, ...args] = cmd.map((it) => (typeof it === 'string' ? it : Buffer.from(it.b64, 'base64')))
+    pipeline.call(String(command), ...args)
+  }
+  for (const [error] of (await pipeline.exec()) ?? []) if (error) throw error
+}
+
+function lines<T>(file: string): T[] {
+  if (!existsSync(file)) return []
+  return readFileSync(file, 'utf8')
+    .split('\n')
+    .filter((it) => it !== '')
+    .map((it) => JSON.parse(it))
+}

@@ -1,0 +1,85 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { FAILPOINTS } from '../../src/failpoint.ts'
+import { kvmig, projectFolder } from '../setup/cli.ts'
+import { type FreshDatabase, freshDatabase } from '../setup/postgres.ts'
+import { type FreshRedis, freshRedis } from '../setup/redis.ts'
+import { contents, fillShop, SHOP } from './shop.ts'
+
+/** `KVMIG_TEST_KILLS=10000 npx vitest run test/journeys/kill.test.ts` for a long night. */
+const RANDOM_KILLS = Number(process.env.KVMIG_TEST_KILLS ?? 200)
+const LONG = 600_000
+
+let redis: FreshRedis
+let project: { path: string; remove(): void }
+let expected: Record<string, unknown>
+
+const apply = ['apply', '--phase=A', '--yes', '--batch', '300']
+const environment = (database: FreshDatabase) => ({ KV_URL: redis.url, DATABASE_URL: database.url })
+
+beforeAll(async () => {
+  redis = await freshRedis()
+  await fillShop(redis.client)
+  project = projectFolder(SHOP)
+  const database = await freshDatabase()
+  const ended = await kvmig(project.path, apply, environment(database)).ended
+  expect(ended.stderr + ended.stdout).toContain('gate B')
+  expect(ended.code).toBe(0)
+  expected = await contents(database)
+  await database.drop()
+})
+
+afterAll(async () => {
+  project?.remove()
+  await redis?.stop()
+})
+
+describe('killed at a named place, and run again', () => {
+  const reached = new Set<string>()
+
+  for (const name of FAILPOINTS) {
+    for (const passage of [1, 2, 5]) {
+      test(`${name}, passage ${passage}: the same rows`, async () => {
+        const database = await freshDatabase()
+        const killed = await kvmig(project.path, apply, { ...environment(database), KVMIG_FAILPOINT: `${name}:${passage}` }).ended
+        if (killed.signal === 'SIGKILL') reached.add(name)
+        else expect(killed.code).toBe(0)
+        const ended = await kvmig(project.path, apply, environment(database)).ended
+        expect(ended.stderr).not.toContain('kvmig:')
+        expect(ended.code).toBe(0)
+        expect(await contents(database)).toEqual(expected)
+        await database.drop()
+      })
+    }
+  }
+
+  test('every named place was reached', () => {
+    expect([...FAILPOINTS].filter((it) => !reached.has(it))).toEqual([])
+  })
+})
+
+test(
+  `killed ${RANDOM_KILLS} times at random, and run until it is done`,
+  async () => {
+    let kills = 0
+    while (kills < RANDOM_KILLS) {
+      const database = await freshDatabase()
+      for (;;) {
+        const run = kvmig(project.path, apply, environment(database))
+        // From before it connects to after it is done: every moment has its turn.
+        const timer = setTimeout(() => run.child.kill('SIGKILL'), 150 + Math.random() * 900)
+        const ended = await run.ended
+        clearTimeout(timer)
+        if (ended.signal === 'SIGKILL') {
+          kills += 1
+          continue
+        }
+        expect(ended.stderr).not.toContain('kvmig:')
+        expect(ended.code).toBe(0)
+        break
+      }
+      expect(await contents(database)).toEqual(expected)
+      await database.drop()
+    }
+  },
+  LONG,
+)
