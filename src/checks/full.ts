@@ -27,7 +27,7 @@ export const full: Check<Options> = {
   ),
   run: async (scope, options) => {
     const drift = parsePercentage(options.drift ?? '0%') ?? 0
-    const { tables } = await surveyTables(scope)
+    const tables = await surveyTables(scope)
     const differing = tables.filter((it) => countDifferences(it) > 0)
     const beyond = differing.filter((it) => countDifferences(it) > drift * Math.max(it.expected, it.actual))
     const facts = {

@@ -11,11 +11,16 @@ export function filledTables(plan: Plan): readonly TableDefinition[] {
   return plan.tables.filter((table) => mappings.some((it) => sameTable(it.into, table.name)))
 }
 
-/** The survey's part about the plan, after a look whether its tables can be read at all: rows that a policy hides would count as missing. */
-export async function surveyTables(scope: Scope): Promise<PlanSurvey> {
-  const tables = filledTables(scope.plan).map((it) => it.name)
-  await scope.target.transaction((tx) => requireReadable(tx, tables), { readOnly: true })
-  return surveyPlan(scope)
+/** Throws unless every row of the plan's tables can be read: rows that a policy hides would count as missing. */
+export async function requireTables({ plan, target }: Scope): Promise<void> {
+  const tables = filledTables(plan).map((it) => it.name)
+  await target.transaction((tx) => requireReadable(tx, tables), { readOnly: true })
+}
+
+/** The survey's part about the plan's tables, after a look whether they can be read. */
+export async function surveyTables(scope: Scope): Promise<readonly TableSurvey[]> {
+  await requireTables(scope)
+  return (await surveyPlan(scope)).tables
 }
 
 /** The survey's part about the plan. */

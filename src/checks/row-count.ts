@@ -10,7 +10,7 @@ export const rowCount: Check = {
   summary: 'Each table has as many rows as the source gives.',
   options: object({}, { title: 'nothing: it has no options' }),
   run: async (scope) => {
-    const { tables } = await surveyTables(scope)
+    const tables = await surveyTables(scope)
     const wrong = tables.filter((it) => it.expected !== it.actual)
     const facts = {
       measured:

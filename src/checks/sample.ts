@@ -1,9 +1,9 @@
 import { parsePercentage } from '../plan/duration.ts'
 import { object, percentage } from '../plan/schema-parts.ts'
-import type { Check, Scope } from './check.ts'
+import type { Check, Finding, Scope } from './check.ts'
 import { counted } from './counted.ts'
 import { fail, pass, unknown } from './finding.ts'
-import { countDifferences, differenceSamples, surveyTables } from './plan-survey.ts'
+import { countDifferences, differenceSamples, requireTables, surveyTables } from './plan-survey.ts'
 import { chanceToMiss } from './sample-keys.ts'
 
 interface Options {
@@ -23,11 +23,10 @@ export const sample: Check<Options> = {
   ),
   run: async (scope, { of = '10%' }) => {
     const share = parsePercentage(of) ?? 0
-    const survey = await surveyTables(scope)
-    const drawn = scope.sample ? await scope.sample(share) : undefined
-    if (!drawn) return judgeAll(scope, of, survey.tables)
+    if (!scope.sample) return judgeAll(scope, of)
 
-    const { keys, sampled, rows, missing, different } = drawn
+    await requireTables(scope)
+    const { keys, sampled, rows, missing, different } = await scope.sample(share)
     const chances = BAD.filter((bad) => bad <= keys).map((bad) => ({
       bad,
       chance: chanceToMiss({ keys, sampled, bad }),
@@ -52,7 +51,8 @@ export const sample: Check<Options> = {
 const HINT = 'kvmig diff lists every difference, not only those of the sample.'
 
 // Every gate compares all rows anyway: a share of them can only be as right as they all are.
-function judgeAll(scope: Scope, of: string, tables: Awaited<ReturnType<typeof surveyTables>>['tables']) {
+async function judgeAll(scope: Scope, of: string): Promise<Finding> {
+  const tables = await surveyTables(scope)
   const rows = tables.reduce((sum, it) => sum + it.expected, 0)
   const differences = tables.reduce((sum, it) => sum + countDifferences(it), 0)
   const facts = {

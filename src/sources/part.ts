@@ -42,25 +42,39 @@ const lengths = (buffers: readonly Buffer[]): number => {
 }
 
 /** A whole entry as the entries a source gives for it: itself, or its parts in order. */
-export function* inParts(entry: Entry, size: number = PART): Generator<Entry> {
-  const { value } = entry
-  const total = value === undefined ? 0 : elements(value)
-  if (value === undefined || total <= size) {
-    yield entry
-    return
-  }
-  for (let start = 0; start < total; start += size) {
-    const end = Math.min(start + size, total)
-    yield { ...entry, value: slice(value, start, end), offset: start, more: end < total }
-  }
+export function inParts(entry: Entry, size: number = PART): Iterable<Entry> {
+  const { value, ...rest } = entry
+  return value === undefined ? [entry] : regroup(rest, [value], size)
 }
 
-function slice(value: EntryValue, start: number, end: number): EntryValue {
+/**
+ * The entries of one key whose value comes in pieces of any length: parts of `size` elements, put together and cut as needed. The first
+ * piece of a part is written to.
+ */
+export function* regroup(
+  of: Pick<Entry, 'key' | 'type' | 'expiresAt'>,
+  pieces: Iterable<EntryValue>,
+  size: number = PART,
+): Generator<Entry> {
+  let held: EntryValue | undefined
+  let offset = 0
+  for (const piece of pieces) {
+    held = held === undefined ? piece : joined(held, piece)
+    // Only when there is more than a part is it certain that the part is not the last.
+    for (; elements(held) > size; offset += size) {
+      yield { ...of, value: slice(held, 0, size), offset, more: true }
+      held = slice(held, size)
+    }
+  }
+  yield { ...of, value: held ?? nothing(of.type), offset, more: false }
+}
+
+function slice(value: EntryValue, start: number, end?: number): EntryValue {
   switch (value.type) {
     case 'string':
       return value
     case 'hash':
-      return { type: 'hash', pairs: value.pairs.slice(start * 2, end * 2) }
+      return { type: 'hash', pairs: value.pairs.slice(start * 2, end === undefined ? undefined : end * 2) }
     case 'list':
       return { type: 'list', items: value.items.slice(start, end) }
     case 'set':
@@ -73,5 +87,31 @@ function slice(value: EntryValue, start: number, end: number): EntryValue {
       }
     case 'stream':
       return { type: 'stream', messages: value.messages.slice(start, end) }
+  }
+}
+
+// Appends to the arrays of `held`, which nobody else has seen yet: copying them for each piece would make a long list quadratic.
+function joined(held: EntryValue, piece: EntryValue): EntryValue {
+  for (const [name, items] of Object.entries(piece)) {
+    const into: unknown = (held as unknown as Record<string, unknown>)[name]
+    if (Array.isArray(into) && Array.isArray(items)) for (const item of items) into.push(item)
+  }
+  return held
+}
+
+function nothing(type: Entry['type']): EntryValue {
+  switch (type) {
+    case 'hash':
+      return { type, pairs: [] }
+    case 'list':
+      return { type, items: [] }
+    case 'set':
+      return { type, members: [] }
+    case 'zset':
+      return { type, members: [], scores: [] }
+    case 'stream':
+      return { type, messages: [] }
+    default:
+      return { type: 'string', bytes: Buffer.alloc(0) }
   }
 }

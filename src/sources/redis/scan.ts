@@ -1,3 +1,4 @@
+import { startsWith } from '../prefix.ts'
 import type { Cursor, Page, Selection } from '../source.ts'
 import { explain } from './explain.ts'
 import { startingWith } from './glob.ts'
@@ -61,7 +62,7 @@ async function listKeys(
   const [next, keys] = reply as [Buffer, Buffer[]]
   const following = next.toString('latin1')
   return {
-    keys: prefix.length === 0 ? keys : keys.filter((key) => startsWith(key, prefix)),
+    keys: keys.filter((key) => startsWith(key, prefix)),
     next: following === START ? END : following,
   }
 }
@@ -91,9 +92,6 @@ function together(a: Part, b: Part): Part {
   if (a === NOTHING) return b
   return { entries: [...a.entries, ...b.entries], expired: a.expired + b.expired }
 }
-
-const startsWith = (key: Buffer, prefix: Buffer): boolean =>
-  key.length >= prefix.length && key.compare(prefix, 0, prefix.length, 0, prefix.length) === 0
 
 // It is awaited later, or never if the scan is left before: a failure until then is nobody's unhandled rejection.
 function unawaited<T>(promise: Promise<T>): Promise<T> {

@@ -1,5 +1,6 @@
 import { SourceError } from '../../errors.ts'
 import type { EntryType } from '../../plan/plan.ts'
+import { parseScore } from '../score.ts'
 import type { EntryValue, StreamMessage } from '../source.ts'
 import { explain } from './explain.ts'
 import { type Reply, ReplyError, type Request } from './resp.ts'
@@ -64,17 +65,11 @@ function scored(items: readonly Buffer[]): EntryValue {
   const scores: number[] = []
   for (let at = 0; at + 1 < items.length; at += 2) {
     members.push(items[at]!)
-    scores.push(scoreOf(items[at + 1]!.toString('latin1')))
+    const score = parseScore(items[at + 1]!.toString('latin1'))
+    if (score === undefined) throw unexpected()
+    scores.push(score)
   }
   return { type: 'zset', members, scores }
-}
-
-/** Redis writes `1.5`, `0.10000000000000001`, `inf`, `-inf`. */
-export function scoreOf(text: string): number {
-  const score = text === 'inf' ? Infinity : text === '-inf' ? -Infinity : Number(text)
-  if (Number.isNaN(score) || text === '')
-    throw new SourceError('SOURCE_REPLY', 'Redis gave a score that is no number.')
-  return score
 }
 
 function message(reply: Reply): StreamMessage {

@@ -1,0 +1,204 @@
+import { readJson } from '../json/read-json.ts'
+import type { Argument, Expression, Literal } from '../plan/expression.ts'
+import { mismatch } from '../transforms/kind.ts'
+import { literalValue } from '../transforms/literal.ts'
+import { ArgumentError, type Transform } from '../transforms/transform.ts'
+import { Decimal, Instant, RejectError, type Value } from '../value.ts'
+import { valueAt } from './path.ts'
+import type { RecordScope } from './record.ts'
+import { readUtf8 } from './utf8.ts'
+
+/** An expression, compiled. Throws RejectError for a record it cannot be computed for. */
+export type Evaluate = (scope: RecordScope) => Value
+
+export interface ExpressionContext {
+  readonly transforms: ReadonlyMap<string, Transform>
+  /** Names of the key's captures, in order. */
+  readonly captures: readonly string[]
+  /** Fields that other columns take: what `rest()` leaves out. */
+  readonly taken: ReadonlySet<string>
+}
+
+/** Compiles an expression to a function of the record. Throws ArgumentError for what makes no sense. */
+export function compileExpression(expression: Expression, context: ExpressionContext): Evaluate {
+  return compile(expression, context, false)
+}
+
+/** `lenient`: another option follows, so a path that leads into a text or a number is missing rather than wrong. */
+function compile(expression: Expression, context: ExpressionContext, lenient: boolean): Evaluate {
+  switch (expression.kind) {
+    case 'literal':
+      return constant(literalValue(expression.value))
+    case 'path':
+      return recordPath(expression.path, lenient)
+    case 'root':
+      return rootPath(expression.root, expression.path, context, lenient)
+    case 'call':
+      return call(expression, context)
+    case 'coalesce':
+      return coalesce(
+        expression.options.map((it, index) =>
+          compile(it, context, lenient || index + 1 < expression.options.length),
+        ),
+      )
+    case 'pipe': {
+      const input = compile(expression.input, context, lenient)
+      return pipe(input, compileTransform(expression, context.transforms))
+    }
+  }
+}
+
+/** A transform with its arguments, missing and null going around it unless it wants them. */
+export function compileTransform(
+  {
+    transform: name,
+    arguments: args,
+  }: { readonly transform: string; readonly arguments: readonly Argument[] },
+  transforms: ReadonlyMap<string, Transform>,
+): (value: Value) => Value {
+  const transform = transforms.get(name)
+  if (!transform) throw new ArgumentError(`There is no transform "${name}".`)
+  const { forward } = transform.create(literalArguments(args))
+  if (transform.takesAbsent) return forward
+  return (value) => (value === undefined || value === null ? value : forward(value))
+}
+
+/** Throws ArgumentError for an argument that is not fixed data. */
+export function literalArguments(args: readonly Argument[]): Literal[] {
+  return args.map((it) => {
+    if (it.kind === 'data') return it.value
+    throw new ArgumentError(
+      'Arguments of a transform have to be fixed values, not something from the record.',
+    )
+  })
+}
+
+/** What does not look at the record is computed once. */
+const CONSTANTS = new WeakSet<Evaluate>()
+
+function constant(value: Value): Evaluate {
+  const evaluate = () => value
+  CONSTANTS.add(evaluate)
+  return evaluate
+}
+
+function pipe(input: Evaluate, apply: (value: Value) => Value): Evaluate {
+  const evaluate: Evaluate = (scope) => apply(input(scope))
+  if (!CONSTANTS.has(input)) return evaluate
+  try {
+    return constant(apply(input(undefined as never)))
+  } catch (error) {
+    // A constant that is refused is refused for each record, where the column is known.
+    if (error instanceof RejectError) return evaluate
+    throw error
+  }
+}
+
+function coalesce(options: readonly Evaluate[]): Evaluate {
+  return (scope) => {
+    let value: Value
+    for (const option of options) {
+      value = option(scope)
+      if (value !== undefined && value !== null) return value
+    }
+    return value
+  }
+}
+
+function recordPath(path: readonly (string | number)[], lenient: boolean): Evaluate {
+  const [first] = path
+  if (path.length === 1 && typeof first === 'string') {
+    return ({ value }) => (value instanceof Map ? value.get(first) : notAnObject(value, lenient))
+  }
+  return ({ value }) => {
+    if (value instanceof Map || Array.isArray(value)) return valueAt(value, path, lenient)
+    return notAnObject(value, lenient)
+  }
+}
+
+function notAnObject(value: Value, lenient: boolean): undefined {
+  if (lenient) return undefined
+  throw isEncodedAgain(value)
+    ? new RejectError(
+        'DOUBLE_ENCODED_JSON',
+        'The value is JSON text inside JSON text: say "decode: json until object".',
+      )
+    : mismatch('an object', value)
+}
+
+function isEncodedAgain(value: Value): boolean {
+  let inner = value
+  try {
+    while (typeof inner === 'string') inner = readJson(inner)
+  } catch {
+    return false
+  }
+  return inner !== value && typeof inner === 'object' && inner !== null && !(inner instanceof Decimal)
+}
+
+function rootPath(
+  root: string,
+  path: readonly (string | number)[],
+  { captures }: ExpressionContext,
+  lenient: boolean,
+): Evaluate {
+  if ((root === 'value' || root === 'item' || root === 'member') && path.length > 0)
+    return recordPath(path, lenient)
+  const read = ROOTS.get(root) ?? capture(captures.indexOf(root), root)
+  return path.length === 0 ? read : (scope) => valueAt(read(scope), path, lenient)
+}
+
+function capture(index: number, name: string): Evaluate {
+  if (index < 0) throw new ArgumentError(`There is no $${name} here.`)
+  return ({ captures }) => captures[index]
+}
+
+const ROOTS: ReadonlyMap<string, Evaluate> = new Map<string, Evaluate>([
+  ['value', ({ value }) => value],
+  ['item', ({ value }) => value],
+  ['parent', ({ parent }) => parent],
+  ['name', ({ name }) => name],
+  ['index', ({ index }) => (index < 0 ? undefined : new Decimal(String(index)))],
+  ['field', ({ field }) => readUtf8(field)],
+  ['member', ({ value }) => value],
+  ['score', ({ score }) => new Decimal(scoreText(score))],
+  ['message', ({ message }) => message],
+  ['expires_at', ({ expiresAt }) => (expiresAt === null ? null : new Instant(BigInt(expiresAt) * 1000n))],
+  ['key', ({ key }) => keyText(key)],
+])
+
+function keyText(key: Buffer): string {
+  try {
+    return readUtf8(key)
+  } catch (error) {
+    if (error instanceof RejectError) throw new RejectError('INVALID_UTF8_KEY', 'The key is not valid UTF-8.')
+    throw error
+  }
+}
+
+/** A score with every digit it has: beyond 2^53, JavaScript prints the shortest text that reads as the same double, not its value. */
+export function scoreText(score: number): string {
+  if (Object.is(score, -0)) return '-0'
+  if (!Number.isFinite(score)) throw new RejectError('NON_FINITE', 'The score is infinite.')
+  return Number.isInteger(score) && !Number.isSafeInteger(score) ? String(BigInt(score)) : String(score)
+}
+
+function call(
+  { name, arguments: args }: Extract<Expression, { kind: 'call' }>,
+  { taken }: ExpressionContext,
+): Evaluate {
+  if (name === 'const') {
+    const [value] = literalArguments(args)
+    if (value === undefined) throw new ArgumentError('const() takes one value.')
+    return constant(literalValue(value))
+  }
+  if (name === 'rest') return ({ value }) => restOf(value, taken)
+  throw new ArgumentError(`There is no function ${name}().`)
+}
+
+/** The fields that nobody takes; missing if there are none. */
+function restOf(value: Value, taken: ReadonlySet<string>): Value {
+  if (!(value instanceof Map)) return notAnObject(value, false)
+  const rest = new Map([...value].filter(([name]) => !taken.has(name)))
+  return rest.size === 0 ? undefined : rest
+}

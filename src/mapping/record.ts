@@ -1,0 +1,36 @@
+import type { Entry } from '../sources/source.ts'
+import type { Value } from '../value.ts'
+
+/**
+ * What the expressions of a mapping see. One object for each compiled mapping, filled anew for every record: nothing may keep it, or read
+ * it after the record was taken.
+ */
+export class RecordScope {
+  key: Buffer = NOTHING
+  expiresAt: number | null = null
+  /** In the order of the matcher's names. */
+  captures: readonly Value[] = []
+  /** The decoded value of the record: what bare paths go into. */
+  value: Value = undefined
+  /** The value of the record that encloses it, where a path of `each` goes inside. */
+  parent: Value = undefined
+  /** Place in a list, -1 where there is none. */
+  index = -1
+  /** Key of the object it came from, undefined where there is none. */
+  name: string | undefined = undefined
+  /** Bytes: a name is decoded only where somebody asks. */
+  field: Buffer = NOTHING
+  score = 0
+  message = ''
+
+  begin({ key, expiresAt }: Entry, captures: readonly Value[]): void {
+    this.key = key
+    this.expiresAt = expiresAt
+    this.captures = captures
+    this.parent = undefined
+    this.index = -1
+    this.name = undefined
+  }
+}
+
+const NOTHING = Buffer.alloc(0)

@@ -1,0 +1,273 @@
+import { isUtf8 } from 'node:buffer'
+import { EACH, type Each, type Mapping, type PathSegment } from '../plan/plan.ts'
+import type { Entry, EntryValue } from '../sources/source.ts'
+import { mismatch } from '../transforms/kind.ts'
+import type { Transform } from '../transforms/transform.ts'
+import { Decimal, RejectError, type Value } from '../value.ts'
+import type { Decoding } from './decode.ts'
+import { compileTransform, scoreText } from './expression.ts'
+import type { Part } from './mapping.ts'
+import { valueAt } from './path.ts'
+import type { RecordScope } from './record.ts'
+import { readUtf8, type TextPolicy } from './utf8.ts'
+
+/** Receives the records of an entry, one after the other, each in the scope. */
+export interface RecordVisitor {
+  take(part: () => Part): void
+  /** A record, or all that lies inside a part, that cannot be read. */
+  refuse(error: RejectError, part: () => Part): void
+  /** The whole that a path of `each` goes into, before its records. */
+  whole(value: Value): void
+  /** A field that decoding passed over. */
+  dropped(field: string): void
+}
+
+/** Takes an entry apart into records. `fields`: the names of a hash's fields whose values are needed. */
+export type Records = (scope: RecordScope, entry: Entry, visitor: RecordVisitor) => void
+
+export interface RecordParts {
+  readonly decoding: Decoding
+  readonly transforms: ReadonlyMap<string, Transform>
+  readonly fields: ReadonlySet<string> | 'all'
+}
+
+export function compileRecords(mapping: Mapping, { decoding, transforms, fields }: RecordParts): Records {
+  const { each, text } = mapping
+  const read = (
+    scope: RecordScope,
+    bytes: Buffer,
+    part: () => Part,
+    { refuse, dropped }: RecordVisitor,
+  ): boolean => {
+    try {
+      scope.value = decoding.decode(bytes, dropped)
+      return true
+    } catch (error) {
+      if (!(error instanceof RejectError)) throw error
+      refuse(error, part)
+      return false
+    }
+  }
+
+  if (each === undefined || each.kind === 'path') {
+    const whole = wholeReader(decoding, text, fields)
+    const inside = each && compileInside(each, transforms)
+    return (scope, entry, visitor) => {
+      try {
+        if (isPartial(entry)) {
+          // The first part speaks for all of them.
+          if (entry.offset > 0) return
+          throw new RejectError(
+            'VALUE_TOO_LARGE',
+            `The ${entry.type} is too large to be one record. Use "each" to make one of every element.`,
+          )
+        }
+        scope.value = whole(entryValue(entry), visitor.dropped)
+        visitor.whole(scope.value)
+        if (!inside) return visitor.take(WHOLE)
+        inside(scope, visitor)
+      } catch (error) {
+        if (!(error instanceof RejectError)) throw error
+        visitor.refuse(error, WHOLE)
+      }
+    }
+  }
+
+  switch (each.kind) {
+    case 'field':
+      return (scope, entry, visitor) => {
+        const { pairs } = expect(entry, 'hash')
+        for (let at = 0; at < pairs.length; at += 2) {
+          const field = pairs[at]!
+          const part = () => `field:${nameOf(field)}`
+          scope.field = field
+          if (read(scope, pairs[at + 1]!, part, visitor)) visitor.take(part)
+        }
+      }
+    case 'item':
+      return (scope, entry, visitor) => {
+        const { items } = expect(entry, 'list')
+        for (const [at, item] of items.entries()) {
+          const index = entry.offset + at
+          const part = () => `index:${index}`
+          scope.index = index
+          if (read(scope, item, part, visitor)) visitor.take(part)
+        }
+      }
+    case 'member':
+      return (scope, entry, visitor) => {
+        const value = entryValue(entry)
+        if (value.type !== 'set' && value.type !== 'zset') throw new Error(`each: member of a ${value.type}`)
+        for (const [at, member] of value.members.entries()) {
+          const part = () => `member:${nameOf(member)}`
+          if (value.type === 'zset') scope.score = value.scores[at]!
+          if (read(scope, member, part, visitor)) visitor.take(part)
+        }
+      }
+    case 'message':
+      return (scope, entry, visitor) => {
+        for (const { id, pairs } of expect(entry, 'stream').messages) {
+          const part = () => `message:${id}`
+          scope.message = id
+          try {
+            scope.value = readFields(pairs, text, fields)
+          } catch (error) {
+            if (!(error instanceof RejectError)) throw error
+            visitor.refuse(error, part)
+            continue
+          }
+          visitor.take(part)
+        }
+      }
+  }
+}
+
+const WHOLE = (): Part => ''
+
+const isPartial = ({ offset, more }: Entry): boolean => more || offset > 0
+
+function entryValue({ value, type }: Entry): EntryValue {
+  if (!value) throw new Error(`the ${type} came without its value`)
+  return value
+}
+
+function expect<T extends EntryValue['type']>(entry: Entry, type: T): Extract<EntryValue, { type: T }> {
+  const value = entryValue(entry)
+  if (value.type !== type) throw new Error(`expected a ${type}, found a ${value.type}`)
+  return value as Extract<EntryValue, { type: T }>
+}
+
+/** A name as text; as Postgres writes bytes where it is none. */
+const nameOf = (bytes: Buffer): string =>
+  isUtf8(bytes) ? bytes.toString('utf8') : `\\x${bytes.toString('hex')}`
+
+/** Reads an entry as one value: text or what it decodes to, an object of a hash's fields, a list of items, members, members with scores, or messages. */
+function wholeReader(decoding: Decoding, text: TextPolicy, fields: ReadonlySet<string> | 'all') {
+  return (value: EntryValue, dropped: (field: string) => void): Value => {
+    switch (value.type) {
+      case 'string':
+        return decoding.decode(value.bytes, dropped)
+      case 'hash':
+        return readFields(value.pairs, text, fields)
+      case 'list':
+        return value.items.map((it) => decoding.decode(it, dropped))
+      case 'set':
+        return value.members.map((it) => decoding.decode(it, dropped))
+      case 'zset':
+        return value.members.map(
+          (it, at) =>
+            new Map<string, Value>([
+              ['member', decoding.decode(it, dropped)],
+              ['score', new Decimal(scoreText(value.scores[at]!))],
+            ]),
+        )
+      case 'stream':
+        return value.messages.map(
+          ({ id, pairs }) =>
+            new Map<string, Value>([
+              ['id', id],
+              ['fields', readFields(pairs, text, 'all')],
+            ]),
+        )
+    }
+  }
+}
+
+/** Names of all, values of those that are needed: the others are only counted as there. */
+function readFields(pairs: readonly Buffer[], text: TextPolicy, needed: ReadonlySet<string> | 'all'): Value {
+  const fields = new Map<string, Value>()
+  for (let at = 0; at < pairs.length; at += 2) {
+    const name = readUtf8(pairs[at]!, text)
+    fields.set(name, needed === 'all' || needed.has(name) ? readUtf8(pairs[at + 1]!, text) : undefined)
+  }
+  return fields
+}
+
+/** Walks a path of `each` inside the value in the scope. */
+function compileInside(
+  { path, transforms: calls }: Extract<Each, { kind: 'path' }>,
+  transforms: ReadonlyMap<string, Transform>,
+): (scope: RecordScope, visitor: RecordVisitor) => void {
+  const applied = calls.map((it) => compileTransform(it, transforms))
+  return (scope, visitor) =>
+    new Walk(path, applied, scope, visitor).inside(scope.value, 0, scope.value, undefined)
+}
+
+/** One walk. `outer` is the value of the record that encloses what is found: the whole, or the object of the level above. */
+class Walk {
+  readonly #path: readonly PathSegment[]
+  readonly #applied: readonly ((value: Value) => Value)[]
+  readonly #scope: RecordScope
+  readonly #visitor: RecordVisitor
+
+  constructor(
+    path: readonly PathSegment[],
+    applied: readonly ((value: Value) => Value)[],
+    scope: RecordScope,
+    visitor: RecordVisitor,
+  ) {
+    this.#path = path
+    this.#applied = applied
+    this.#scope = scope
+    this.#visitor = visitor
+  }
+
+  inside(value: Value, at: number, outer: Value, part: (() => Part) | undefined): void {
+    if (value === undefined || value === null) return
+    const step = this.#path[at]
+    if (step === undefined) {
+      let list: Value = value
+      for (const apply of this.#applied) list = apply(list)
+      if (list === undefined || list === null) return
+      if (!Array.isArray(list)) throw mismatch('a list', list)
+      this.#each(list, at, { outer, above: part, isEnd: true })
+    } else if (step === EACH) {
+      if (!Array.isArray(value) && !(value instanceof Map)) throw mismatch('a list or an object', value)
+      const isEnd = at + 1 === this.#path.length && this.#applied.length === 0
+      this.#each(value, at + 1, { outer, above: part, isEnd })
+    } else {
+      this.inside(valueAt(value, [step]), at + 1, outer, part)
+    }
+  }
+
+  /** Every element: a record, if the path ends here, or what the rest of the path goes into. */
+  #each(
+    values: Value,
+    at: number,
+    {
+      outer,
+      above,
+      isEnd,
+    }: { readonly outer: Value; readonly above: (() => Part) | undefined; readonly isEnd: boolean },
+  ): void {
+    const prefix = () => (above ? `${above()}/` : '')
+    const visit = (value: Value, part: () => Part): void => {
+      if (isEnd) {
+        this.#scope.value = value
+        this.#scope.parent = outer
+        this.#visitor.take(part)
+        return
+      }
+      try {
+        this.inside(value, at, value instanceof Map ? value : outer, part)
+      } catch (error) {
+        if (!(error instanceof RejectError)) throw error
+        this.#visitor.refuse(error, part)
+      }
+    }
+    const { name: outerName, index: outerIndex } = this.#scope
+    if (values instanceof Map) {
+      for (const [name, value] of values) {
+        this.#scope.name = name
+        visit(value, () => `${prefix()}field:${name}`)
+      }
+    } else if (Array.isArray(values)) {
+      for (const [index, value] of values.entries()) {
+        this.#scope.index = index
+        visit(value, () => `${prefix()}index:${index}`)
+      }
+    }
+    this.#scope.name = outerName
+    this.#scope.index = outerIndex
+  }
+}

@@ -1,0 +1,27 @@
+/**
+ * Text from a store, fit to be shown: whatever could move the cursor, hide, or turn the line around (control characters, ANSI, bidi marks,
+ * odd spaces, lone surrogates) is written as an escape. Longer than `limit` characters, its middle is left out. Printing what was made
+ * printable changes nothing.
+ */
+export function printable(text: string, limit = 120): string {
+  const visible = text.replace(UNSEEN, escaped)
+  const characters = [...visible]
+  if (characters.length <= limit) return visible
+  const tail = Math.floor(limit / 4)
+  const head = limit - tail - 1
+  return `${characters.slice(0, head).join('')}…${characters.slice(-tail).join('')}`
+}
+
+/** The same for sentences of our own that name something from a store: nothing is left out. */
+export const printableSentence = (text: string): string => printable(text, Number.POSITIVE_INFINITY)
+
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu
+
+const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' }
+
+function escaped(character: string): string {
+  const short = SHORT[character]
+  if (short) return short
+  const code = character.codePointAt(0)!.toString(16)
+  return code.length <= 4 ? `\\u${code.padStart(4, '0')}` : `\\u{${code}}`
+}

@@ -1,0 +1,275 @@
+import type { Finding } from '../checks/check.ts'
+import type { Fate, MappingSurvey, Survey, TableSurvey } from '../checks/survey.ts'
+import type { Diagnostic, Position } from '../diagnostic.ts'
+import type { Change, Counts } from '../executors/executor.ts'
+import type { Phase } from '../plan/plan.ts'
+import type { StepState } from '../plan/step-state.ts'
+import type { LeaseInfo } from '../state/ledger.ts'
+import type { RejectCode } from '../value.ts'
+
+/**
+ * The value a command ends with. Plain data, without values from a store: keys, columns and counts only. The voices (text, markdown, json,
+ * github) turn it into output; nothing else prints results. Lists are shown in the order they have, so whoever makes a report sorts them.
+ */
+export type Report =
+  | PlanReport
+  | ApplyReport
+  | CheckReport
+  | StatusReport
+  | DiffReport
+  | TestReport
+  | TraceReport
+
+interface ReportBase {
+  /** The project file, as the user named it. */
+  readonly project: string
+  readonly environment?: string
+  /** The target, without credentials: an address as written, or an open target's label. */
+  readonly target: string
+}
+
+/** `kvmig plan`: what would be done, and what it would meet. */
+export interface PlanReport extends ReportBase {
+  readonly kind: 'plan'
+  /** What the plans share. */
+  readonly shared: readonly PlannedStep[]
+  readonly plans: readonly PlannedPlan[]
+  /** Steps that were done for plans, tables or mappings that the project does not have any more. */
+  readonly removed: readonly string[]
+  readonly diagnostics: readonly Diagnostic[]
+  /** Absent: planned offline. */
+  readonly live?: LiveSection
+  /** The file that the plan was saved in. */
+  readonly saved?: string
+}
+
+export interface PlannedPlan {
+  readonly plan: string
+  readonly file: string
+  /** Without credentials. */
+  readonly source: string
+  readonly wave: number
+  /** Plans that brought this one along. */
+  readonly neededBy: readonly string[]
+  readonly steps: readonly PlannedStep[]
+  /** Fields whose way back to the source loses something. */
+  readonly oneWay: readonly { readonly table: string; readonly column: string; readonly why: string }[]
+}
+
+export interface PlannedStep {
+  readonly id: string
+  readonly phase: Phase
+  readonly kind: string
+  readonly change: Change
+  readonly state: StepState['state']
+  /** The step that makes this one necessary again. */
+  readonly because?: string
+}
+
+/** What `plan --live` found out by reading the source and the target. */
+export interface LiveSection {
+  readonly sources: readonly LiveSource[]
+  /** How the target differs from what the plan counts on. */
+  readonly drift: readonly { readonly table: string; readonly message: string }[]
+  readonly forecast?: Forecast
+}
+
+export interface LiveSource extends KeyAccount {
+  readonly source: string
+  /** Which rule takes how many keys, in the order of the rules. */
+  readonly coverage: readonly {
+    readonly plan?: string
+    readonly match: string
+    readonly fate: Fate
+    readonly keys: number
+  }[]
+  readonly uncovered: Survey['uncovered']
+  readonly mappings: readonly (MappingSurvey & { readonly plan: string })[]
+}
+
+/** Every key has exactly one fate, so the fates add up to the keys; a voice says so if they do not. */
+export interface KeyAccount {
+  readonly keys: number
+  readonly fates: Readonly<Partial<Record<Fate, number>>>
+}
+
+export interface Forecast {
+  readonly rows: number
+  readonly bytes: number
+  /** Commands to the source. */
+  readonly commands: number
+  /** The project's budget for them. */
+  readonly budget?: number
+  readonly seconds?: number
+}
+
+/** `kvmig apply`, `retry` and `rollback`: what was done. */
+export interface ApplyReport extends ReportBase {
+  readonly kind: 'apply'
+  readonly command: string
+  readonly phase: Phase
+  readonly outcome: 'done' | 'closed' | 'failed' | 'interrupted'
+  readonly steps: readonly AppliedStep[]
+  readonly gates: readonly GateResult[]
+  readonly tables: readonly AppliedTable[]
+  /** By source. */
+  readonly accounts: readonly (KeyAccount & { readonly source: string })[]
+  readonly quarantine: readonly QuarantineCount[]
+  readonly millis: number
+  /** Commands that show the rows. */
+  readonly look: readonly string[]
+}
+
+export interface AppliedStep {
+  readonly id: string
+  readonly plan?: string
+  readonly change: Change
+  /** `kept`: it was done before. `stopped`: the run was told to stop before it began. */
+  readonly status: 'done' | 'kept' | 'failed' | 'skipped' | 'stopped'
+  readonly counts: Counts
+  readonly note?: string
+  /** Of a failed step. */
+  readonly error?: { readonly message: string; readonly hint?: string }
+  /** Of a skipped step: the steps that failed. */
+  readonly because?: readonly string[]
+  readonly millis?: number
+}
+
+export interface AppliedTable {
+  readonly table: string
+  readonly plans: readonly string[]
+  /** Rows that are there now and came from the source. */
+  readonly rows: number
+  /** inserted, updated, unchanged, duplicate, rejected … */
+  readonly counts: Counts
+}
+
+export interface QuarantineCount {
+  readonly plan: string
+  readonly mapping: string
+  readonly code: RejectCode
+  readonly open: number
+  readonly accepted: number
+  /** A key. */
+  readonly sample?: string
+}
+
+export interface GateResult {
+  readonly plan: string
+  readonly file: string
+  readonly opens: 'B' | 'C' | 'D'
+  /** `skipped`: it was not asked, since something before it failed. */
+  readonly status: 'open' | 'closed' | 'skipped'
+  readonly findings: readonly Finding[]
+}
+
+/** `kvmig check`: the gates, asked and nothing else. */
+export interface CheckReport extends ReportBase {
+  readonly kind: 'check'
+  readonly gates: readonly GateResult[]
+}
+
+/** `kvmig status`. */
+export interface StatusReport extends ReportBase {
+  readonly kind: 'status'
+  /** Is there a ledger in the target? */
+  readonly installed: boolean
+  readonly plans: readonly PlanStatus[]
+  readonly lease?: LeaseInfo
+  readonly lastRun?: {
+    readonly id: string
+    readonly command: string
+    readonly who: string
+    readonly startedAt: string
+    readonly outcome?: string
+  }
+}
+
+export interface PlanStatus {
+  readonly plan: string
+  readonly file: string
+  /** Absent: nothing was applied yet. */
+  readonly phase?: Phase
+  readonly epoch?: number
+  readonly since?: string
+  readonly steps: { readonly total: number; readonly done: number; readonly changed: number }
+  /** The gate, as it was judged last. */
+  readonly gate?: { readonly opens: 'B' | 'C' | 'D'; readonly status: 'open' | 'closed'; readonly at: string }
+  readonly canAdvance: { readonly to: Phase; readonly yes: boolean; readonly reasons: readonly string[] }
+  readonly quarantine: { readonly open: number; readonly accepted: number }
+}
+
+/** `kvmig diff`: source and target compared both ways. */
+export interface DiffReport extends ReportBase {
+  readonly kind: 'diff'
+  readonly plans: readonly (KeyAccount & {
+    readonly plan: string
+    readonly file: string
+    readonly tables: readonly TableSurvey[]
+  })[]
+}
+
+/** `kvmig test`: the plans' examples. */
+export interface TestReport extends ReportBase {
+  readonly kind: 'test'
+  readonly examples: readonly TestedExample[]
+}
+
+export interface TestedExample {
+  readonly plan: string
+  readonly key: string
+  readonly at: Position
+  readonly status: 'pass' | 'fail' | 'error'
+  /** Of an error, or of a failure that is about more than rows. */
+  readonly message?: string
+  readonly rows: readonly ComparedRow[]
+  readonly rejects: { readonly expected: readonly string[]; readonly actual: readonly string[] }
+}
+
+/** One row of an example: as expected and as made. An example is part of the plan, so its values may be shown. */
+export interface ComparedRow {
+  readonly table: string
+  readonly status: 'same' | 'different' | 'missing' | 'extra'
+  readonly columns: readonly ComparedColumn[]
+}
+
+export interface ComparedColumn {
+  readonly column: string
+  /** Absent where the example does not say. */
+  readonly expected?: string
+  readonly actual?: string
+  readonly same: boolean
+}
+
+/** `kvmig trace KEY`: why there is this row, or none. */
+export interface TraceReport extends ReportBase {
+  readonly kind: 'trace'
+  readonly source: string
+  readonly key: string
+  /** The entry, if the source has it. */
+  readonly entry?: { readonly type: string; readonly bytes: number; readonly expiresAt?: string }
+  readonly fate: Fate | 'absent'
+  /** Each rule that was asked, in order, and what it answered. */
+  readonly rules: readonly {
+    readonly plan?: string
+    readonly match: string
+    readonly at: Position
+    readonly claims: boolean
+    readonly answer: string
+  }[]
+  readonly rows: readonly {
+    readonly table: string
+    readonly part: string
+    readonly status: 'same' | 'different' | 'missing'
+    /** Columns that differ. */
+    readonly columns: readonly string[]
+  }[]
+  readonly rejects: readonly {
+    readonly mapping: string
+    readonly part: string
+    readonly column?: string
+    readonly code: RejectCode
+    readonly message: string
+    readonly accepted?: string
+  }[]
+}

@@ -1,0 +1,178 @@
+import { type Cell, columns, line, type Paint, type Painter, painted, right, whole } from '../layout.ts'
+import type { Forecast, LiveSection, LiveSource, PlannedPlan, PlannedStep, PlanReport } from '../report.ts'
+import { bytes, counted, duration, listed, number } from '../wording.ts'
+import { accountLines } from './account.ts'
+import { diagnosticLines } from './diagnostics.ts'
+import { blocks, section } from './section.ts'
+
+/** What would be done, plan by plan, phase by phase, with the gates between. */
+export function planLines(report: PlanReport, painter: Painter): string[] {
+  const { shared, plans, removed, diagnostics, live } = report
+  // One table for all, so that the columns of the plans stand below each other.
+  const lines = columns(
+    [shared, ...plans.map((it) => it.steps)].flatMap((steps) => steps.map(stepRow)),
+    painter,
+  )
+  const take = (steps: readonly PlannedStep[]) => lines.splice(0, steps.length)
+  return blocks(
+    diagnosticLines(diagnostics, painter),
+    section('Shared', take(shared), painter),
+    ...plans.map((plan) =>
+      blocks(planHead(plan, report, painter), take(plan.steps), oneWayLines(plan, painter)),
+    ),
+    section(
+      'Done before, and no longer in the project',
+      columns(
+        removed.map((id) => ['-', id]),
+        painter,
+      ),
+      painter,
+    ),
+    live ? liveLines(live, painter) : [],
+    report.saved === undefined
+      ? []
+      : [line(`Saved in ${report.saved}; it can be applied once, and only while nothing else changes.`)],
+  )
+}
+
+function planHead(
+  { plan, file, source, wave, neededBy }: PlannedPlan,
+  { target }: PlanReport,
+  painter: Painter,
+): string[] {
+  const brought = neededBy.length > 0 ? `, needed by ${listed(neededBy)}` : ''
+  return columns(
+    [[whole(file, 'strong'), plan, `${source} ► ${target}`, painted(`wave ${wave}${brought}`, 'dim')]],
+    painter,
+    0,
+  )
+}
+
+function stepRow(
+  { phase, kind, change, state, because }: PlannedStep,
+  index: number,
+  all: readonly PlannedStep[],
+): Cell[] {
+  const { symbol, verb, subject, detail } = change
+  if (kind === 'gate') return ['──', painted(`${verb} ${subject}`, 'strong'), whole(detail)]
+  const before = all[index - 1]
+  const begins = !before || before.phase !== phase || before.kind === 'gate'
+  const [word, paint] = STATES[state]
+  const left = because === undefined ? word : `${word} because of ${because}`
+  const sign = state === 'done' ? '=' : symbol
+  return [begins ? phase : '', painted(`${sign} ${verb}`, paint), subject, detail, whole(left, paint)]
+}
+
+const STATES: { readonly [S in PlannedStep['state']]: readonly [string, Paint | undefined] } = {
+  pending: ['', undefined],
+  unfinished: ['begun before, goes on', 'warn'],
+  done: ['done', 'dim'],
+  changed: ['changed since it was applied', 'warn'],
+  again: ['again', 'warn'],
+}
+
+const oneWayLines = ({ oneWay }: PlannedPlan, painter: Painter): string[] =>
+  section(
+    '  One-way fields: phase C needs them accepted, or kept in their source form',
+    columns(
+      oneWay.map(({ table, column, why }) => [`${table}.${column}`, whole(why)]),
+      painter,
+      4,
+    ),
+    painter,
+  )
+
+function liveLines({ sources, drift, forecast }: LiveSection, painter: Painter): string[] {
+  return blocks(
+    ...sources.map((source) => sourceLines(source, painter)),
+    section(
+      'Drift of the target',
+      columns(
+        drift.map(({ table, message }) => [painted(`✗ ${table}`, 'bad'), whole(message)]),
+        painter,
+      ),
+      painter,
+    ),
+    forecast ? section('Forecast', [line(forecastText(forecast), undefined, 2)], painter) : [],
+  )
+}
+
+function sourceLines(live: LiveSource, painter: Painter): string[] {
+  const { source, coverage, uncovered, mappings } = live
+  const name = (it: { plan: string; mapping: string }) =>
+    it.plan === it.mapping ? it.plan : `${it.plan} ${it.mapping}`
+  return blocks(
+    section(`Keys of ${source}`, accountLines(live, painter), painter),
+    section(
+      'Coverage',
+      columns(
+        coverage.map((it) => [right(number(it.keys)), it.match, it.fate, it.plan ?? 'project']),
+        painter,
+      ),
+      painter,
+    ),
+    section(
+      'Uncovered: map these, or list them under ignore, index or ephemeral',
+      columns(
+        uncovered.map(({ pattern, keys, sample }) => [right(number(keys), 'bad'), pattern, `e.g. ${sample}`]),
+        painter,
+      ),
+      painter,
+    ),
+    section(
+      'Records',
+      columns(
+        mappings.map((it) => [
+          name(it),
+          right(counted(it.keys, 'key')),
+          right(counted(it.records, 'record')),
+          it.filtered > 0 ? `${number(it.filtered)} left out by where` : '',
+        ]),
+        painter,
+      ),
+      painter,
+    ),
+    section(
+      'Rejects to expect',
+      columns(
+        mappings.flatMap((it) =>
+          it.rejects.map(({ code, records, sample }) => [
+            right(number(records), 'warn'),
+            code,
+            name(it),
+            `e.g. ${sample}`,
+          ]),
+        ),
+        painter,
+      ),
+      painter,
+    ),
+    section(
+      'Fields that no column takes: map them, or say unmapped: drop',
+      columns(
+        mappings.flatMap((it) =>
+          it.unmapped.map(({ field, records, sample }) => [
+            right(number(records), 'warn'),
+            field,
+            name(it),
+            `e.g. ${sample}`,
+          ]),
+        ),
+        painter,
+      ),
+      painter,
+    ),
+  )
+}
+
+/** `about 1,000 rows, 1.2 MB, 14 commands of 200,000, 3 s`. */
+export function forecastText({ rows, bytes: size, commands, budget, seconds }: Forecast): string {
+  const parts = [
+    counted(rows, 'row'),
+    bytes(size),
+    `${counted(commands, 'command')}${budget === undefined ? '' : ` of ${number(budget)}`}`,
+    seconds !== undefined && duration(seconds * 1000),
+  ].filter((it) => it !== false)
+  const over = budget !== undefined && commands > budget ? ' – more than the budget allows' : ''
+  return `about ${parts.join(', ')}${over}`
+}

@@ -1,0 +1,61 @@
+import { columns, line, type Painter, painted, whole } from '../layout.ts'
+import type { PlanStatus, StatusReport } from '../report.ts'
+import { number } from '../wording.ts'
+import { blocks, section } from './section.ts'
+
+/** Where each plan stands, and what keeps it from going on. */
+export function statusLines(
+  { project, target, plans, lease, lastRun }: StatusReport,
+  painter: Painter,
+): string[] {
+  return blocks(
+    columns([[whole(project, 'strong'), whole(target)]], painter, 0),
+    columns(plans.map(planRow), painter),
+    ...plans.map(({ plan, canAdvance: { to, yes, reasons } }) =>
+      yes
+        ? []
+        : section(
+            `${plan} cannot go to ${to} yet`,
+            reasons.map((it) => line(`– ${it}`, undefined, 2)),
+            painter,
+          ),
+    ),
+    lease
+      ? [
+          line(
+            `Lease: ${lease.holder}, since ${lease.since}, until ${lease.until}. To take it away: kvmig unlock ${lease.id}`,
+            painter.warn,
+          ),
+        ]
+      : [],
+    lastRun
+      ? [
+          line(
+            `Last run: ${lastRun.command} by ${lastRun.who}, ${lastRun.startedAt}: ${lastRun.outcome ?? 'not finished'}`,
+          ),
+        ]
+      : [],
+  )
+}
+
+function planRow({ plan, phase, since, steps, gate, quarantine, canAdvance }: PlanStatus) {
+  const changed = steps.changed > 0 ? `, ${number(steps.changed)} changed since` : ''
+  const { open, accepted } = quarantine
+  return [
+    whole(plan),
+    phase === undefined
+      ? painted('not begun', 'dim')
+      : whole(`phase ${phase}${since === undefined ? '' : ` since ${since}`}`),
+    whole(
+      `${number(steps.done)} of ${number(steps.total)} steps${changed}`,
+      steps.changed > 0 ? 'warn' : undefined,
+    ),
+    gate
+      ? whole(`gate ${gate.opens} ${gate.status}, ${gate.at}`, gate.status === 'open' ? 'good' : 'bad')
+      : whole('gate not asked yet', 'dim'),
+    open + accepted === 0
+      ? ''
+      : whole(`quarantine: ${number(open)} open, ${number(accepted)} accepted`, open > 0 ? 'bad' : undefined),
+    canAdvance.yes ? painted(`✓ can go to ${canAdvance.to}`, 'good') : painted(`– stays`, 'warn'),
+  ]
+}

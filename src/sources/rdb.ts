@@ -1,0 +1,23 @@
+import { resolve } from 'node:path'
+import { RdbSource } from './rdb/rdb-source.ts'
+import type { SourceAdapter } from './source.ts'
+
+/**
+ * A Redis backup, as a server saves it or `redis-cli --rdb` fetches it: `rdb:./dump.rdb`, `rdb:./dump.rdb?db=3`. Without a number it is
+ * the only database that has keys. It costs the server nothing, is all of one instant, and is checked as a whole before anything is given.
+ */
+export const rdb: SourceAdapter = {
+  name: 'rdb',
+  schemes: ['rdb'],
+  summary: 'A backup of a Redis (RDB versions 1 to 11), read without a server.',
+  options: { type: 'object', additionalProperties: false, properties: {} },
+  open(address, { root, signal }) {
+    const [, path = '', database] = /^rdb:(.*?)(?:\?db=(\d{1,9}))?$/s.exec(address) ?? []
+    return RdbSource.open(
+      resolve(root, path),
+      `rdb:${path}`,
+      database === undefined ? undefined : Number(database),
+      signal,
+    )
+  },
+}
