@@ -29,6 +29,8 @@ export interface Given {
   readonly sample?: SampleSurvey
   readonly quarantine?: readonly QuarantineRecord[]
   readonly targetSchema?: string
+  /** Tables of another plan. */
+  readonly others?: readonly TableDefinition[]
   readonly signal?: AbortSignal
 }
 
@@ -53,7 +55,10 @@ export function scopeOf(given: Given): Scope {
     at,
   }
   return {
-    project: { targetSchema: given.targetSchema ?? 'public', plans: [plan] } as unknown as Project,
+    project: {
+      targetSchema: given.targetSchema ?? 'public',
+      plans: [plan, { ...plan, name: 'others', tables: given.others ?? [] }],
+    } as unknown as Project,
     plan,
     compiled: undefined as never,
     target: given.target ?? (NO_TARGET as unknown as Target),
