@@ -142,7 +142,8 @@ function rootPath(
   { captures }: ExpressionContext,
   lenient: boolean,
 ): Evaluate {
-  if ((root === 'value' || root === 'item') && path.length > 0) return recordPath(path, lenient)
+  if ((root === 'value' || root === 'item' || root === 'member') && path.length > 0)
+    return recordPath(path, lenient)
   const read = ROOTS.get(root) ?? capture(captures.indexOf(root), root)
   return path.length === 0 ? read : (scope) => valueAt(read(scope), path, lenient)
 }
@@ -159,7 +160,7 @@ const ROOTS: ReadonlyMap<string, Evaluate> = new Map<string, Evaluate>([
   ['name', ({ name }) => name],
   ['index', ({ index }) => (index < 0 ? undefined : new Decimal(String(index)))],
   ['field', ({ field }) => readUtf8(field)],
-  ['member', ({ member }) => readUtf8(member)],
+  ['member', ({ value }) => value],
   ['score', ({ score }) => new Decimal(scoreText(score))],
   ['message', ({ message }) => message],
   ['expires_at', ({ expiresAt }) => (expiresAt === null ? null : new Instant(BigInt(expiresAt) * 1000n))],

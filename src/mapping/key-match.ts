@@ -52,13 +52,20 @@ interface Capture {
   readonly regex: string
   /** The captured value; undefined where the text is of another type. */
   read(text: string): Value
+  /** Has the text to look like something? */
+  readonly isTyped: boolean
   /** Where the type is a free expression, text with a colon that does not fit was never meant. */
   readonly isRegex: boolean
 }
 
 function compilePart(part: KeyPart): Part {
   if (part.kind === 'literal') return { kind: 'literal', text: Buffer.from(part.text).toString('latin1') }
-  const common = { kind: 'capture', named: part.name !== '_', isRegex: part.type === 'regex' } as const
+  const common = {
+    kind: 'capture',
+    named: part.name !== '_',
+    isTyped: part.type !== 'text' && part.type !== 'rest',
+    isRegex: part.type === 'regex',
+  } as const
   switch (part.type) {
     case 'text':
       return { ...common, crossesColons: false, regex: '[^:]+?', read: (text) => text }
@@ -159,7 +166,7 @@ const WRONG_TYPE: Reject = {
 
 function readCapture(part: Capture, bytes: string): Read | undefined {
   const text = utf8Of(bytes)
-  if (text === undefined) return part.named || part.isRegex ? NOT_UTF8 : { value: undefined }
+  if (text === undefined) return part.named || part.isTyped ? NOT_UTF8 : { value: undefined }
   const value = part.read(text)
   if (value !== undefined) return { value }
   return part.isRegex && text.includes(':') ? undefined : WRONG_TYPE

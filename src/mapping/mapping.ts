@@ -1,4 +1,4 @@
-import type { Mapping, Skip } from '../plan/plan.ts'
+import type { EntryType, Mapping, Skip } from '../plan/plan.ts'
 import type { ColumnDefinition, TableDefinition } from '../plan/table.ts'
 import type { Entry } from '../sources/source.ts'
 import type { Reject, Row } from '../value.ts'
@@ -15,14 +15,16 @@ export interface CompiledMapping {
   readonly columns: readonly ColumnDefinition[]
   /** Positions in `columns` of the mapping's key. */
   readonly keyIndexes: readonly number[]
+  /** Types of the entries it reads. */
+  readonly types: readonly EntryType[]
   /**
    * True if two different records cannot give the same row key, and the record's key in the source can be computed from the row:
    * then nobody has to remember where a row came from.
    */
   readonly injective: boolean
-  /** Does a field take `$expires_at`? */
+  /** Does a field take `$expires_at`, here or in a mapping that reads the same entries, or does one of them drop it by name? */
   readonly takesExpiry: boolean
-  /** What the way back loses, by column; empty for a reversible mapping. */
+  /** What the way back loses, by column (`*`: not for want of a column); empty for a reversible mapping. */
   readonly oneWay: readonly { readonly column: string; readonly why: string }[]
   /** Makes the rows of one entry (or of one part of a big one). */
   forward(entry: Entry, sink: RecordSink): Claimed
@@ -53,8 +55,11 @@ export interface Router {
    * An empty list: uncovered.
    */
   route(key: Buffer, type: Entry['type']): readonly Claim[]
-  /** Could any rule have a key with these bytes, whatever its type? Cheap; used to select what a scan reads. */
-  mayClaim(key: Buffer): 'entry' | 'key' | 'nothing'
+  /**
+   * Could any rule have a key with these bytes, whatever its type? Cheap; used to select what a scan reads. `entry` only for keys that one
+   * of the `wanted` mappings may have (all, if absent).
+   */
+  mayClaim(key: Buffer, wanted?: ReadonlySet<CompiledMapping>): 'entry' | 'key' | 'nothing'
 }
 
 export type Claim =

@@ -18,9 +18,8 @@ export class RecordScope {
   index = -1
   /** Key of the object it came from, undefined where there is none. */
   name: string | undefined = undefined
-  /** Bytes: names and members are decoded only where somebody asks. */
+  /** Bytes: a name is decoded only where somebody asks. */
   field: Buffer = NOTHING
-  member: Buffer = NOTHING
   score = 0
   message = ''
 

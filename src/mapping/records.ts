@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import { EACH, type Mapping, type PathSegment } from '../plan/plan.ts'
+import { EACH, type Each, type Mapping, type PathSegment } from '../plan/plan.ts'
 import type { Entry, EntryValue } from '../sources/source.ts'
 import { mismatch } from '../transforms/kind.ts'
 import type { Transform } from '../transforms/transform.ts'
@@ -7,6 +7,7 @@ import { Decimal, RejectError, type Value } from '../value.ts'
 import type { Decoding } from './decode.ts'
 import { compileTransform, scoreText } from './expression.ts'
 import type { Part } from './mapping.ts'
+import { valueAt } from './path.ts'
 import type { RecordScope } from './record.ts'
 import { readUtf8, type TextPolicy } from './utf8.ts'
 
@@ -50,13 +51,7 @@ export function compileRecords(mapping: Mapping, { decoding, transforms, fields 
 
   if (each === undefined || each.kind === 'path') {
     const whole = wholeReader(decoding, text, fields)
-    const inside =
-      each &&
-      compileInside(
-        each.path,
-        (each as { transforms?: readonly TransformCall[] }).transforms ?? [],
-        transforms,
-      )
+    const inside = each && compileInside(each, transforms)
     return (scope, entry, visitor) => {
       try {
         if (isPartial(entry)) {
@@ -105,7 +100,6 @@ export function compileRecords(mapping: Mapping, { decoding, transforms, fields 
         if (value.type !== 'set' && value.type !== 'zset') throw new Error(`each: member of a ${value.type}`)
         for (const [at, member] of value.members.entries()) {
           const part = () => `member:${nameOf(member)}`
-          scope.member = member
           if (value.type === 'zset') scope.score = value.scores[at]!
           if (read(scope, member, part, visitor)) visitor.take(part)
         }
@@ -147,7 +141,7 @@ function expect<T extends EntryValue['type']>(entry: Entry, type: T): Extract<En
 const nameOf = (bytes: Buffer): string =>
   isUtf8(bytes) ? bytes.toString('utf8') : `\\x${bytes.toString('hex')}`
 
-/** Reads an entry as one value: text or what it decodes to, an object of a hash's fields, a list of items or members, scores by member. */
+/** Reads an entry as one value: text or what it decodes to, an object of a hash's fields, a list of items, members, members with scores, or messages. */
 function wholeReader(decoding: Decoding, text: TextPolicy, fields: ReadonlySet<string> | 'all') {
   return (value: EntryValue, dropped: (field: string) => void): Value => {
     switch (value.type) {
@@ -160,8 +154,12 @@ function wholeReader(decoding: Decoding, text: TextPolicy, fields: ReadonlySet<s
       case 'set':
         return value.members.map((it) => decoding.decode(it, dropped))
       case 'zset':
-        return new Map(
-          value.members.map((it, at) => [readUtf8(it), new Decimal(scoreText(value.scores[at]!))]),
+        return value.members.map(
+          (it, at) =>
+            new Map<string, Value>([
+              ['member', decoding.decode(it, dropped)],
+              ['score', new Decimal(scoreText(value.scores[at]!))],
+            ]),
         )
       case 'stream':
         return value.messages.map(
@@ -185,12 +183,9 @@ function readFields(pairs: readonly Buffer[], text: TextPolicy, needed: Readonly
   return fields
 }
 
-type TransformCall = Parameters<typeof compileTransform>[0]
-
 /** Walks a path of `each` inside the value in the scope. */
 function compileInside(
-  path: readonly PathSegment[],
-  calls: readonly TransformCall[],
+  { path, transforms: calls }: Extract<Each, { kind: 'path' }>,
   transforms: ReadonlyMap<string, Transform>,
 ): (scope: RecordScope, visitor: RecordVisitor) => void {
   const applied = calls.map((it) => compileTransform(it, transforms))
@@ -230,13 +225,8 @@ class Walk {
       if (!Array.isArray(value) && !(value instanceof Map)) throw mismatch('a list or an object', value)
       const isEnd = at + 1 === this.#path.length && this.#applied.length === 0
       this.#each(value, at + 1, { outer, above: part, isEnd })
-    } else if (Array.isArray(value) && typeof step === 'string') {
-      this.#each(value, at, { outer, above: part, isEnd: false })
-    } else if (Array.isArray(value)) {
-      this.inside(value[step as number], at + 1, outer, part)
     } else {
-      if (!(value instanceof Map)) throw mismatch(typeof step === 'number' ? 'a list' : 'an object', value)
-      this.inside(value.get(String(step)), at + 1, outer, part)
+      this.inside(valueAt(value, [step]), at + 1, outer, part)
     }
   }
 
@@ -265,6 +255,7 @@ class Walk {
         this.#visitor.refuse(error, part)
       }
     }
+    const { name: outerName, index: outerIndex } = this.#scope
     if (values instanceof Map) {
       for (const [name, value] of values) {
         this.#scope.name = name
@@ -276,5 +267,7 @@ class Walk {
         visit(value, () => `${prefix()}index:${index}`)
       }
     }
+    this.#scope.name = outerName
+    this.#scope.index = outerIndex
   }
 }

@@ -18,9 +18,11 @@ export const WHERE_ROOTS = [
   'index',
   'parent',
   'name',
+  'message',
+  'value',
 ] as const
 
-/** A `where`, compiled, and the fields of the record it reads (`all` if that cannot be told). */
+/** A `where`, compiled, and the fields of the record it reads (`all` if that cannot be told, or if it reads what encloses the record). */
 export interface CompiledWhere {
   readonly test: Where
   readonly fields: ReadonlySet<string> | 'all'
@@ -48,23 +50,13 @@ export function compileWhere(cel: string, captures: readonly string[]): Compiled
   }
 }
 
-/** What is wrong with a `where`, as a sentence; undefined for a good one. */
-export function whereProblem(cel: string): string | undefined {
-  try {
-    parse(cel)
-    return undefined
-  } catch (error) {
-    return (error as Error).message
-  }
-}
-
 export class WhereError extends Error {}
 
 const RE2_MATCHES = 're2Matches'
 
 const environment = WHERE_ROOTS.reduce(
   (it, root) => it.registerVariable(root, 'dyn'),
-  new Environment({ homogeneousAggregateLiterals: false }),
+  new Environment({ enableOptionalTypes: true }),
 ).registerFunction(`string.${RE2_MATCHES}(string): bool`, (text: string, regex: string) =>
   RE2JS.compile(regex).matcher(text).find(),
 )
@@ -101,13 +93,13 @@ function visit(node: unknown, act: (node: Node) => void): void {
   }
 }
 
-/** Names behind `r.`; `all` where `r` stands in any other way. */
+/** Names behind `r.`; `all` where the record, or what encloses it, is looked at in any other way. */
 function fieldsOf(ast: unknown): ReadonlySet<string> | 'all' {
   const fields = new Set<string>()
   let uses = 0
   let named = 0
   visit(ast, ({ op, args }) => {
-    if (op === 'id' && args === 'r') uses++
+    if (op === 'id' && WHOLES.has(args as string)) uses++
     if (op !== '.' || !Array.isArray(args)) return
     const [object, name] = args as [Node, string]
     if (object.op !== 'id' || object.args !== 'r') return
@@ -116,6 +108,8 @@ function fieldsOf(ast: unknown): ReadonlySet<string> | 'all' {
   })
   return uses === named ? fields : 'all'
 }
+
+const WHOLES: ReadonlySet<string> = new Set(['r', 'value', 'item', 'member', 'parent'])
 
 /** The variables of one evaluation, made when they are asked for. */
 class Bindings {
@@ -145,6 +139,14 @@ class Bindings {
     return celValue(this.#scope.value)
   }
 
+  get value(): unknown {
+    return celValue(this.#scope.value)
+  }
+
+  get message(): unknown {
+    return this.#scope.message
+  }
+
   get parent(): unknown {
     return celValue(this.#scope.parent)
   }
@@ -154,7 +156,7 @@ class Bindings {
   }
 
   get member(): unknown {
-    return this.#scope.member.toString('utf8')
+    return celValue(this.#scope.value)
   }
 
   get score(): unknown {

@@ -1,0 +1,115 @@
+import type { Diagnostic, Position } from '../diagnostic.ts'
+import { captureNames } from '../plan/key-pattern.ts'
+import type { Mapping, Plan } from '../plan/plan.ts'
+import { type ColumnDefinition, showTable, type TableDefinition } from '../plan/table.ts'
+import { ArgumentError, type Transform } from '../transforms/transform.ts'
+import { acceptedTypes } from './accepted-types.ts'
+import { toCell } from './column.ts'
+import { compileDecoding, type Decoder } from './decode.ts'
+import { compileExpression } from './expression.ts'
+import { type Fields, fieldsRead } from './fields-read.ts'
+import { compileForward } from './forward.ts'
+import { compileGroup } from './group.ts'
+import { compileInverse } from './inverse.ts'
+import { compileKeyPattern } from './key-match.ts'
+import { compileLineages, isInjective } from './lineage.ts'
+import type { CompiledMapping } from './mapping.ts'
+import { compileRecords } from './records.ts'
+import { compileWhere, WhereError } from './where.ts'
+
+export interface MappingSource {
+  readonly plan: Plan
+  readonly mapping: Mapping
+  /** The table it writes to. */
+  readonly table: TableDefinition
+  readonly transforms: ReadonlyMap<string, Transform>
+  readonly decoders: ReadonlyMap<string, Decoder>
+}
+
+/** What only compiling a mapping finds wrong with it: arguments that make no sense, a condition that is none. */
+export class MappingError extends Error {
+  readonly diagnostics: readonly Diagnostic[]
+  constructor(diagnostics: readonly Diagnostic[]) {
+    super(diagnostics.map((it) => it.message).join(' '))
+    this.diagnostics = diagnostics
+  }
+}
+
+/** Compiles a mapping, once, into what makes rows of entries and entries of rows. Throws MappingError with everything that is wrong. */
+export function compileMapping({
+  plan,
+  mapping,
+  table,
+  transforms,
+  decoders,
+}: MappingSource): CompiledMapping {
+  const problems: Diagnostic[] = []
+  const attempt = <T>(at: Position, compile: () => T): T | undefined => {
+    try {
+      return compile()
+    } catch (error) {
+      if (!(error instanceof ArgumentError) && !(error instanceof WhereError)) throw error
+      const code = error instanceof WhereError ? 'KV036' : 'KV032'
+      problems.push({ severity: 'error', code, message: error.message, at })
+      return undefined
+    }
+  }
+
+  const captures = captureNames(mapping.match)
+  const group = compileGroup(plan, mapping)
+  const columns = mapping.fields.map((field) => columnOf(table, field.column))
+  const context = { transforms, captures, taken: group.named }
+  const evaluators = mapping.fields.map(({ expression, at }) =>
+    attempt(at, () => compileExpression(expression, context)),
+  )
+  const { where: condition } = mapping
+  const where = condition && attempt(condition.at, () => compileWhere(condition.cel, captures))
+  const decoding = attempt(mapping.at, () => compileDecoding(mapping.decode, decoders, mapping.text))
+  const records =
+    decoding &&
+    attempt(mapping.at, () =>
+      compileRecords(mapping, { decoding, transforms, fields: neededFields(mapping, where?.fields) }),
+    )
+  const lineages = attempt(mapping.at, () => compileLineages(mapping, transforms))
+  if (problems.length > 0 || !decoding || !records || !lineages) throw new MappingError(problems)
+
+  const required = new Set([...table.primaryKey, ...mapping.key])
+  const converters = columns.map((it) => toCell(it, it.notNull || required.has(it.name)))
+  const matcher = compileKeyPattern(mapping.match)
+  const { inverse, oneWay } = compileInverse({ mapping, columns, lineages, decoding })
+  return {
+    plan: plan.name,
+    mapping,
+    table,
+    columns,
+    keyIndexes: mapping.key.map((name) => columns.findIndex((it) => it.name === name)),
+    types: acceptedTypes(mapping),
+    injective: isInjective({ mapping, columns, lineages }),
+    takesExpiry: group.takesExpiry,
+    oneWay,
+    forward: compileForward({
+      mapping,
+      matcher,
+      records,
+      where: where?.test,
+      columns: columns.map((it) => it.name),
+      evaluators: evaluators as Exclude<(typeof evaluators)[number], undefined>[],
+      converters,
+      taken: { record: group.record, whole: mapping.each?.kind === 'path' ? group.whole : 'all' },
+    }),
+    ...(inverse && { inverse }),
+  }
+}
+
+function columnOf(table: TableDefinition, name: string): ColumnDefinition {
+  const column = table.columns.find((it) => it.name === name)
+  if (!column) throw new Error(`table ${showTable(table.name)} has no column ${name}`)
+  return column
+}
+
+/** Fields of a hash whose values have to be decoded. */
+function neededFields(mapping: Mapping, asked: Fields = new Set()): Fields {
+  const { record, whole } = fieldsRead(mapping)
+  if (mapping.each?.kind === 'path') return asked === 'all' ? 'all' : whole
+  return record === 'all' || asked === 'all' ? 'all' : new Set([...record, ...asked])
+}

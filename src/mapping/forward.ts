@@ -1,0 +1,96 @@
+import type { Mapping } from '../plan/plan.ts'
+import type { Entry } from '../sources/source.ts'
+import { type Cell, RejectError, type Value } from '../value.ts'
+import type { ToCell } from './column.ts'
+import type { Evaluate } from './expression.ts'
+import type { Fields } from './fields-read.ts'
+import { isMatch, type KeyMatcher } from './key-match.ts'
+import type { Claimed, CompiledMapping, Part, RecordSink } from './mapping.ts'
+import { RecordScope } from './record.ts'
+import type { Records, RecordVisitor } from './records.ts'
+import type { Where } from './where.ts'
+
+export interface ForwardParts {
+  readonly mapping: Mapping
+  readonly matcher: KeyMatcher
+  readonly records: Records
+  readonly where: Where | undefined
+  /** Names, in order. */
+  readonly columns: readonly string[]
+  readonly evaluators: readonly Evaluate[]
+  readonly converters: readonly ToCell[]
+  /** Fields that need not be reported as unmapped: of a record, and of the whole that a path of `each` goes into. */
+  readonly taken: { readonly record: Fields; readonly whole: Fields }
+}
+
+/** Puts the compiled parts together into the way from an entry to rows. */
+export function compileForward(parts: ForwardParts): CompiledMapping['forward'] {
+  const run = new Run(parts)
+  return (entry, sink) => run.entry(entry, sink)
+}
+
+/** One entry at a time goes through it: the state is that of the entry under way. */
+class Run implements RecordVisitor {
+  readonly #parts: ForwardParts
+  readonly #scope = new RecordScope()
+  readonly #filtersEntries: boolean
+  #sink!: RecordSink
+  #claimed: Claimed = 'claimed'
+
+  constructor(parts: ForwardParts) {
+    this.#parts = parts
+    this.#filtersEntries = parts.where !== undefined && parts.mapping.each === undefined
+  }
+
+  entry(entry: Entry, sink: RecordSink): Claimed {
+    const { matcher, records } = this.#parts
+    const captures = matcher.match(entry.key.toString('latin1'))
+    if (!isMatch(captures)) throw new Error('the router gave a key to a mapping that does not match it')
+    this.#sink = sink
+    this.#claimed = 'claimed'
+    this.#scope.begin(entry, captures)
+    records(this.#scope, entry, this)
+    return this.#claimed
+  }
+
+  readonly take = (part: () => Part): void => {
+    const { where, columns, evaluators, converters, taken } = this.#parts
+    const scope = this.#scope
+    const cells: Cell[] = new Array(columns.length)
+    let column = -1
+    try {
+      if (where && !where(scope)) {
+        if (this.#filtersEntries) this.#claimed = 'filtered'
+        else this.#sink.filtered(part)
+        return
+      }
+      for (column = 0; column < cells.length; column++) {
+        cells[column] = converters[column]!(evaluators[column]!(scope))
+      }
+    } catch (error) {
+      if (!(error instanceof RejectError)) throw error
+      this.refuse(error, part, columns[column])
+      return
+    }
+    const { value } = scope
+    this.#sink.row(cells, part)
+    this.#report(value, taken.record)
+  }
+
+  readonly refuse = ({ code, message }: RejectError, part: () => Part, column?: string): void => {
+    this.#sink.reject({ code, message, ...(column !== undefined && { column }) }, part)
+  }
+
+  readonly whole = (value: Value): void => {
+    this.#report(value, this.#parts.taken.whole)
+  }
+
+  readonly dropped = (field: string): void => {
+    if (!this.#parts.mapping.unmapped) this.#sink.unmapped(field)
+  }
+
+  #report(value: Value, taken: Fields): void {
+    if (taken === 'all' || !(value instanceof Map)) return
+    for (const field of value.keys()) if (!taken.has(field)) this.#sink.unmapped(field)
+  }
+}

@@ -1,0 +1,212 @@
+import { dateText } from '../calendar.ts'
+import type { Mapping } from '../plan/plan.ts'
+import type { ColumnDefinition } from '../plan/table.ts'
+import type { Entry, EntryValue } from '../sources/source.ts'
+import { CalendarDate, Decimal, Instant, type Row, type Value } from '../value.ts'
+import { acceptedType } from './accepted-types.ts'
+import type { Decoding } from './decode.ts'
+import { fromCell } from './from-cell.ts'
+import type { Lineage } from './lineage.ts'
+import type { CompiledMapping } from './mapping.ts'
+
+export interface InverseParts {
+  readonly mapping: Mapping
+  readonly columns: readonly ColumnDefinition[]
+  readonly lineages: readonly Lineage[]
+  readonly decoding: Decoding
+}
+
+/**
+ * The way back from rows to their entry, or why there is none. The entry comes in canonical form: NULL is left out, numbers and times are
+ * written in one way, a record is no more than its columns. `forward` makes the same rows of it.
+ */
+export function compileInverse(parts: InverseParts): Pick<CompiledMapping, 'oneWay' | 'inverse'> {
+  const { mapping, columns, lineages, decoding } = parts
+  const lossy = lineages.flatMap((it, index) =>
+    it.kind === 'part' && it.loses !== undefined && !isKeptElsewhere(it, lineages)
+      ? [{ column: columns[index]!.name, why: it.loses }]
+      : [],
+  )
+  const oneWay = [
+    ...lossy,
+    ...wholeLosses(mapping, lineages, decoding).map((why) => ({ column: WHOLE, why })),
+  ]
+  const type = acceptedType(mapping)
+  if (type === undefined) oneWay.push({ column: WHOLE, why: 'the type of the entry is not said' })
+  if (oneWay.length > 0 || type === undefined) return { oneWay }
+  const readers = lineages.flatMap((it, index): readonly Reader[] => {
+    if (it.kind === 'constant' || !it.back) return []
+    const [cellToValue, back] = [fromCell(columns[index]!.type), it.back]
+    return [{ ...it, read: (row) => back(cellToValue(row[index]!)) }]
+  })
+  return { oneWay, inverse: (rows) => entryOf(rows, { mapping, readers, decoding, type }) }
+}
+
+/** Stands for the entry as a whole where the loss is not in a column. */
+const WHOLE = '*'
+
+type Part = Extract<Lineage, { kind: 'part' }>
+
+interface Reader extends Pick<Part, 'root' | 'path' | 'isRest'> {
+  read(row: Row): Value
+}
+
+const sameSource = (a: Part, b: Part): boolean =>
+  a.root === b.root &&
+  a.isRest === b.isRest &&
+  a.path.length === b.path.length &&
+  a.path.every((it, index) => it === b.path[index])
+
+const isKeptElsewhere = (part: Part, lineages: readonly Lineage[]): boolean =>
+  lineages.some((it) => it.kind === 'part' && it.back !== undefined && sameSource(it, part))
+
+/** What no column has, and an entry needs. */
+function wholeLosses(mapping: Mapping, lineages: readonly Lineage[], decoding: Decoding): string[] {
+  const { match, each, decode } = mapping
+  const kept = new Set(lineages.flatMap((it) => (it.kind === 'part' && it.back ? [it.root] : [])))
+  const losses: string[] = []
+  for (const part of match.parts) {
+    if (part.kind === 'capture' && !kept.has('key') && !kept.has(part.name)) {
+      losses.push(
+        `the key cannot be made again: no column keeps ${part.name === '_' ? 'its unnamed part' : `{${part.name}}`}`,
+      )
+    }
+  }
+  if (each?.kind === 'path') losses.push('an element is only a part of the value it came from')
+  else if (!kept.has('value')) losses.push('no column keeps the value')
+  const identity = { field: 'field', message: 'message' } as const
+  if ((each?.kind === 'field' || each?.kind === 'message') && !kept.has(identity[each.kind])) {
+    losses.push(`no column keeps the ${each.kind === 'field' ? 'name of the field' : 'id of the message'}`)
+  }
+  const isScored = acceptedType(mapping) === 'zset' && each !== undefined
+  if (isScored && !kept.has('score')) losses.push('no column keeps the score')
+  if (!each && (mapping.type === 'zset' || mapping.type === 'stream'))
+    losses.push(`a ${mapping.type} is written element by element`)
+  if (each?.kind === 'item' && !kept.has('index')) losses.push('no column keeps the order of the items')
+  if (decoding.oneWay !== undefined)
+    losses.push(`${decode.map((it) => it.name).join(', ')}: ${decoding.oneWay}`)
+  else if (!decoding.encode) losses.push(`${decode.map((it) => it.name).join(', ')} has no way back`)
+  return losses
+}
+
+interface Backward {
+  readonly mapping: Mapping
+  readonly readers: readonly Reader[]
+  readonly decoding: Decoding
+  readonly type: EntryValue['type']
+}
+
+function entryOf(
+  rows: readonly Row[],
+  backward: Backward,
+): Pick<Entry, 'key' | 'type' | 'value' | 'expiresAt'> {
+  const { readers, type } = backward
+  const [first] = rows
+  if (!first) throw new Error('an entry needs at least one row')
+  const expiry = readers.find((it) => it.root === 'expires_at')?.read(first)
+  return {
+    key: keyOf(first, backward),
+    type,
+    value: valueOfRows(rows, backward),
+    expiresAt: expiry instanceof Instant ? Number(expiry.micros / 1000n) : null,
+  }
+}
+
+function keyOf(row: Row, { mapping, readers }: Backward): Buffer {
+  const whole = readers.find((it) => it.root === 'key')
+  if (whole) return Buffer.from(textOf(whole.read(row)))
+  const parts = mapping.match.parts.map((part) =>
+    part.kind === 'literal' ? part.text : textOf(readers.find((it) => it.root === part.name)!.read(row)),
+  )
+  return Buffer.from(parts.join(''))
+}
+
+function valueOfRows(rows: readonly Row[], { mapping, readers, decoding, type }: Backward): EntryValue {
+  const encode = decoding.encode!
+  const root = (row: Row, name: string): Value => readers.find((it) => it.root === name)?.read(row)
+  const element = (row: Row): Buffer => encode(recordOf(row, readers))
+  switch (type) {
+    case 'string':
+      return { type, bytes: element(rows[0]!) }
+    case 'hash':
+      return {
+        type,
+        pairs: mapping.each
+          ? rows.flatMap((row) => [Buffer.from(textOf(root(row, 'field'))), element(row)])
+          : pairsOf(recordOf(rows[0]!, readers)),
+      }
+    case 'list':
+      return {
+        type,
+        items: mapping.each
+          ? inOrder(rows, (row) => textOf(root(row, 'index'))).map(element)
+          : listOf(rows[0]!, readers).map(encode),
+      }
+    case 'set':
+      return { type, members: mapping.each ? rows.map(element) : listOf(rows[0]!, readers).map(encode) }
+    case 'zset':
+      return {
+        type,
+        members: rows.map(element),
+        scores: rows.map((row) => Number(textOf(root(row, 'score')))),
+      }
+    case 'stream':
+      return {
+        type,
+        messages: rows.map((row) => ({
+          id: textOf(root(row, 'message')),
+          pairs: pairsOf(recordOf(row, readers)),
+        })),
+      }
+  }
+}
+
+const inOrder = (rows: readonly Row[], index: (row: Row) => string): readonly Row[] =>
+  [...rows].sort((a, b) => Number(index(a)) - Number(index(b)))
+
+function listOf(row: Row, readers: readonly Reader[]): readonly Value[] {
+  const value = recordOf(row, readers)
+  return Array.isArray(value) ? value : []
+}
+
+/** The record, put together from the columns that have its parts. NULL is left out. */
+function recordOf(row: Row, readers: readonly Reader[]): Value {
+  const parts = readers.filter((it) => it.root === 'value')
+  const whole = parts.find((it) => it.path.length === 0 && !it.isRest)
+  if (whole) return whole.read(row)
+  const record = new Map<string, Value>()
+  for (const part of parts) {
+    const value = part.read(row)
+    if (value === null || value === undefined) continue
+    if (part.isRest) for (const [name, item] of value as Map<string, Value>) record.set(name, item)
+    else put(record, part.path as readonly string[], value)
+  }
+  return record
+}
+
+function put(record: Map<string, Value>, [name = '', ...inner]: readonly string[], value: Value): void {
+  if (inner.length === 0) {
+    record.set(name, value)
+    return
+  }
+  const known = record.get(name)
+  const object = known instanceof Map ? (known as Map<string, Value>) : new Map<string, Value>()
+  record.set(name, object)
+  put(object, inner, value)
+}
+
+function pairsOf(record: Value): Buffer[] {
+  return [...(record as Map<string, Value>)].flatMap(([name, value]) => [
+    Buffer.from(name),
+    Buffer.from(textOf(value)),
+  ])
+}
+
+/** Text of what a key, a name or a field of a hash holds. */
+function textOf(value: Value): string {
+  if (typeof value === 'string') return value
+  if (typeof value === 'boolean') return String(value)
+  if (value instanceof Decimal) return value.text
+  if (value instanceof CalendarDate) return dateText(value.days)
+  throw new Error('a row lacks what the way back needs')
+}

@@ -1,0 +1,177 @@
+import { literalPrefix } from '../plan/key-pattern.ts'
+import type { Mapping, Project, Rule, Skip } from '../plan/plan.ts'
+import type { Entry } from '../sources/source.ts'
+import type { Reject } from '../value.ts'
+import { compileKeyPattern, isMatch, type KeyMatcher } from './key-match.ts'
+import type { Claim, CompiledMapping, Router } from './mapping.ts'
+import { compilePrefixes } from './prefixes.ts'
+
+/**
+ * The router of a source: the rules of its plans in their order, then what the project lets be. `compiled` gives the mapping of a plan by
+ * its name.
+ */
+export function createRouter(
+  source: string,
+  project: Project,
+  compiled: (plan: string, mapping: string) => CompiledMapping,
+): Router {
+  const routes = project.plans
+    .filter((plan) => plan.source === source)
+    .flatMap((plan) => routesOf(plan.name, plan.rules, (name) => compiled(plan.name, name)))
+  const lets = project.skips.map((skip) => skipRoute(skip, undefined))
+  const candidatesOf = compilePrefixes([...routes, ...lets])
+
+  return {
+    route: (key, type) => {
+      const text = key.toString('latin1')
+      const claims: Claim[] = []
+      let reject: Claim | undefined
+      for (const route of candidatesOf(text)) {
+        const claim = route.claim(text, type)
+        if (claim === undefined) continue
+        if (claim.kind === 'reject') {
+          reject ??= claim
+          continue
+        }
+        // Most keys have one rule, which answers with the same list every time.
+        if (claims.length === 0 && isFinal(claim)) return route.alone(claim)
+        claims.push(claim)
+        if (isFinal(claim)) return claims
+      }
+      if (reject) claims.push(reject)
+      return claims
+    },
+    mayClaim: (key, wanted) => {
+      const text = key.toString('latin1')
+      let answer: 'key' | 'nothing' = 'nothing'
+      for (const route of candidatesOf(text)) {
+        const found = route.matcher.match(text)
+        if (found === undefined || (route.mappings.length === 0 && !isMatch(found))) continue
+        answer = 'key'
+        if (route.mappings.length === 0) {
+          if (route.skip?.type === undefined) return answer
+        } else if (isMatch(found) && (!wanted || route.mappings.some((it) => wanted.has(it)))) {
+          return 'entry'
+        }
+      }
+      return answer
+    },
+  }
+}
+
+/** One rule, or the group of mappings that share a rule's place. */
+interface Route {
+  readonly prefix: string
+  readonly matcher: KeyMatcher
+  readonly mappings: readonly CompiledMapping[]
+  readonly skip?: Skip
+  claim(key: string, type: Entry['type']): Claim | undefined
+  /** The list of this one claim. */
+  alone(claim: Claim): readonly Claim[]
+}
+
+/** Nobody after it gets the key: a skip, or mappings of which one does not ask the entry first. */
+function isFinal(claim: Claim): boolean {
+  if (claim.kind !== 'mappings') return claim.kind === 'skip'
+  return claim.mappings.some(({ mapping }) => mapping.where === undefined || mapping.each !== undefined)
+}
+
+function routesOf(
+  plan: string,
+  rules: readonly Rule[],
+  compiled: (name: string) => CompiledMapping,
+): readonly Route[] {
+  const groups = new Map<string, Mapping[]>()
+  const places: (Mapping[] | Skip)[] = []
+  for (const rule of rules) {
+    if (rule.kind === 'skip') {
+      places.push(rule)
+      continue
+    }
+    const id = JSON.stringify([rule.match.source, rule.type ?? null])
+    const known = groups.get(id)
+    if (known) {
+      known.push(rule)
+      continue
+    }
+    const group = [rule]
+    groups.set(id, group)
+    places.push(group)
+  }
+  return places.map((it) =>
+    Array.isArray(it)
+      ? groupRoute(
+          plan,
+          it.map((mapping) => compiled(mapping.name)),
+        )
+      : skipRoute(it, plan),
+  )
+}
+
+function groupRoute(plan: string, mappings: readonly CompiledMapping[]): Route {
+  const { match } = mappings[0]!.mapping
+  const matcher = compileKeyPattern(match)
+  const byType = new Map<string, Claim>()
+  const claimOf = (type: Entry['type']): Claim => {
+    const readers = mappings.filter((it) => (it.types as readonly string[]).includes(type))
+    return readers.length > 0
+      ? { kind: 'mappings', plan, mappings: readers }
+      : { kind: 'reject', plan, mapping: mappings[0]!, reject: typeMismatch(mappings, type) }
+  }
+  return {
+    prefix: prefixOf(match),
+    matcher,
+    mappings,
+    ...remembered(),
+    claim: (key, type) => {
+      const found = matcher.match(key)
+      if (found === undefined) return undefined
+      if (!isMatch(found)) return { kind: 'reject', plan, mapping: mappings[0]!, reject: found }
+      let claim = byType.get(type)
+      if (!claim) {
+        claim = claimOf(type)
+        byType.set(type, claim)
+      }
+      return claim
+    },
+  }
+}
+
+function skipRoute(skip: Skip, plan: string | undefined): Route {
+  const matcher = compileKeyPattern(skip.match)
+  const claim: Claim = { kind: 'skip', ...(plan !== undefined && { plan }), skip }
+  return {
+    prefix: prefixOf(skip.match),
+    matcher,
+    mappings: [],
+    skip,
+    ...remembered(),
+    claim: (key, type) =>
+      (skip.type === undefined || skip.type === type) && isMatch(matcher.match(key)) ? claim : undefined,
+  }
+}
+
+function remembered(): Pick<Route, 'alone'> {
+  const lists = new WeakMap<Claim, readonly Claim[]>()
+  return {
+    alone: (claim) => {
+      let list = lists.get(claim)
+      if (!list) {
+        list = [claim]
+        lists.set(claim, list)
+      }
+      return list
+    },
+  }
+}
+
+/** Bytes in latin1, as keys are. */
+const prefixOf = (match: Mapping['match']): string => Buffer.from(literalPrefix(match)).toString('latin1')
+
+function typeMismatch(mappings: readonly CompiledMapping[], type: Entry['type']): Reject {
+  const expected = [...new Set(mappings.flatMap((it) => it.types))].join(' or ')
+  return {
+    code: 'KEY_TYPE_MISMATCH',
+    message: `Expected a ${expected}, found a ${type.replace('unknown:', 'value of the type ')}.`,
+  }
+}
