@@ -39,15 +39,23 @@ export async function loadProject(options: CommonOptions, io: Io): Promise<Loade
   return { project, diagnostics, files: digests }
 }
 
+/** The project file as it is told to people: relative to where they are. Throws PROJECT_MISSING. */
+export const projectFile = ({ project }: CommonOptions, { cwd }: Pick<Io, 'cwd'>): string =>
+  relative(cwd, findProject(project, cwd))
+
 /** The plans of these names, in the project's order; all of them where none is named. Throws PLAN_UNKNOWN. */
 export function plansNamed(project: Project, names: readonly string[]): readonly Plan[] {
   const known = project.plans.map((it) => it.name)
   for (const name of names) {
     if (known.includes(name)) continue
     const meant = didYouMean(name, known)
-    throw new KvmigError('PLAN_UNKNOWN', `There is no plan "${name}".${meant ? ` Did you mean ${meant}?` : ''}`, {
-      hint: `${project.file} has: ${known.toSorted().join(', ')}.`,
-    })
+    throw new KvmigError(
+      'PLAN_UNKNOWN',
+      `There is no plan "${name}".${meant ? ` Did you mean ${meant}?` : ''}`,
+      {
+        hint: `${project.file} has: ${known.toSorted().join(', ')}.`,
+      },
+    )
   }
   return project.plans.filter((it) => names.length === 0 || names.includes(it.name))
 }

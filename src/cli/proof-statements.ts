@@ -48,13 +48,17 @@ export async function proofStatements({
 function stepStatement(step: Step, place: (name: TableName) => TableName): readonly ProofStatement[] {
   switch (step.kind) {
     case 'extension':
-      return [
-        { sql: createExtension(step.extension), at: undefined, what: `extension ${step.extension}` },
-      ]
+      return [{ sql: createExtension(step.extension), at: undefined, what: `extension ${step.extension}` }]
     case 'table': {
       const { table } = step
       if (table.owner !== 'plan') return []
-      return [{ sql: createTable({ ...table, name: place(table.name) }), at: table.at, what: whatTable(table.name) }]
+      return [
+        {
+          sql: createTable({ ...table, name: place(table.name) }),
+          at: table.at,
+          what: whatTable(table.name),
+        },
+      ]
     }
     case 'index':
       return [
@@ -82,7 +86,10 @@ function stepStatement(step: Step, place: (name: TableName) => TableName): reado
 }
 
 // Only what others depend on: defaults may need sequences and functions, checks whatever the application has.
-function standInStatements(table: TableDefinition, place: (name: TableName) => TableName): readonly ProofStatement[] {
+function standInStatements(
+  table: TableDefinition,
+  place: (name: TableName) => TableName,
+): readonly ProofStatement[] {
   const columns = table.columns.map((it) => ({ ...it, sql: bareType(it) }))
   const { partitionBy: _, ...rest } = table
   return [

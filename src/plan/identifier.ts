@@ -3,8 +3,14 @@ import type { Notes } from './notes.ts'
 import { quote } from './problem.ts'
 import type { TableName } from './table.ts'
 
-/** Reports a name that Postgres would cut, or that kvmig's SQL would take apart. `what` is a noun: `table`, `column`. */
-export function checkIdentifier(name: string, what: string, at: Position, notes: Notes): void {
+/** Reports a name that Postgres would cut, or that kvmig's SQL would take apart; true for a good one. `what` is a noun: `table`. */
+export function checkIdentifier(name: string, what: string, at: Position, notes: Notes): boolean {
+  const before = notes.diagnostics.length
+  refuse(name, what, at, notes)
+  return notes.diagnostics.length === before
+}
+
+function refuse(name: string, what: string, at: Position, notes: Notes): void {
   const bytes = Buffer.byteLength(name)
   if (name === '') notes.error('KV041', at, `The name of the ${what} is empty.`)
   else if (bytes > MAX_BYTES)
@@ -19,7 +25,7 @@ export function checkIdentifier(name: string, what: string, at: Position, notes:
     notes.error(
       'KV041',
       at,
-      `${quote(name)} is no name of a ${what}.`,
+      `${quote(name)} cannot be the name of the ${what}.`,
       'Write the bare name; its case is kept, and it needs no quotes.',
     )
   else if (what === 'column' && SYSTEM_COLUMNS.has(name.toLowerCase()))

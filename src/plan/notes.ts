@@ -51,9 +51,12 @@ export class Notes {
 
 const CUT = 'YAML took the rest of the line, from " #" on, as a comment: put the whole value in quotes.'
 
-/** By file, line and column. */
+/** By file, line and column. Of a bad name nobody has to be told that it is unknown, too. */
 export function sorted(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
-  return [...diagnostics].sort((a, b) => {
+  const place = ({ at }: Diagnostic) => `${at?.file}:${at?.line}:${at?.column}`
+  const badNames = new Set(diagnostics.filter((it) => it.code === 'KV041').map(place))
+  const told = diagnostics.filter((it) => !['KV042', 'KV043'].includes(it.code) || !badNames.has(place(it)))
+  return told.sort((a, b) => {
     const [x, y] = [a.at, b.at]
     if (!x || !y) return Number(Boolean(x)) - Number(Boolean(y))
     return compare(x.file, y.file) || x.line - y.line || x.column - y.column || compare(a.code, b.code)

@@ -126,9 +126,9 @@ function readInto(node: YamlNode | undefined, { notes, targetSchema }: RuleConte
   const table = textOf(node?.kind === 'map' ? node.get('table') : node)
   const schema = node?.kind === 'map' ? textOf(node.get('schema')) : targetSchema
   if (!node || table === undefined || schema === undefined) return undefined
-  checkIdentifier(table, 'table', node.get('table')?.at ?? node.at, notes)
   const written = node.get('schema')
-  if (written) checkIdentifier(schema, 'schema', written.at, notes)
+  const good = checkIdentifier(table, 'table', node.get('table')?.at ?? node.at, notes)
+  if ((written && !checkIdentifier(schema, 'schema', written.at, notes)) || !good) return undefined
   checkSchema({ schema, table }, written?.at ?? node.at, notes)
   return { schema, table }
 }

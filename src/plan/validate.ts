@@ -120,15 +120,16 @@ const EXPLANATIONS: Readonly<Record<string, (error: ErrorObject, place: Place) =
 
 function explainUnknownKey({ params, parentSchema }: ErrorObject, { node }: Place): Explanation {
   const found = String(params.additionalProperty)
-  const at = node.entries.find((it) => it.key === found)!.at
+  const { at, value } = node.entries.find((it) => it.key === found)!
   const known = Object.keys((parentSchema?.properties ?? {}) as object)
   if (LATER_KEYS.has(found) || (LATER_CHECKS as readonly string[]).includes(found))
     return { code: 'KV065', message: `${quote(found)} comes with a later version.`, at }
   const meant = didYouMean(found, known)
+  const comma = 'Inside { } a comma begins the next key: put text that holds one in quotes.'
   return {
     code: 'KV010',
     message: `There is no key ${quote(found)} here.`,
-    hint: meant ? `Did you mean "${meant}"?` : `Known are ${listOf(known)}.`,
+    hint: meant ? `Did you mean "${meant}"?` : value.value === null ? comma : `Known are ${listOf(known)}.`,
     at,
   }
 }
@@ -159,8 +160,20 @@ function allowedValues(schema: JsonSchema | undefined): readonly unknown[] | und
   return Array.isArray(schema?.enum) ? schema.enum : undefined
 }
 
-const title = (schema: JsonSchema | undefined): string =>
-  typeof schema?.title === 'string' ? schema.title : String(schema?.type ?? 'something else')
+function title(schema: JsonSchema | undefined): string {
+  if (typeof schema?.title === 'string') return schema.title
+  return listOf([schema?.type].flat().map((it) => TYPES[String(it)] ?? 'something else'), 'or')
+}
+
+const TYPES: Readonly<Record<string, string>> = {
+  string: 'text',
+  integer: 'a whole number',
+  number: 'a number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'a map',
+  null: 'null',
+}
 
 function found({ kind, value }: YamlNode): string {
   if (kind === 'map') return 'a map'

@@ -3,10 +3,11 @@ import type { Fate } from '../../checks/survey.ts'
 import { KvmigError } from '../../errors.ts'
 import type { Change, Counts } from '../../executors/executor.ts'
 import type { Plan } from '../../plan/plan.ts'
-import type { GateStep, Step } from '../../plan/step.ts'
+import type { Step } from '../../plan/step.ts'
 import { showTable } from '../../plan/table.ts'
-import type { ApplyReport, AppliedTable, GateResult, QuarantineCount } from '../../report/report.ts'
+import type { AppliedTable, ApplyReport, GateResult, QuarantineCount } from '../../report/report.ts'
 import type { Applied, AppliedStep } from '../../runner/apply.ts'
+import { gateResult } from './gate-result.ts'
 
 export interface ApplyReportParts {
   readonly project: string
@@ -22,7 +23,9 @@ export interface ApplyReportParts {
 /** What `kvmig apply` did, for people. */
 export function createApplyReport(parts: ApplyReportParts): ApplyReport {
   const { project, environment, target, plans, applied, quarantine, look, describe } = parts
-  const gates = gateResults(applied, plans)
+  const gates = applied.steps.flatMap(({ step }) =>
+    step.kind === 'gate' ? [gateResult(step, plans, applied.findings.get(step.id))] : [],
+  )
   return {
     kind: 'apply',
     project,
@@ -67,35 +70,22 @@ function reportStep(
 
 /** An error as it may be shown: those that kvmig did not make may quote values. */
 export function tell(error: Error): { readonly message: string; readonly hint?: string } {
-  if (!(error instanceof KvmigError)) return { message: `an unexpected ${error.name}`, hint: 'Run it again with KVMIG_DEBUG=1, and please report it.' }
-  return { message: `${error.code}  ${error.message}`, ...(error.hint === undefined ? {} : { hint: error.hint }) }
+  if (!(error instanceof KvmigError))
+    return {
+      message: `an unexpected ${error.name}`,
+      hint: 'Run it again with KVMIG_DEBUG=1, and please report it.',
+    }
+  return {
+    message: `${error.code}  ${error.message}`,
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+  }
 }
-
-function gateResults({ steps, findings }: Applied, plans: readonly Plan[]): readonly GateResult[] {
-  return steps.flatMap(({ step, status }) => {
-    if (step.kind !== 'gate') return []
-    return [
-      gateResult(step, plans, findings.get(step.id), status === 'opened' ? 'open' : status === 'closed' ? 'closed' : 'skipped'),
-    ]
-  })
-}
-
-export const gateResult = (
-  { plan, opens }: GateStep,
-  plans: readonly Plan[],
-  findings: readonly Finding[] | undefined,
-  status: GateResult['status'],
-): GateResult => ({
-  plan,
-  file: plans.find((it) => it.name === plan)?.file ?? '',
-  opens,
-  status,
-  findings: findings ?? [],
-})
 
 // Rows by what the gate counted; where it was not asked, by what the copy said.
 function tables({ steps }: Applied, gates: readonly GateResult[]): readonly AppliedTable[] {
-  const counted = new Map(gates.flatMap((it) => comparedTables(it.findings)).map((it) => [it.table, it.expected - it.missing]))
+  const counted = new Map(
+    gates.flatMap((it) => comparedTables(it.findings)).map((it) => [it.table, it.expected - it.missing]),
+  )
   const found = new Map<string, { plans: string[]; counts: Record<string, number> }>()
   for (const { step, counts } of steps) {
     if (step.kind !== 'backfill') continue
@@ -105,13 +95,21 @@ function tables({ steps }: Applied, gates: readonly GateResult[]): readonly Appl
     for (const [word, value] of Object.entries(counts)) known.counts[word] = (known.counts[word] ?? 0) + value
     found.set(name, known)
   }
-  return [...found].map(([table, { plans, counts }]) => ({ table, plans, rows: counted.get(table) ?? copied(counts), counts }))
+  return [...found].map(([table, { plans, counts }]) => ({
+    table,
+    plans,
+    rows: counted.get(table) ?? copied(counts),
+    counts,
+  }))
 }
 
-const copied = ({ inserted = 0, updated = 0, unchanged = 0 }: Counts): number => inserted + updated + unchanged
+const copied = ({ inserted = 0, updated = 0, unchanged = 0 }: Counts): number =>
+  inserted + updated + unchanged
 
 // What the checks `full` and `coverage` keep for machines.
-function comparedTables(findings: readonly Finding[]): readonly { table: string; expected: number; missing: number }[] {
+function comparedTables(
+  findings: readonly Finding[],
+): readonly { table: string; expected: number; missing: number }[] {
   const data = findings.find((it) => it.check === 'full')?.data
   return (data?.tables ?? []) as readonly { table: string; expected: number; missing: number }[]
 }

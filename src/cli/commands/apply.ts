@@ -1,0 +1,159 @@
+import { type Diagnostic, formatDiagnostic } from '../../diagnostic.ts'
+import { EXIT, KvmigError } from '../../errors.ts'
+import type { Compilation } from '../../plan/compile.ts'
+import { fingerprints } from '../../plan/fingerprint.ts'
+import type { Phase } from '../../plan/plan.ts'
+import type { Step } from '../../plan/step.ts'
+import { listed } from '../../report/wording.ts'
+import { type Applied, apply } from '../../runner/apply.ts'
+import type { Session } from '../../runner/session.ts'
+import type { CommonOptions } from '../args.ts'
+import { compileProject } from '../compile.ts'
+import { confirm } from '../confirm.ts'
+import { describeFailure } from '../failure.ts'
+import type { Io } from '../io.ts'
+import { lookCommands } from '../look.ts'
+import { printReport } from '../print-report.ts'
+import { createProgress } from '../progress.ts'
+import { type Loaded, loadProject } from '../project.ts'
+import { createApplyReport } from '../reports/apply-report.ts'
+import { gateExit } from '../reports/gate-result.ts'
+import { runStart } from '../run-start.ts'
+import { findSavedPlan, requireFresh, type SavedPlanFile } from '../saved.ts'
+import { withSession } from '../session.ts'
+import { pendingOf } from '../standing.ts'
+
+export interface ApplyOptions extends CommonOptions {
+  /** Names of plans, or one saved plan. */
+  readonly plans: readonly string[]
+  readonly phase: Phase
+  readonly again?: boolean | undefined
+  readonly rate?: number | undefined
+  readonly yes?: boolean | undefined
+  readonly json?: boolean | undefined
+}
+
+/** Steps under way at one time; source and target each have their own limits besides. */
+const SIDE_BY_SIDE = 4
+
+/** Brings plans to phase A: what is pending of it, then the gate. */
+export async function run(options: ApplyOptions, io: Io): Promise<number> {
+  if (options.phase !== 'A') throw laterPhase(options.phase)
+  const loaded = await loadProject(options, io)
+  const { project } = loaded
+  const saved = findSavedPlan(options, project, io)
+  const environment = saved?.saved.environment ?? options.env
+  const compiled = compileProject(project, saved?.saved.plans ?? options.plans)
+  warn([...loaded.diagnostics, ...compiled.diagnostics], io)
+  return withSession({ project, options: { ...options, env: environment }, io }, async (session) => {
+    const request = { session, loaded, compiled, saved, environment, options }
+    if (!(await mayBegin(request, io))) return EXIT.couldNot
+    const applied = await applyWithProgress(request, io)
+    const report = createApplyReport({
+      project: project.file,
+      environment,
+      target: session.target.label,
+      plans: compiled.waves.map((it) => it.plan),
+      applied,
+      quarantine: await session.ledger.quarantine.counts(),
+      look: lookCommands(session, compiled.graph),
+      describe: await describer(),
+    })
+    printReport(report, options.json ? 'json' : 'text', io)
+    return exitCodeOf(applied, io)
+  })
+}
+
+interface Request {
+  readonly session: Session
+  readonly loaded: Loaded
+  readonly compiled: Compilation
+  readonly saved: SavedPlanFile | undefined
+  readonly environment: string | undefined
+  readonly options: ApplyOptions
+}
+
+/** A stale plan is refused; what an edit takes back is asked about, unless it was reviewed in a saved plan. */
+async function mayBegin({ session, loaded, compiled, saved, options }: Request, io: Io): Promise<boolean> {
+  const { records, pending } = await pendingOf(session, compiled, options.again)
+  if (saved) {
+    requireFresh(saved, { loaded, graph: compiled.graph, states: pending.states, records })
+    return true
+  }
+  const emptied = pending.undo.filter((it) => it.kind === 'table' || it.kind === 'backfill')
+  if (emptied.length === 0) return true
+  const what = listed(emptied.map((it) => it.id))
+  return confirm(
+    `The plans were edited since they were applied. This empties or drops tables that kvmig filled, and copies them again: ${what}. Go on?`,
+    options.yes,
+    io,
+  )
+}
+
+async function applyWithProgress(
+  { session, loaded, compiled, saved, options }: Request,
+  io: Io,
+): Promise<Applied> {
+  const { EXECUTORS, CHECKS } = await import('../../catalog.ts')
+  const { graph, waves } = compiled
+  const plans = waves.map((it) => it.plan)
+  const names = plans.map((it) => it.name)
+  const known = fingerprints(graph)
+  const progress = await createProgress({
+    io,
+    quiet: options.quiet,
+    plans: names,
+    describe: await describer(),
+  })
+  let applied: Applied | undefined
+  try {
+    applied = await apply({
+      session,
+      graph,
+      phase: options.phase,
+      plans,
+      executors: EXECUTORS,
+      checks: CHECKS,
+      fingerprint: (step) => known.get(step.id)!,
+      run: runStart({ command: 'apply --phase=A', phase: 'A', plans: names, project: loaded.project }, io),
+      limit: SIDE_BY_SIDE,
+      again: options.again,
+      saved: saved?.digest,
+      listener: progress.listener,
+    })
+    return applied
+  } finally {
+    await progress.finish(applied?.steps)
+  }
+}
+
+async function describer(): Promise<
+  (step: Step) => ReturnType<typeof import('../../catalog.ts')['describeStep']>
+> {
+  const { describeStep } = await import('../../catalog.ts')
+  return describeStep
+}
+
+/** What stopped the run decides; a gate that only waits for time or people says "not yet". */
+function exitCodeOf({ outcome, steps, findings }: Applied, io: Io): number {
+  if (outcome === 'done') return EXIT.done
+  if (outcome === 'interrupted') return describeFailure(io.signal.reason, io).exitCode
+  if (outcome === 'failed') {
+    const error = steps.find((it) => it.status === 'failed')?.error
+    return error instanceof KvmigError ? error.exitCode : EXIT.couldNot
+  }
+  return gateExit([...findings.values()].flat())
+}
+
+function warn(diagnostics: readonly Diagnostic[], { stderr }: Io): void {
+  for (const it of diagnostics) stderr.write(`${formatDiagnostic(it)}\n`)
+}
+
+const laterPhase = (phase: Phase): KvmigError =>
+  new KvmigError(
+    'PHASE_LATER',
+    `This build of kvmig has phase A (backfill); phase ${phase} comes with a later version.`,
+    {
+      hint: 'What works today: kvmig apply --phase=A.',
+    },
+  )

@@ -1,0 +1,52 @@
+import { EXIT } from '../../errors.ts'
+import { fingerprints } from '../../plan/fingerprint.ts'
+import { retry } from '../../runner/retry.ts'
+import type { CommonOptions } from '../args.ts'
+import { compileProject } from '../compile.ts'
+import type { Io } from '../io.ts'
+import { printReport } from '../print-report.ts'
+import { createProgress } from '../progress.ts'
+import { loadProject, plansNamed } from '../project.ts'
+import { createRetryReport } from '../reports/retry-report.ts'
+import { runStart } from '../run-start.ts'
+import { withSession } from '../session.ts'
+
+export interface RetryOptions extends CommonOptions {
+  readonly plans: readonly string[]
+  readonly json?: boolean | undefined
+}
+
+/** Replays what is in the quarantine through the plans as they are now. */
+export async function run(options: RetryOptions, io: Io): Promise<number> {
+  const { project } = await loadProject(options, io)
+  const plans = plansNamed(project, options.plans).map((it) => it.name)
+  const { graph } = compileProject(project, options.plans)
+  const known = fingerprints(graph)
+  return withSession({ project, options, io }, async (session) => {
+    const { describeStep } = await import('../../catalog.ts')
+    const progress = await createProgress({ io, quiet: options.quiet, plans, describe: describeStep })
+    const began = io.now()
+    const retried = (await session.ledger.installed())
+      ? await retry({
+          session,
+          graph,
+          plans,
+          fingerprint: (step) => known.get(step.id)!,
+          run: runStart({ command: 'retry', phase: 'A', plans, project }, io),
+          listener: progress.listener,
+        }).finally(() => progress.finish())
+      : []
+    const report = createRetryReport({
+      project: project.file,
+      environment: options.env,
+      target: session.target.label,
+      graph,
+      retried,
+      quarantine: (await session.ledger.quarantine.counts()).filter((it) => plans.includes(it.plan)),
+      millis: io.now() - began,
+      describe: describeStep,
+    })
+    printReport(report, options.json ? 'json' : 'text', io)
+    return EXIT.done
+  })
+}

@@ -1,0 +1,38 @@
+import { EXIT, KvmigError } from '../../errors.ts'
+import { traceKey } from '../../runner/trace-key.ts'
+import type { CommonOptions } from '../args.ts'
+import type { Io } from '../io.ts'
+import { readKey } from '../key.ts'
+import { printReport } from '../print-report.ts'
+import { loadProject } from '../project.ts'
+import { createTraceReport } from '../reports/trace-report.ts'
+import { withSession } from '../session.ts'
+
+export interface TraceOptions extends CommonOptions {
+  readonly key: string
+  readonly json?: boolean | undefined
+}
+
+/** Follows one key from the source through the rules to its rows. Changes nothing. */
+export async function run(options: TraceOptions, io: Io): Promise<number> {
+  const { project } = await loadProject(options, io)
+  const key = readKey(options.key)
+  return withSession({ project, options, io }, async (session) => {
+    const traces = []
+    for (const source of usedSources(project.plans.map((it) => it.source))) {
+      traces.push(await traceKey(session, source, key))
+    }
+    const found = traces.filter((it) => it.type !== undefined || it.quarantine.length > 0)
+    // A key that no source has is told once.
+    for (const trace of found.length > 0 ? found : traces.slice(0, 1)) {
+      const report = createTraceReport({ session, trace, project, environment: options.env })
+      printReport(report, options.json ? 'json' : 'text', io)
+    }
+    return EXIT.done
+  })
+}
+
+function usedSources(names: readonly string[]): readonly string[] {
+  if (names.length === 0) throw new KvmigError('PLANS_MISSING', 'The project has no plans yet.')
+  return [...new Set(names)]
+}

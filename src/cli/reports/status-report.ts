@@ -1,0 +1,108 @@
+import type { Finding } from '../../checks/check.ts'
+import type { Compilation } from '../../plan/compile.ts'
+import type { PlanStatus, StatusReport } from '../../report/report.ts'
+import { counted, listed } from '../../report/wording.ts'
+import type { LeaseInfo, Ledger, Route, RunRecord } from '../../state/ledger.ts'
+import type { Standing } from '../standing.ts'
+
+export interface StatusParts {
+  readonly project: string
+  readonly environment: string | undefined
+  readonly target: string
+  readonly installed: boolean
+  readonly compiled: Compilation
+  readonly standing: Standing
+  readonly routes: ReadonlyMap<string, Route>
+  readonly quarantine: Awaited<ReturnType<Ledger['quarantine']['counts']>>
+  /** Of each plan, newest first. */
+  readonly gates: ReadonlyMap<string, Awaited<ReturnType<Ledger['findings']>>>
+  readonly lease: LeaseInfo | undefined
+  readonly run: RunRecord | undefined
+}
+
+/** Where every plan stands, and what keeps it from going on. */
+export function createStatusReport(parts: StatusParts): StatusReport {
+  const { project, environment, target, installed, compiled, lease, run } = parts
+  return {
+    kind: 'status',
+    project,
+    ...(environment === undefined ? {} : { environment }),
+    target,
+    installed,
+    plans: compiled.waves.map(({ plan }) => planStatus(plan.name, plan.file, parts)),
+    ...(lease ? { lease } : {}),
+    ...(run
+      ? {
+          lastRun: {
+            id: run.id,
+            command: run.command,
+            who: `${run.who}@${run.host}`,
+            startedAt: run.startedAt,
+            ...(run.outcome === undefined ? {} : { outcome: run.outcome }),
+          },
+        }
+      : {}),
+  }
+}
+
+function planStatus(
+  plan: string,
+  file: string,
+  { compiled, standing, routes, quarantine, gates }: StatusParts,
+): PlanStatus {
+  const states = compiled.graph.vertices
+    .filter(({ data }) => data.plan === plan && data.kind !== 'gate')
+    .map(({ id }) => standing.pending.states.get(id)!)
+  const route = routes.get(plan)
+  const [judged] = gates.get(plan) ?? []
+  const findings = (judged?.findings ?? []) as readonly Finding[]
+  const steps = {
+    total: states.length,
+    done: states.filter((it) => it === 'done').length,
+    changed: states.filter((it) => it === 'changed' || it === 'again').length,
+  }
+  const own = quarantine.filter((it) => it.plan === plan)
+  const reasons = reasonsToStay({ steps, judged: judged !== undefined, findings })
+  return {
+    plan,
+    file,
+    ...(route ? { phase: route.phase, epoch: route.epoch, since: route.since } : {}),
+    steps,
+    ...(judged
+      ? {
+          gate: {
+            opens: judged.gate as 'B' | 'C' | 'D',
+            status: findings.every((it) => it.status === 'pass') ? ('open' as const) : ('closed' as const),
+            at: judged.at,
+          },
+        }
+      : {}),
+    canAdvance: { to: 'B', yes: reasons.length === 0, reasons },
+    quarantine: {
+      open: own.reduce((sum, it) => sum + it.open, 0),
+      accepted: own.reduce((sum, it) => sum + it.accepted, 0),
+    },
+  }
+}
+
+function reasonsToStay({
+  steps,
+  judged,
+  findings,
+}: {
+  readonly steps: PlanStatus['steps']
+  readonly judged: boolean
+  readonly findings: readonly Finding[]
+}): readonly string[] {
+  const { total, done, changed } = steps
+  if (done === 0 && changed === 0) return ['Nothing was applied yet: kvmig apply --phase=A.']
+  const left = total - done - changed
+  const shut = findings.filter((it) => it.status !== 'pass')
+  return [
+    changed > 0 && `${counted(changed, 'step')} were edited since: kvmig plan --live shows what that means.`,
+    left > 0 && `${counted(left, 'step is', 'steps are')} left to do: kvmig apply --phase=A.`,
+    !judged && 'The gate was not asked yet.',
+    shut.length > 0 &&
+      `The gate was closed by ${listed(shut.map((it) => it.check))}: kvmig check asks again and says what to do.`,
+  ].filter((it) => it !== false)
+}
