@@ -220,6 +220,12 @@ test('tells the mistakes of all files at once, in order', async () => {
 test.each([
   ['there is no project file', { [PROJECT_FILE]: undefined }, 'migrations.yaml:1:1 KV018'],
   ['there are no plans', { [HANDLES]: undefined, [MESSAGES]: undefined }, 'migrations.yaml:5:8 KV063'],
+  [
+    'the schema file is not UTF-8',
+    { 'schema.sql': Buffer.from('-- \xe9', 'latin1') },
+    'migrations.yaml:6:9 KV007',
+  ],
+  ['the schema file holds a NUL', { 'schema.sql': '-- \0' }, 'schema.sql:1:1 KV047'],
   ['there is no schema file', { 'schema.sql': undefined }, 'migrations.yaml:6:9 KV018'],
 ])('says so when %s', async (_, changes, expected) => {
   const { project, diagnostics } = await load(changes)
