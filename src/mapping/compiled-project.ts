@@ -1,6 +1,6 @@
 import { mappingsOf, type Project } from '../plan/plan.ts'
 import { sameTable, showTable, type TableName } from '../plan/table.ts'
-import { compileMapping } from './compile.ts'
+import { compileMapping, type MappingSource } from './compile.ts'
 import type { CompiledMapping, Router } from './mapping.ts'
 import { createRouter } from './router.ts'
 
@@ -19,6 +19,9 @@ export interface CompiledProject {
    */
   tracked(table: TableName): boolean
 }
+
+/** The registered parts that mappings are made of. */
+export type MappingParts = Pick<MappingSource, 'transforms' | 'decoders'>
 
 /** Compiles every mapping of a project. The project has passed its checks: nothing here is a user's mistake any more. */
 export function compileProject(project: Project, parts: MappingParts): CompiledProject {

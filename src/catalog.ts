@@ -1,0 +1,64 @@
+import { CHECKS, checkSignatures } from './checks/index.ts'
+import { KvmigError } from './errors.ts'
+import type { Change, Executor } from './executors/executor.ts'
+import { EXECUTORS as BY_KIND } from './executors/index.ts'
+import type { MappingParts } from './mapping/compiled-project.ts'
+import { DECODERS } from './mapping/decoders.ts'
+import type { PlanCatalog } from './plan/catalog.ts'
+import type { Step } from './plan/step.ts'
+import type { SessionParts } from './runner/session.ts'
+import { SOURCES } from './sources/index.ts'
+import { openLedger } from './state/postgres-ledger.ts'
+import { openTarget } from './target/connect.ts'
+import { TRANSFORMS } from './transforms/index.ts'
+
+/** The one place that gathers all shelves; everything else is handed what it needs. Client libraries are loaded when a store is opened. */
+
+const adapters = new Map(
+  SOURCES.flatMap((adapter) => adapter.schemes.map((scheme) => [scheme, adapter] as const)),
+)
+
+/** What mappings are compiled from. */
+export const MAPPING_PARTS: MappingParts = {
+  transforms: new Map(TRANSFORMS.map((it) => [it.name, it])),
+  decoders: new Map(DECODERS.map((it) => [it.name, it])),
+}
+
+/** What the compiler has to know of the parts. */
+export const PLAN_CATALOG: PlanCatalog = {
+  transforms: MAPPING_PARTS.transforms,
+  decoders: MAPPING_PARTS.decoders,
+  checks: checkSignatures,
+  sources: new Map(
+    [...adapters].map(([scheme, { name, options }]) => [
+      scheme,
+      { driver: name, options: Object.keys((options.properties ?? {}) as object) },
+    ]),
+  ),
+}
+
+/** What a session opens stores with. */
+export const SESSION_PARTS: SessionParts = {
+  ...MAPPING_PARTS,
+  openSource: (address, context) => {
+    const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(address)?.[1]?.toLowerCase()
+    const adapter = scheme === undefined ? undefined : adapters.get(scheme)
+    if (adapter) return adapter.open(address, context)
+    // The address may come from the environment and hold a secret: it is not repeated.
+    throw new KvmigError('ADDRESS', 'The address of the source is not one that kvmig understands.', {
+      hint: `It begins with one of: ${[...adapters.keys()].map((it) => `${it}:`).join(', ')}.`,
+    })
+  },
+  openTarget: (address, { insecure, ...context }) =>
+    openTarget(address, { ...context, insecure: insecure !== undefined }),
+  createLedger: (target) => openLedger(target),
+}
+
+/** One executor for each kind of step. */
+// Each takes the kind it is listed under, which a lookup cannot tell the compiler.
+export const EXECUTORS = BY_KIND as { readonly [K in Step['kind']]: Executor }
+
+/** What a step would do, for people. */
+export const describeStep = (step: Step): Change => EXECUTORS[step.kind].describe(step)
+
+export { CHECKS }
