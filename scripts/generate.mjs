@@ -1,6 +1,6 @@
 // Writes what is generated from the registered parts and checked in: schema.json. With --check it writes nothing and fails where that is stale.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { dirname, join, relative } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { ensureBuilt } from './ensure-built.mjs'
 
