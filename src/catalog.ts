@@ -49,8 +49,7 @@ export const SESSION_PARTS: SessionParts = {
       hint: `It begins with one of: ${[...adapters.keys()].map((it) => `${it}:`).join(', ')}.`,
     })
   },
-  openTarget: (address, { insecure, ...context }) =>
-    openTarget(address, { ...context, insecure: insecure !== undefined }),
+  openTarget,
   createLedger: (target) => openLedger(target),
 }
 

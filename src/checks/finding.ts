@@ -12,7 +12,8 @@ export const unknown = (check: Named, facts: Facts): Finding => made(check, 'unk
 
 type Named = Pick<Check, 'name' | 'code'>
 
-const MOST_SAMPLES = 10
+/** Keys that a finding names. */
+export const MOST_SAMPLES = 10
 
 const made = (
   { name, code }: Named,

@@ -31,5 +31,8 @@ export const CHECKS: ReadonlyMap<string, Check> = new Map(
 
 /** What a plan may say about each check. */
 export const checkSignatures: ReadonlyMap<string, OptionSignature> = new Map(
-  [...CHECKS].map(([name, { options, summary }]) => [name, { options, summary }]),
+  [...CHECKS].map(([name, { options, summary, mandatory = false }]) => [
+    name,
+    { options, summary, mandatory },
+  ]),
 )

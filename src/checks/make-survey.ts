@@ -121,7 +121,7 @@ class SurveyPass {
               plan: plan.name,
               fates: this.#fates.get(plan.name) ?? emptyFates(),
               mappings: mappings.map((it) => this.#tallies.get(it)!.result()),
-              tables: tables.map((it) => this.#tables.get(it)!.result(it)),
+              tables: tables.map((it) => this.#tables.get(it)!.result()),
             },
           ]
         }),

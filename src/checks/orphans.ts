@@ -19,7 +19,7 @@ export const orphans: Check = {
     const links = await scope.target.transaction(
       async (tx) => {
         const links: Measured[] = []
-        for (const table of filledTables(scope.plan)) {
+        for (const table of filledTables(scope)) {
           await requireReadable(tx, [table.name])
           for (const link of await linksOf(tx, table)) {
             await requireReadable(tx, [link.to])

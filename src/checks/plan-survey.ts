@@ -1,20 +1,21 @@
 import { KvmigError } from '../errors.ts'
-import { mappingsOf, type Plan } from '../plan/plan.ts'
-import { sameTable, type TableDefinition } from '../plan/table.ts'
+import { mappingsOf } from '../plan/plan.ts'
+import { sameTable, showTable, type TableDefinition } from '../plan/table.ts'
 import type { Scope } from './check.ts'
 import { requireReadable } from './readable.ts'
 import type { Differences, PlanSurvey, TableSurvey } from './survey.ts'
 
-/** The tables that a plan fills, each once, in the order of its mappings. */
-export function filledTables(plan: Plan): readonly TableDefinition[] {
-  const mappings = mappingsOf(plan)
-  return plan.tables.filter((table) => mappings.some((it) => sameTable(it.into, table.name)))
+/** The tables that a plan fills, each once: its own, the application's, another plan's. */
+export function filledTables({ plan, project }: Pick<Scope, 'plan' | 'project'>): readonly TableDefinition[] {
+  const declared = [plan, ...project.plans].flatMap((it) => it.tables)
+  const names = new Map(mappingsOf(plan).map(({ into }) => [showTable(into), into]))
+  return [...names.values()].flatMap((name) => declared.find((it) => sameTable(it.name, name)) ?? [])
 }
 
 /** Throws unless every row of the plan's tables can be read: rows that a policy hides would count as missing. */
-export async function requireTables({ plan, target }: Scope): Promise<void> {
-  const tables = filledTables(plan).map((it) => it.name)
-  await target.transaction((tx) => requireReadable(tx, tables), { readOnly: true })
+export async function requireTables(scope: Scope): Promise<void> {
+  const tables = filledTables(scope).map((it) => it.name)
+  await scope.target.transaction((tx) => requireReadable(tx, tables), { readOnly: true })
 }
 
 /** The survey's part about the plan's tables, after a look whether they can be read. */

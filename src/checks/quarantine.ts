@@ -5,7 +5,7 @@ import { printable } from '../printable.ts'
 import type { QuarantineRecord } from '../state/ledger.ts'
 import type { Check } from './check.ts'
 import { counted } from './counted.ts'
-import { fail, pass } from './finding.ts'
+import { fail, MOST_SAMPLES, pass } from './finding.ts'
 
 export const quarantine: Check = {
   name: 'quarantine',
@@ -15,21 +15,24 @@ export const quarantine: Check = {
   options: object({}, { title: 'nothing: it has no options' }),
   run: async ({ ledger, plan }) => {
     const counts = (await ledger.quarantine.counts()).filter((it) => it.plan === plan.name)
-    const isOpen = counts.some((it) => it.open > 0)
-    const records = isOpen
-      ? (await ledger.quarantine.list({ plan: plan.name })).filter((it) => !it.accepted)
-      : []
-    const acceptances = plan.accept.map(acceptance)
-    const open = records.filter((it) => !acceptances.some((accepts) => accepts(it)))
-    const accepted = counts.reduce((sum, it) => sum + it.accepted, 0) + records.length - open.length
-    const reasons = tally(open)
+    const byHand = counts.reduce((sum, it) => sum + it.accepted, 0)
+    const total = counts.reduce((sum, it) => sum + it.open, byHand)
+    const relevant = plan.accept.filter(({ code }) => counts.some((it) => it.code === code && it.open > 0))
+    // Without acceptances the counts say it all, and a few records will do for samples: there may be millions.
+    const limit = relevant.length > 0 ? Number.MAX_SAFE_INTEGER : byHand + MOST_SAMPLES
+    const records = total > byHand ? await ledger.quarantine.list({ plan: plan.name, limit }) : []
+    const acceptances = relevant.map(acceptance)
+    const left = records.filter((it) => !it.accepted && !acceptances.some((accepts) => accepts(it)))
+    const reasons = tally(relevant.length > 0 ? left.map((it) => ({ code: it.code, open: 1 })) : counts)
+    const open = reasons.reduce((sum, [, count]) => sum + count, 0)
+    const accepted = Math.max(total - open, 0)
     const facts = {
-      measured: `${counted(open.length, 'open record')}${reasons.length === 0 ? '' : ` (${reasons.map(([code, count]) => `${count.toLocaleString('en-US')} ${code}`).join(', ')})`}, ${accepted.toLocaleString('en-US')} accepted.`,
+      measured: `${counted(open, 'open record')}${showReasons(reasons)}, ${accepted.toLocaleString('en-US')} accepted.`,
       expected: quarantine.summary,
-      samples: open.map(showRecord),
-      data: { open: open.length, accepted, reasons: Object.fromEntries(reasons) },
+      samples: left.map(showRecord),
+      data: { open, accepted, reasons: Object.fromEntries(reasons) },
     }
-    return open.length === 0
+    return open === 0
       ? pass(quarantine, facts)
       : fail(quarantine, {
           ...facts,
@@ -48,12 +51,19 @@ function acceptance({ code, match }: Acceptance): (record: QuarantineRecord) => 
   }
 }
 
+type Reasons = readonly (readonly [code: string, count: number])[]
+
 // Most first, then by name: the same order every time.
-function tally(records: readonly QuarantineRecord[]): readonly (readonly [code: string, count: number])[] {
-  const counts = new Map<string, number>()
-  for (const { code } of records) counts.set(code, (counts.get(code) ?? 0) + 1)
-  return [...counts].sort(([a, many], [b, more]) => more - many || (a < b ? -1 : 1))
+function tally(counts: readonly { readonly code: string; readonly open: number }[]): Reasons {
+  const reasons = new Map<string, number>()
+  for (const { code, open } of counts) if (open > 0) reasons.set(code, (reasons.get(code) ?? 0) + open)
+  return [...reasons].sort(([a, many], [b, more]) => more - many || (a < b ? -1 : 1))
 }
+
+const showReasons = (reasons: Reasons): string =>
+  reasons.length === 0
+    ? ''
+    : ` (${reasons.map(([code, count]) => `${count.toLocaleString('en-US')} ${code}`).join(', ')})`
 
 const showRecord = ({ code, key, part, column, mapping }: QuarantineRecord): string =>
   [

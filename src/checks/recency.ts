@@ -37,7 +37,7 @@ export const recency: Check<Options> = {
   ),
   run: async (scope, { column, within = '24h', table }) => {
     const millis = parseDuration(within) ?? 0
-    const tables = filledTables(scope.plan).filter(
+    const tables = filledTables(scope).filter(
       ({ name, columns }) =>
         (table === undefined || table === name.table || table === showTable(name)) &&
         columns.some((it) => it.name === column),

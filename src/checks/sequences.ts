@@ -21,7 +21,7 @@ export const sequences: Check = {
     const drawn = await scope.target.transaction(
       async (tx) => {
         const drawn: Drawn[] = []
-        for (const table of filledTables(scope.plan)) {
+        for (const table of filledTables(scope)) {
           await requireReadable(tx, [table.name])
           for (const it of await sequencesOf(tx, table, filledColumns(scope.plan, table))) {
             drawn.push({ ...it, behind: await behind(tx, it) })

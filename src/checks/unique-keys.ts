@@ -21,7 +21,7 @@ export const uniqueKeys: Check = {
       async (tx) => {
         await requireReadable(
           tx,
-          filledTables(scope.plan).map((it) => it.name),
+          filledTables(scope).map((it) => it.name),
         )
         const faults: string[] = []
         for (const { name, into, key } of mappings) {

@@ -47,9 +47,11 @@ export const backfill: Executor<BackfillStep> = {
       const { name } = step.table
       await context.ledger.quarantine.clear(tx, step.plan, step.mapping.name)
       if (!(await inspectTable(tx, name))) return {}
-      const deleted = await deleteOwned(tx, step, context.ledger)
-      if (deleted === undefined) await tx.query(`TRUNCATE ${qualified(name)}`)
-      return deleted === undefined ? {} : { deleted }
+      if (!context.compiled.tracked(name) && step.table.owner === 'plan') {
+        await tx.query(`TRUNCATE ${qualified(name)}`)
+        return {}
+      }
+      return { deleted: await deleteOwned(tx, step, context.ledger) }
     })
   },
 }
@@ -111,7 +113,7 @@ async function runPass(
       const tracked = context.compiled.tracked(step.table.name)
       const table = await openTableRows(tx, { name: step.table.name, columns: compiled.columns, keyIndexes: compiled.keyIndexes })
       if (!resumed) await context.lease.fence(tx)
-      if (!resumed && !keys && tracked) await ledger.origins.forgive(tx, showTable(table.name), step.mapping.name)
+      if (!resumed && !keys && tracked) await ledger.origins.forgive(tx, showTable(table.name))
       made.push(
         new Copy(step, compiled, {
           table,

@@ -5,16 +5,15 @@ import { qualified } from '../target/ddl.ts'
 import { rowKeySql } from '../target/row-key.ts'
 import type { Transaction } from '../target/target.ts'
 
-/** Deletes the rows of a mapping from a table whose origins are kept. Undefined where they are not: then all rows are kvmig's. */
-export async function deleteOwned(tx: Transaction, step: BackfillStep, ledger: Ledger): Promise<number | undefined> {
+/** Deletes the rows of a mapping from a table whose origins are kept, and forgets the origins. Gives how many rows that were. */
+export async function deleteOwned(tx: Transaction, step: BackfillStep, ledger: Ledger): Promise<number> {
   const { table, mapping } = step
   const name = showTable(table.name)
-  if (!(await ledger.origins.kept(tx, name)) && table.owner === 'plan') return undefined
   const key = await rowKeySql(tx, table.name, mapping.key, 't')
   const rows = await tx.query(
     `WITH gone AS (
        DELETE FROM ${qualified(table.name)} t USING kvmig.origin o
-       WHERE o.tbl = $1 AND o.mapping = $2 AND o.row = ${key} RETURNING 1)
+       WHERE o.target = $1 AND o.mapping = $2 AND o.row_key = ${key} RETURNING 1)
      SELECT count(*) AS deleted FROM gone`,
     [name, mapping.name],
   )

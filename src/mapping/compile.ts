@@ -16,6 +16,7 @@ import { compileLineages, isInjective } from './lineage.ts'
 import type { CompiledMapping } from './mapping.ts'
 import { compileRecords } from './records.ts'
 import { compileWhere, WhereError } from './where.ts'
+import { compileSourceOf } from './source-of.ts'
 
 export interface MappingSource {
   readonly plan: Plan
@@ -77,6 +78,9 @@ export function compileMapping({
   const converters = columns.map((it) => toCell(it, it.notNull || required.has(it.name)))
   const matcher = compileKeyPattern(mapping.match)
   const { inverse, oneWay } = compileInverse({ mapping, columns, lineages, decoding })
+  const sourceOf = isInjective({ mapping, columns, lineages })
+    ? compileSourceOf({ mapping, columns, lineages })
+    : undefined
   return {
     plan: plan.name,
     mapping,
@@ -84,7 +88,7 @@ export function compileMapping({
     columns,
     keyIndexes: mapping.key.map((name) => columns.findIndex((it) => it.name === name)),
     types: acceptedTypes(mapping),
-    injective: isInjective({ mapping, columns, lineages }),
+    injective: sourceOf !== undefined,
     takesExpiry: group.takesExpiry,
     oneWay,
     forward: compileForward({
@@ -98,6 +102,7 @@ export function compileMapping({
       taken: { record: group.record, whole: mapping.each?.kind === 'path' ? group.whole : 'all' },
     }),
     ...(inverse && { inverse }),
+    ...(sourceOf && { sourceOf }),
   }
 }
 

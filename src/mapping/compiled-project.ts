@@ -4,6 +4,9 @@ import { compileMapping, type MappingSource } from './compile.ts'
 import type { CompiledMapping, Router } from './mapping.ts'
 import { createRouter } from './router.ts'
 
+/** What mappings are made of. */
+export type MappingParts = Pick<MappingSource, 'transforms' | 'decoders'>
+
 /** All mappings of a project, compiled once, and who reads and writes what. */
 export interface CompiledProject {
   mapping(plan: string, name: string): CompiledMapping
@@ -31,7 +34,7 @@ export function compileProject(project: Project, parts: MappingParts): CompiledP
     const mappings = mappingsOf(plan).map((mapping) => {
       const table = tables.get(showTable(mapping.into))
       if (!table) throw new Error(`no definition of table ${showTable(mapping.into)}`)
-      return [mapping.name, compileMapping({ plan, mapping, table, ...parts })] as const
+      return [mapping.name, compileMapping({ plan, mapping, table, transforms: parts.transforms, decoders: parts.decoders })] as const
     })
     byPlan.set(plan.name, new Map(mappings))
   }

@@ -1,13 +1,13 @@
-import { dateText } from '../calendar.ts'
 import type { Mapping } from '../plan/plan.ts'
 import type { ColumnDefinition } from '../plan/table.ts'
 import type { Entry, EntryValue } from '../sources/source.ts'
-import { CalendarDate, Decimal, Instant, type Row, type Value } from '../value.ts'
+import { Instant, type Row, type Value } from '../value.ts'
 import { acceptedType } from './accepted-types.ts'
 import type { Decoding } from './decode.ts'
 import { fromCell } from './from-cell.ts'
 import type { Lineage } from './lineage.ts'
 import type { CompiledMapping } from './mapping.ts'
+import { keyFrom, textOf } from './text-of.ts'
 
 export interface InverseParts {
   readonly mapping: Mapping
@@ -112,14 +112,8 @@ function entryOf(
   }
 }
 
-function keyOf(row: Row, { mapping, readers }: Backward): Buffer {
-  const whole = readers.find((it) => it.root === 'key')
-  if (whole) return Buffer.from(textOf(whole.read(row)))
-  const parts = mapping.match.parts.map((part) =>
-    part.kind === 'literal' ? part.text : textOf(readers.find((it) => it.root === part.name)!.read(row)),
-  )
-  return Buffer.from(parts.join(''))
-}
+const keyOf = (row: Row, { mapping, readers }: Backward): Buffer =>
+  keyFrom(mapping.match, (root) => readers.find((it) => it.root === root)?.read(row))
 
 function valueOfRows(rows: readonly Row[], { mapping, readers, decoding, type }: Backward): EntryValue {
   const encode = decoding.encode!
@@ -200,13 +194,4 @@ function pairsOf(record: Value): Buffer[] {
     Buffer.from(name),
     Buffer.from(textOf(value)),
   ])
-}
-
-/** Text of what a key, a name or a field of a hash holds. */
-function textOf(value: Value): string {
-  if (typeof value === 'string') return value
-  if (typeof value === 'boolean') return String(value)
-  if (value instanceof Decimal) return value.text
-  if (value instanceof CalendarDate) return dateText(value.days)
-  throw new Error('a row lacks what the way back needs')
 }

@@ -2,6 +2,7 @@ import type { EntryType, Mapping, Skip } from '../plan/plan.ts'
 import type { ColumnDefinition, TableDefinition } from '../plan/table.ts'
 import type { Entry } from '../sources/source.ts'
 import type { Reject, Row } from '../value.ts'
+import type { RecordPlace } from './source-of.ts'
 
 /**
  * A mapping, compiled once: the same object makes rows in the backfill, in every comparison and in the application's runtime.
@@ -29,6 +30,8 @@ export interface CompiledMapping {
   /** Makes the rows of one entry (or of one part of a big one). */
   forward(entry: Entry, sink: RecordSink): Claimed
   /** The entry (its type and value) that these rows came from, in canonical form. Absent where the mapping has no way back. */
+  /** The record a row came from, by the cells of the row's key; there where the mapping is injective. */
+  sourceOf?(keyCells: Row): RecordPlace
   inverse?(rows: readonly Row[]): Pick<Entry, 'key' | 'type' | 'value' | 'expiresAt'>
 }
 

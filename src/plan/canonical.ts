@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 
 /**
- * One text for one meaning: JSON with sorted keys. Maps become objects of their own kind, `undefined` is left out, and a list stays in order.
+ * One text for one meaning: JSON with sorted keys. Maps and bytes become objects of their own kind, `undefined` is left out, and a list stays in order.
  */
 export function canonical(value: unknown): string {
   return JSON.stringify(sorted(value))
@@ -13,6 +13,7 @@ export const digestOf = (value: unknown): string =>
 
 function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted)
+  if (value instanceof Uint8Array) return { bytes: Buffer.from(value).toString('base64') }
   if (value instanceof Map) return { map: [...value].map(([key, it]) => [key, sorted(it)]).sort(byKey) }
   if (value === null || typeof value !== 'object') return value
   const entries = Object.entries(value).filter(([, it]) => it !== undefined)

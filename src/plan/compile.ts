@@ -1,5 +1,4 @@
-import type { Diagnostic } from '../diagnostic.ts'
-import { hasErrors } from '../diagnostic.ts'
+import { type Diagnostic, hasErrors } from '../diagnostic.ts'
 import { CycleError, createGraph, type Graph } from '../graph/graph.ts'
 import { reduce } from '../graph/reach.ts'
 import { addBackfills } from './passes/backfills.ts'

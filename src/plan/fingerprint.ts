@@ -180,7 +180,7 @@ function essence(value: unknown): Record<string, unknown> {
 function strip(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(strip)
   if (value instanceof Map) return new Map([...value].map(([key, it]) => [key, strip(it)]))
-  if (value === null || typeof value !== 'object') return value
+  if (value === null || typeof value !== 'object' || value instanceof Uint8Array) return value
   if ('parts' in value) return value.parts
   return Object.fromEntries(
     Object.entries(value).flatMap(([key, it]) =>

@@ -1,7 +1,6 @@
 import type { Diagnostic } from '../diagnostic.ts'
 import { canonical, digestOf } from './canonical.ts'
-import type { Phase } from './plan.ts'
-import { PHASES } from './plan.ts'
+import { PHASES, type Phase } from './plan.ts'
 import type { DoneStep } from './step-state.ts'
 
 /**

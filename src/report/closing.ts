@@ -96,14 +96,14 @@ function wayOut(gates: readonly GateResult[], hasQuarantine: boolean): string {
   if (statuses.size === 1 && statuses.has('pending'))
     return 'Only time or people are missing: ask again later with kvmig check.'
   const retry = hasQuarantine ? ' kvmig retry replays what is in quarantine.' : ''
-  return `Mend what is listed above, then ask again with kvmig check.${retry}`
+  return `Mend what is listed, then ask again with kvmig check.${retry}`
 }
 
 function closeStatus({ installed, plans, lease }: StatusReport): string {
   if (!installed) return 'Status: nothing has been applied to this target. Next: kvmig plan'
   const ready = plans.filter(({ canAdvance }) => canAdvance.yes)
   const busy = lease ? ` ${lease.holder} is applying since ${lease.since}.` : ''
-  if (ready.length === 0) return `Status: no plan can advance yet; the reasons are listed above.${busy}`
+  if (ready.length === 0) return `Status: no plan can advance yet, for the reasons that are listed.${busy}`
   return `Status: ${listed(ready.map(({ plan, canAdvance }) => `${plan} (to ${canAdvance.to})`))} can advance.${busy}`
 }
 

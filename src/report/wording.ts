@@ -11,9 +11,10 @@ export const counted = (value: number, one: string, many = `${one}s`): string =>
 export const listed = (words: readonly string[]): string =>
   words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`
 
-/** `0.4 s`, `12 s`, `3 min 20 s`, `1 h 4 min`. */
+/** `31 ms`, `0.4 s`, `12 s`, `3 min 20 s`, `1 h 4 min`. */
 export function duration(millis: number): string {
   const seconds = Math.round(millis / 1000)
+  if (millis < 95) return `${Math.round(millis)} ms`
   if (millis < 9950) return `${(millis / 1000).toFixed(1)} s`
   if (seconds < 60) return `${seconds} s`
   const minutes = Math.floor(seconds / 60)

@@ -69,10 +69,10 @@ export async function apply(options: ApplyOptions): Promise<Applied> {
   try {
     run = await ledger.beginRun(options.run)
     failpoint('run.started')
+    const routes = await ledger.routes()
     await target.transaction(async (tx) => {
       await lease.fence(tx)
       if (options.saved && (await ledger.usePlan(tx, options.saved)) === 'used before') throw usedPlan()
-      const routes = await ledger.routes(tx)
       for (const { name } of plans) if (!routes.has(name)) await ledger.saveRoute(tx, name, 'A')
     })
     const context = createContext({

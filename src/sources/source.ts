@@ -60,7 +60,9 @@ export interface Page {
 
 /**
  * One key with its type, value and expiry, as the source holds it. A collection larger than a part comes as several entries of the same
- * key, one after the other, in one scan: `offset` counts its elements from 0, and all but the last say `more`.
+ * key, one after the other, in one scan: `offset` counts its elements from 0, and all but the last say `more`. A collection may begin anew,
+ * with offset 0 (a list was written to, a connection was lost); what came of it before is void then, also if the key is gone and no more of
+ * it follows. Buffers may be views of a larger chunk that was received: copy what is kept for long.
  */
 export interface Entry {
   readonly key: Buffer
@@ -73,7 +75,10 @@ export interface Entry {
   readonly more: boolean
 }
 
-/** A type beyond those a plan can name: a module's, or one newer than this build. The text is the store's own word. */
+/**
+ * A type beyond those a plan can name: a module's, or one newer than this build. The text is the store's own word; `unknown:noperm` is a
+ * key that only had to be listed and whose type the store would not tell this user.
+ */
 export type UnknownType = `unknown:${string}`
 
 export type EntryValue =

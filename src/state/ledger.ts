@@ -123,7 +123,10 @@ export interface Quarantine {
   add(tx: Transaction, records: readonly QuarantineRecord[]): Promise<void>
   /** Takes out what became a row after all. */
   remove(tx: Transaction, plan: string, mapping: string, keys: readonly Buffer[]): Promise<number>
-  clear(tx: Transaction, plan: string): Promise<void>
+  /** Of a plan, or of one of its mappings. */
+  clear(tx: Transaction, plan: string, mapping?: string): Promise<void>
+  /** The records of these keys. */
+  find(tx: Transaction, plan: string, keys: readonly Buffer[]): Promise<readonly QuarantineRecord[]>
   counts(): Promise<
     readonly {
       readonly plan: string
@@ -135,7 +138,9 @@ export interface Quarantine {
   >
   list(filter: {
     readonly plan?: string
+    readonly mapping?: string
     readonly key?: Buffer
+    /** Default 100. */
     readonly limit?: number
   }): Promise<readonly QuarantineRecord[]>
   accept(
@@ -170,12 +175,16 @@ export interface Origins {
   remove(tx: Transaction, table: string, rowKeys: readonly Buffer[]): Promise<void>
   /** All of a table, in chunks. */
   all(tx: Transaction, table: string): AsyncIterable<readonly Origin[]>
-  clear(tx: Transaction, table: string): Promise<void>
+  /** Of a table, or of one of the mappings that write it. */
+  clear(tx: Transaction, table: string, mapping?: string): Promise<void>
+  /** Forgets over which rows records have fought: a new copy decides anew. */
+  forgive(tx: Transaction, table: string): Promise<void>
 }
 
 export interface Origin {
   /** `rowKey` of the row: 16 bytes. */
   readonly row: Buffer
+  /** Empty: records fought over the row, and none of them has it. */
   readonly mapping: string
   readonly key: Buffer
   readonly part: string

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { indexUse } from '../../src/checks/index-use.ts'
 import { openTarget } from '../../src/target/connect.ts'
 import { freshDatabase } from '../setup/postgres.ts'
@@ -28,14 +28,17 @@ const rows = (count: number) => `INSERT INTO messages (id, from_user, to_user, t
 /** 20 MB: more than what is read whole anyway. */
 const MANY = 100_000
 
-describe.each(SERVERS)('index_use on %s', (kind) => {
+describe.each(SERVERS)('index_use on %s', async (kind) => {
+  const target = await freshTarget(kind)
+  const createMessages = (count: number, change = '') =>
+    runSql(target, `DROP TABLE IF EXISTS messages; ${TABLE} ${rows(count)}; ${change}`)
+
   describe.each([
     ['nearly empty', 3],
     ['small', 100],
     ['large', MANY],
-  ])('with a table that is %s', async (_, count) => {
-    const target = await freshTarget(kind)
-    await runSql(target, `${TABLE} ${rows(count)}`)
+  ])('with a table that is %s', (_, count) => {
+    beforeAll(() => createMessages(count))
     const run = (sql: string, args: readonly string[] = [], uses?: string) =>
       indexUse.run(
         scopeOf({ target, queries: [query(sql, { name: 'thread', args, ...(uses && { uses }) })] }),
@@ -117,9 +120,7 @@ describe.each(SERVERS)('index_use on %s', (kind) => {
     })
   })
 
-  describe('with few rows', async () => {
-    const target = await freshTarget(kind)
-    await runSql(target, `${TABLE} ${rows(100)}`)
+  describe('with few rows', () => {
     const run = (sql: string, uses: string, args: readonly string[] = []) =>
       indexUse.run(scopeOf({ target, queries: [query(sql, { uses, args })] }), {})
 
@@ -153,7 +154,7 @@ describe.each(SERVERS)('index_use on %s', (kind) => {
         'q: idx_from answers only a part of it; the rest comes from idx_receiver (BitmapOr)',
       ],
     ])('fails where a query %s', async (_, change, sql, uses, why) => {
-      await runSql(target, `DROP TABLE messages; ${TABLE} ${rows(100)}; ${change}`)
+      await createMessages(100, change)
       const args = sql.includes('created_at = $1') ? ['2026-01-01'] : sql.includes('$1') ? ['user1'] : []
       const finding = await run(sql, uses, args)
       expect(finding.status).toBe('fail')
@@ -162,9 +163,9 @@ describe.each(SERVERS)('index_use on %s', (kind) => {
     })
 
     test('passes for both directions of a pair when the index it names has both', async () => {
-      await runSql(
-        target,
-        `DROP TABLE messages; ${TABLE} DROP INDEX idx_sender, idx_receiver, idx_unread; CREATE INDEX idx_both ON messages (from_user, to_user); ${rows(100)}`,
+      await createMessages(
+        100,
+        'DROP INDEX idx_sender, idx_receiver, idx_unread; CREATE INDEX idx_both ON messages (from_user, to_user)',
       )
       expect((await run(OR, 'idx_both', ['user1', 'user2'])).status).toBe('pass')
     })
@@ -179,7 +180,7 @@ describe.each(SERVERS)('index_use on %s', (kind) => {
     })
 
     test('fails for an index that could not be built', async () => {
-      await runSql(target, `DROP TABLE messages; ${TABLE} ${rows(100)}`)
+      await createMessages(100)
       await target
         .execute('CREATE UNIQUE INDEX CONCURRENTLY broken ON public.messages (to_user)')
         .catch(() => {})
@@ -190,8 +191,7 @@ describe.each(SERVERS)('index_use on %s', (kind) => {
   })
 
   test('says unknown for a table without rows, where no plan means anything', async () => {
-    const target = await freshTarget(kind)
-    await runSql(target, TABLE)
+    await runSql(target, `DROP TABLE IF EXISTS messages; ${TABLE}`)
     const finding = await indexUse.run(
       scopeOf({ target, queries: [query(OR, { args: ['user1', 'user2'], uses: 'idx_thread' })] }),
       {},
@@ -202,9 +202,8 @@ describe.each(SERVERS)('index_use on %s', (kind) => {
     })
   })
 
-  describe('without touching anything', async () => {
-    const target = await freshTarget(kind)
-    await runSql(target, `${TABLE} ${rows(10)}`)
+  describe('without touching anything', () => {
+    beforeAll(() => createMessages(10))
     const run = (sql: string, args: readonly string[] = []) =>
       indexUse.run(scopeOf({ target, queries: [query(sql, { name: 'sweep', args })] }), {})
 

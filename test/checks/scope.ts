@@ -13,7 +13,7 @@ import { parseColumn } from '../../src/plan/column-type.ts'
 import { parseKeyPattern } from '../../src/plan/key-pattern.ts'
 import type { Mapping, Plan, Project } from '../../src/plan/plan.ts'
 import type { Reference, TableDefinition } from '../../src/plan/table.ts'
-import type { Ledger, QuarantineRecord } from '../../src/state/ledger.ts'
+import type { Ledger } from '../../src/state/ledger.ts'
 import type { Target } from '../../src/target/target.ts'
 
 const at: Position = { file: 'plans/messages.yaml', line: 1, column: 1 }
@@ -27,14 +27,16 @@ export interface Given {
   readonly accept?: Plan['accept']
   readonly survey?: Survey | Error
   readonly sample?: SampleSurvey
-  readonly quarantine?: readonly QuarantineRecord[]
+  readonly ledger?: Ledger
   readonly targetSchema?: string
+  /** Tables of another plan. */
+  readonly others?: readonly TableDefinition[]
   readonly signal?: AbortSignal
 }
 
 /** A scope of plan `messages`. What a test did not give and a check asks for all the same makes the test fail. */
 export function scopeOf(given: Given): Scope {
-  const { tables = [], survey, sample, quarantine = [] } = given
+  const { tables = [], survey, sample } = given
   const plan: Plan = {
     version: 1,
     name: 'messages',
@@ -53,11 +55,14 @@ export function scopeOf(given: Given): Scope {
     at,
   }
   return {
-    project: { targetSchema: given.targetSchema ?? 'public', plans: [plan] } as unknown as Project,
+    project: {
+      targetSchema: given.targetSchema ?? 'public',
+      plans: [plan, { ...plan, name: 'others', tables: given.others ?? [] }],
+    } as unknown as Project,
     plan,
     compiled: undefined as never,
     target: given.target ?? (NO_TARGET as unknown as Target),
-    ledger: { quarantine: quarantineOf(quarantine) } as unknown as Ledger,
+    ledger: given.ledger ?? (undefined as never),
     signal: given.signal ?? new AbortController().signal,
     survey: async () => {
       if (survey === undefined || survey instanceof Error) throw survey ?? new Error('no survey was given')
@@ -190,18 +195,4 @@ export const tableSurvey = (more: Partial<TableSurvey> = {}): TableSurvey => ({
   different: differences(),
   extra: differences(),
   ...more,
-})
-
-// Answers as the ledger's contract says.
-const quarantineOf = (records: readonly QuarantineRecord[]): Partial<Ledger['quarantine']> => ({
-  counts: async () =>
-    records.map(({ plan, mapping, code, accepted }) => ({
-      plan,
-      mapping,
-      code,
-      open: accepted ? 0 : 1,
-      accepted: accepted ? 1 : 0,
-    })),
-  list: async ({ plan, limit }) =>
-    records.filter((it) => plan === undefined || it.plan === plan).slice(0, limit),
 })

@@ -66,6 +66,13 @@ describe.each(SERVERS)('unique_keys on %s', async (kind) => {
     })
   })
 
+  test('looks at tables that another plan declares, too', async () => {
+    await run('CREATE UNIQUE INDEX ON votes (poll)')
+    const mappings = [mapping(votes, { key: ['poll', 'handle'] })]
+    const finding = await uniqueKeys.run(scopeOf({ target, others: [votes], mappings }), {})
+    expect(finding.samples).toEqual(['votes: votes(poll, handle) has no unique index'])
+  })
+
   test('fails for an index that could not be built', async () => {
     await run(`INSERT INTO votes VALUES ('p', 'ada'), ('p', 'ada')`)
     await target

@@ -2,14 +2,24 @@ import { printable, printableSentence } from '../printable.ts'
 
 /** Prose: nothing in it is markup, HTML, a mention, a reference to an issue, or the end of a table's cell. */
 export const prose = (text: string): string =>
-  printableSentence(text).replace(/[@#](?=\w)|^[-+#=]|[\\`*_[\]~$]|[&<>|]/g, (it, at: number) => {
-    // GitHub looks for @name and #1 after all escapes are resolved; only something in between stops it.
-    if ('@#'.includes(it) && at + 1 < text.length) return `${it}<!-- -->`
-    return '&<>|'.includes(it) ? entity(it) : `\\${it}`
-  })
+  printableSentence(text).replace(
+    /[@#](?=\w)|^[-+#=]|[\\`*_[\]~$]|[&<>|]/g,
+    (it, at: number, whole: string) => {
+      if (isReference(it, at, whole)) return `${it}${NOTHING}`
+      return '&<>|'.includes(it) ? entity(it) : `\\${it}`
+    },
+  )
 
-/** A title inside HTML, where markdown is not read. */
-export const html = (text: string): string => printableSentence(text).replace(/[&<>"']/g, entity)
+/** A title inside HTML: whether markdown is read there depends on what is around it, mentions always are. */
+export const html = (text: string): string =>
+  printableSentence(text).replace(/[@#](?=\w)|[&<>"'|\\`*_[\]~$]/g, (it, at: number, whole: string) =>
+    isReference(it, at, whole) ? `${it}${NOTHING}` : entity(it),
+  )
+
+// GitHub looks for @name and #1 after all escapes are resolved; only something in between stops it.
+const NOTHING = '<!-- -->'
+const isReference = (character: string, at: number, whole: string): boolean =>
+  '@#'.includes(character) && /\w/.test(whole[at + 1] ?? '')
 
 /** Code: a key, an id, a path. Long ones lose their middle. */
 export function code(text: string): string {

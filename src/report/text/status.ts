@@ -51,7 +51,7 @@ function planRow({ plan, phase, since, steps, gate, quarantine, canAdvance }: Pl
       steps.changed > 0 ? 'warn' : undefined,
     ),
     gate
-      ? whole(`gate ${gate.opens} ${gate.status}, ${gate.at}`, gate.status === 'open' ? 'good' : 'bad')
+      ? whole(`gate ${gate.opens} ${gate.status}`, gate.status === 'open' ? 'good' : 'bad')
       : whole('gate not asked yet', 'dim'),
     open + accepted === 0
       ? ''

@@ -1,7 +1,8 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { SourceError } from '../../errors.ts'
+import { Batch } from '../batch.ts'
 import { type DataFile, openDataFile } from '../data-file.ts'
-import { bytesOf, regroup } from '../part.ts'
+import { regroup } from '../part.ts'
 import { startsWith } from '../prefix.ts'
 import type { Cursor, Entry, Page, Selection, Source } from '../source.ts'
 import { ByteFile } from './byte-file.ts'
@@ -112,7 +113,7 @@ export class RdbSource implements Source {
           yield { entries: page.entries, expired: 0, cursor: END }
           return
         }
-        page.keys += 1
+        page.pass()
         const wanted = want(record.key)
         if (wanted !== 'entry') {
           const entry = bare(file, record)
@@ -143,27 +144,12 @@ export class RdbSource implements Source {
 
 const END: Cursor = 'end'
 
-class Batch {
-  readonly entries: Entry[] = []
-  /** Keys passed, wanted or not. */
-  keys = 0
-  #bytes = 0
-
-  get isFull(): boolean {
-    return this.keys >= 1000 || this.#bytes >= 4 * 1024 * 1024
-  }
-
-  add(entry: Entry): void {
-    this.entries.push(entry)
-    if (entry.value) this.#bytes += bytesOf(entry.value)
-  }
-}
-
 function entriesOf(file: ByteFile, record: KeyRecord): Iterable<Entry> {
   const { key, expiresAt, typeByte } = record
   const encoding = encodingOf(typeByte)
   if (encoding === undefined) return [bare(file, record)]
-  if (encoding.type !== 'string') return regroup({ key, type: encoding.type, expiresAt }, encoding.pieces(file))
+  if (encoding.type !== 'string')
+    return regroup({ key, type: encoding.type, expiresAt }, encoding.pieces(file))
   const value = { type: 'string', bytes: readString(file) } as const
   return [{ key, type: 'string', value, expiresAt, offset: 0, more: false }]
 }

@@ -1,0 +1,468 @@
+import { afterEach, describe, expect, test } from 'vitest'
+import { PART } from '../../src/sources/part.ts'
+import type { Entry, Selection, Source, SourceContext } from '../../src/sources/source.ts'
+import { byKey, entriesOf, hash, list, pagesOf, set, stream, string, zset } from './entries.ts'
+
+/** A store that holds the entries of a test. */
+export interface Started {
+  open(context: SourceContext): Promise<Source>
+  stop(): Promise<void>
+}
+
+export interface SourceUnderTest {
+  readonly name: string
+  /** Puts exactly these entries into a store. */
+  start(entries: readonly Entry[]): Promise<Started>
+  /** What this kind of store cannot do, and why. */
+  readonly skip?: readonly { readonly test: string; readonly because: string }[]
+}
+
+/** What every source promises, whatever it reads from. */
+export function describeSource({ name, start, skip = [] }: SourceUnderTest): void {
+  const opened: { source: Source; started: Started; stop: AbortController }[] = []
+
+  const open = async (entries: readonly Entry[]): Promise<{ source: Source; stop: AbortController }> => {
+    const started = await start(entries)
+    const stop = new AbortController()
+    const source = await started.open({ root: process.cwd(), signal: stop.signal })
+    opened.push({ source, started, stop })
+    return { source, stop }
+  }
+
+  const skipped = new Set(skip.map((it) => it.test))
+  const it = (title: string, run: () => Promise<void>): void => {
+    const because = skip.find((entry) => entry.test === title)?.because
+    skipped.delete(title)
+    if (because === undefined) test(title, run)
+    else test.skip(`${title} (${because})`, run)
+  }
+
+  describe(name, () => {
+    afterEach(async () => {
+      for (const { source, started } of opened.splice(0)) {
+        await source.close()
+        await started.stop()
+      }
+    })
+
+    it('gives every type as it is', async () => {
+      const { source } = await open(EVERY_TYPE)
+      expect(byKey(await entriesOf(source.scan(EVERYTHING)))).toEqual(byKey(EVERY_TYPE))
+    })
+
+    it('gives an entry of each key once where nothing changes', async () => {
+      const { source } = await open(MANY)
+      const keys = (await entriesOf(source.scan(EVERYTHING))).map(({ key }) => key.toString('latin1'))
+      expect(keys.length).toBe(new Set(keys).size)
+    })
+
+    it('gives all 256 bytes in keys, values, fields, items and members', async () => {
+      const entries = [
+        ...Array.from(ALL_BYTES, (byte) => string(Buffer.from([byte]), Buffer.from([byte, 0, byte]))),
+        string(Buffer.concat([Buffer.from('all:'), ALL_BYTES]), ALL_BYTES),
+        hash('all hash', [ALL_BYTES, ALL_BYTES, '', '']),
+        list('all list', [ALL_BYTES, '', ALL_BYTES]),
+        set('all set', [ALL_BYTES, '']),
+        zset('all zset', [
+          [ALL_BYTES, 1],
+          ['', 2],
+        ]),
+        stream('all stream', [['1-1', [ALL_BYTES, ALL_BYTES, '', '']]]),
+      ]
+      const { source } = await open(entries)
+      expect(byKey(await entriesOf(source.scan(EVERYTHING)))).toEqual(byKey(entries))
+    })
+
+    it('tells text, numbers and nothing apart by their bytes alone', async () => {
+      const texts = [
+        '',
+        '0',
+        '-0',
+        '00',
+        '007',
+        '1',
+        '-1',
+        '12345678901234567890',
+        '1e5',
+        '1.10',
+        'null',
+        'true',
+        '[]',
+        '"',
+        ' 5',
+        '5\n',
+      ]
+      const entries = [
+        ...texts.map((text) => string(`text:${text}`, text)),
+        list('list', texts),
+        set('set', texts),
+        hash(
+          'hash',
+          texts.flatMap((text) => [text, text]),
+        ),
+      ]
+      const { source } = await open(entries)
+      expect(byKey(await entriesOf(source.scan(EVERYTHING)))).toEqual(byKey(entries))
+    })
+
+    it('gives integers of every width', async () => {
+      const bounds = [
+        0n,
+        12n,
+        13n,
+        63n,
+        127n,
+        128n,
+        4095n,
+        4096n,
+        8191n,
+        32767n,
+        32768n,
+        8388607n,
+        8388608n,
+        2147483647n,
+        2147483648n,
+      ]
+      const wide = [...bounds, 9007199254740993n, 9223372036854775807n].flatMap((it) => [
+        `${it}`,
+        `${-it - 1n}`,
+      ])
+      const entries = [
+        ...wide.map((it) => string(`n:${it}`, it)),
+        list('list', wide),
+        hash(
+          'hash',
+          wide.flatMap((it) => [it, it]),
+        ),
+        set('narrow', ['1', '-1', '32767']),
+        set('middle', ['1', '-1', '2147483647']),
+        set('wide', ['1', '-1', '9223372036854775807']),
+        set('mixed', [...wide, 'not a number']),
+        zset(
+          'zset',
+          wide.map((it, index) => [it, index] as const),
+        ),
+      ]
+      const { source } = await open(entries)
+      expect(byKey(await entriesOf(source.scan(EVERYTHING)))).toEqual(byKey(entries))
+    })
+
+    it('gives scores as the doubles they are', async () => {
+      const scores = [0, 1, -1, 0.1, 1 / 3, 1e300, 5e-324, 1767830400000.5, 2 ** 53, Infinity, -Infinity]
+      const entries = [
+        zset(
+          'small',
+          scores.map((score, index) => [`m${index}`, score] as const),
+        ),
+        zset(
+          'large',
+          [...scores, ...Array.from({ length: 500 }, (_, it) => it / 7)].map(
+            (score, index) => [`m${index}`, score] as const,
+          ),
+        ),
+      ]
+      const { source } = await open(entries)
+      expect(byKey(await entriesOf(source.scan(EVERYTHING)))).toEqual(byKey(entries))
+    })
+
+    it('gives expiries to the millisecond, and null where there is none', async () => {
+      const entries = [
+        string('never', '1'),
+        string('soon', '1', 2_000_000_000_001),
+        string('late', '1', 9_225_167_212_726_300),
+        hash('hash', ['a', 'b'], 2_000_000_000_002),
+        list('list', ['a'], 2_000_000_000_003),
+        set('set', ['a'], 2_000_000_000_004),
+        zset('zset', [['a', 1]], 2_000_000_000_005),
+        stream('stream', [['1-1', ['a', 'b']]], 2_000_000_000_006),
+      ]
+      const { source } = await open(entries)
+      expect(byKey(await entriesOf(source.scan(EVERYTHING)))).toEqual(byKey(entries))
+      expect(byKey(await entriesOf(source.read(entries.map(({ key }) => key))))).toEqual(byKey(entries))
+    })
+
+    it('goes on at every cursor it gave, so that nothing is missed', async () => {
+      const { source } = await open(MANY)
+      const pages = await pagesOf(source.scan(EVERYTHING))
+      expect(pages.length).toBeGreaterThan(2)
+      const before: Entry[] = []
+      for (const { entries, cursor } of pages) {
+        before.push(...entries)
+        if (cursor === undefined) continue
+        const after = await entriesOf(source.scan(EVERYTHING, cursor))
+        expect(byKey([...before, ...after])).toEqual(byKey(MANY))
+      }
+    })
+
+    it('has a cursor at the end, after which nothing comes', async () => {
+      const { source } = await open(MANY)
+      const { cursor } = (await pagesOf(source.scan(EVERYTHING))).at(-1)!
+      expect(cursor).toBeDefined()
+      expect(await entriesOf(source.scan(EVERYTHING, cursor))).toEqual([])
+    })
+
+    it('has printable cursors of moderate length', async () => {
+      const { source } = await open(MANY)
+      for (const { cursor = '' } of await pagesOf(source.scan(EVERYTHING)))
+        expect(cursor).toMatch(/^[\x20-\x7e]{0,300}$/)
+    })
+
+    it('refuses what is no cursor of its own', async () => {
+      const { source } = await open(EVERY_TYPE)
+      await expect(pagesOf(source.scan(EVERYTHING, 'somewhere'))).rejects.toMatchObject({
+        code: 'SOURCE_CURSOR',
+      })
+    })
+
+    it('gives nothing of an empty store, and a cursor all the same', async () => {
+      const { source } = await open([])
+      const pages = await pagesOf(source.scan(EVERYTHING))
+      expect(pages.flatMap(({ entries }) => entries)).toEqual([])
+      expect(pages.at(-1)?.cursor).toBeDefined()
+      expect(await entriesOf(source.read([Buffer.from('a')]))).toEqual([])
+    })
+
+    it('gives exactly the keys that begin with the prefix, taken literally', async () => {
+      const entries = PREFIXES.flatMap((prefix) => [
+        string(prefix, 'itself'),
+        string(Buffer.concat([prefix, Buffer.from('x')]), 'longer'),
+      ])
+      const unique = [...new Map(entries.map((entry) => [entry.key.toString('latin1'), entry])).values()]
+      const { source } = await open(unique)
+      for (const prefix of PREFIXES) {
+        const expected = unique.filter(({ key }) => key.subarray(0, prefix.length).equals(prefix))
+        const found = await entriesOf(source.scan({ prefix, want: () => 'entry' }))
+        expect([prefix.toString('latin1'), [...byKey(found).keys()]]).toEqual([
+          prefix.toString('latin1'),
+          [...byKey(expected).keys()],
+        ])
+      }
+    })
+
+    it('asks for each key with the prefix what is wanted, and gives no more than that', async () => {
+      const entries = [...EVERY_TYPE, string('other:1', 'x')]
+      const { source } = await open(entries)
+      const asked: string[] = []
+      const wishes = ['entry', 'key', 'nothing'] as const
+      const wish = new Map(EVERY_TYPE.map(({ key }, index) => [key.toString(), wishes[index % 3]!]))
+      const found = await entriesOf(
+        source.scan({
+          prefix: Buffer.from('every:'),
+          want: (key) => {
+            asked.push(key.toString())
+            return wish.get(key.toString()) ?? 'entry'
+          },
+        }),
+      )
+      expect(asked.sort()).toEqual([...wish.keys()].sort())
+      const expected = EVERY_TYPE.flatMap(({ value, ...entry }) => {
+        const wanted = wish.get(entry.key.toString())
+        if (wanted === 'nothing') return []
+        return wanted === 'entry' ? [{ ...entry, value: value! }] : [entry as Entry]
+      })
+      expect(byKey(found)).toEqual(byKey(expected))
+      for (const { key, value } of found)
+        expect(value !== undefined).toBe(wish.get(key.toString()) === 'entry')
+    })
+
+    it('reads the keys it is given and leaves missing ones out', async () => {
+      const { source } = await open(EVERY_TYPE)
+      const some = EVERY_TYPE.filter((_, index) => index % 2 === 0)
+      const keys = [
+        Buffer.from('missing:1'),
+        ...some.map(({ key }) => key),
+        Buffer.from('missing:2'),
+        Buffer.alloc(0),
+      ]
+      expect(byKey(await entriesOf(source.read(keys)))).toEqual(byKey(some))
+      expect(await entriesOf(source.read([]))).toEqual([])
+    })
+
+    it('reads many keys', async () => {
+      const { source } = await open(MANY)
+      expect(byKey(await entriesOf(source.read(MANY.map(({ key }) => key))))).toEqual(byKey(MANY))
+    })
+
+    it('gives big collections in parts: lists in order, nothing twice, nothing lost', async () => {
+      const { source } = await open(BIG)
+      for (const pages of [source.scan(EVERYTHING), source.read(BIG.map(({ key }) => key))]) {
+        const entries = await entriesOf(pages)
+        expect(byKey(entries)).toEqual(byKey(BIG))
+        for (const { key } of BIG)
+          expect(entries.filter((part) => part.key.equals(key)).length).toBeGreaterThan(1)
+        for (const { value } of entries) {
+          if (value?.type === 'hash') expect(value.pairs.length / 2).toBeLessThanOrEqual(PART)
+          if (value?.type === 'list') expect(value.items.length).toBeLessThanOrEqual(PART)
+        }
+      }
+    })
+
+    it('has no cursor in the middle of a big collection', async () => {
+      const { source } = await open(BIG)
+      for (const { entries, cursor } of await pagesOf(source.scan(EVERYTHING))) {
+        if (entries.at(-1)?.more) expect(cursor).toBeUndefined()
+      }
+    })
+
+    it('gives a collection of just as many elements as a part in one', async () => {
+      const items = Array.from({ length: PART }, (_, index) => String(index))
+      const { source } = await open([list('exactly', items)])
+      const entries = await entriesOf(source.scan(EVERYTHING))
+      expect(entries.map(({ offset, more }) => ({ offset, more }))).toEqual([{ offset: 0, more: false }])
+      expect(byKey(entries)).toEqual(byKey([list('exactly', items)]))
+    })
+
+    it('gives values larger than any buffer on the way', async () => {
+      const entries = [
+        string('large', Buffer.alloc(3_000_001, 'kvmig\r\n$5\r\n')),
+        hash('hash', ['field', Buffer.alloc(1_000_001, 0xff)]),
+        list(
+          'list',
+          Array.from({ length: 40 }, (_, index) => Buffer.alloc(100_000, index)),
+        ),
+      ]
+      const { source } = await open(entries)
+      expect(byKey(await entriesOf(source.scan(EVERYTHING)))).toEqual(byKey(entries))
+    })
+
+    it('counts keys where it can', async () => {
+      const { source } = await open(MANY)
+      if (source.count) expect(await source.count()).toBe(MANY.length)
+    })
+
+    it('is the same store when it is opened again', async () => {
+      const started = await start(EVERY_TYPE)
+      const context = { root: process.cwd(), signal: new AbortController().signal }
+      const [first, second] = [await started.open(context), await started.open(context)]
+      expect(await first.identity()).toBe(await second.identity())
+      expect(await first.identity()).toBe(await first.identity())
+      await Promise.all([first.close(), second.close()])
+      await started.stop()
+    })
+
+    it('lets two scans of one source go on side by side', async () => {
+      const { source } = await open(MANY)
+      const [first, second] = await Promise.all([
+        entriesOf(source.scan(EVERYTHING)),
+        entriesOf(source.scan(EVERYTHING)),
+      ])
+      expect(byKey(first)).toEqual(byKey(MANY))
+      expect(byKey(second)).toEqual(byKey(MANY))
+    })
+
+    it('can be left in the middle of a scan and scanned again', async () => {
+      const { source } = await open(MANY)
+      for await (const page of source.scan(EVERYTHING)) if (page.entries.length > 0) break
+      expect(byKey(await entriesOf(source.scan(EVERYTHING)))).toEqual(byKey(MANY))
+    })
+
+    it('stops with the reason of the signal', async () => {
+      const { source, stop } = await open(MANY)
+      const reason = new Error('somebody pressed Ctrl-C')
+      const scanning = (async () => {
+        for await (const _ of source.scan(EVERYTHING)) stop.abort(reason)
+      })()
+      await expect(scanning).rejects.toBe(reason)
+      await expect(entriesOf(source.scan(EVERYTHING))).rejects.toBe(reason)
+    })
+
+    it('closes in the middle of a scan, and a second time', async () => {
+      const { source } = await open(MANY)
+      const scanning = (async () => {
+        for await (const _ of source.scan(EVERYTHING)) await source.close()
+      })()
+      await expect(scanning).rejects.toMatchObject({ code: 'SOURCE_CLOSED' })
+      await source.close()
+    })
+
+    it('names itself without credentials', async () => {
+      const { source } = await open([])
+      expect(source.label).not.toMatch(/@/)
+    })
+
+    // A title that was changed would skip nothing, and nobody would notice.
+    if (skipped.size > 0) throw new Error(`${name} skips tests that do not exist: ${[...skipped].join(', ')}`)
+  })
+}
+
+const EVERYTHING: Selection = { prefix: Buffer.alloc(0), want: () => 'entry' }
+const ALL_BYTES = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte))
+
+const EVERY_TYPE: readonly Entry[] = [
+  string('every:string', 'héllo'),
+  string('every:empty', ''),
+  hash('every:hash', ['name', 'Ann', 'city', '', '__proto__', 'x']),
+  list('every:list', ['b', 'a', 'b', '']),
+  set('every:set', ['x', 'y']),
+  set('every:numbers', ['1', '2', '3']),
+  zset('every:zset', [
+    ['a', 1.5],
+    ['b', -2],
+  ]),
+  stream('every:stream', [
+    ['1526919030474-55', ['a', '1', 'b', '2']],
+    ['1526919030474-56', ['a', '3', 'b', '4']],
+    ['1526919030475-0', ['other', '5']],
+  ]),
+  string('every:long', 'abcdefgh'.repeat(500)),
+]
+
+const MANY: readonly Entry[] = Array.from({ length: 4000 }, (_, index) =>
+  index % 10 === 0 ? hash(`many:${index}`, ['n', String(index)]) : string(`many:${index}`, `value ${index}`),
+)
+
+const BIG_SIZE = 2 * PART + 4321
+const numbers = Array.from({ length: BIG_SIZE }, (_, index) => index)
+const BIG: readonly Entry[] = [
+  hash(
+    'big:hash',
+    numbers.flatMap((it) => [`field ${it}`, `value ${it}`]),
+  ),
+  list(
+    'big:list',
+    numbers.map((it) => `item ${it % 1000}`),
+  ),
+  set(
+    'big:set',
+    numbers.map((it) => `member ${it}`),
+  ),
+  zset(
+    'big:zset',
+    numbers.map((it) => [`member ${it}`, it / 8] as const),
+  ),
+  stream(
+    'big:stream',
+    numbers.map((it) => [`${1 + Math.floor(it / 100)}-${it % 100}`, ['n', String(it)]] as const),
+  ),
+]
+
+const PREFIXES: readonly Buffer[] = [
+  '',
+  'user:',
+  'us*r:',
+  'us?r:',
+  'us[er]:',
+  'us[^a]er:',
+  'us[a-z]r:',
+  'us\\er:',
+  'us\\*r:',
+  'us\\',
+  'us\\\\',
+  'us[',
+  'us]',
+  '*',
+  '**',
+  '?',
+  '[',
+  '\\',
+  '^',
+  '\n',
+  'a\nb',
+  '\r\n',
+  'naïve:',
+  '日本:',
+  '"',
+  ' ',
+]
+  .map((it) => Buffer.from(it))
+  .concat([Buffer.from([0]), Buffer.from([0xff]), Buffer.from([0xff, 0x2a]), Buffer.from([0xc3])])
