@@ -29,9 +29,17 @@ export interface Limits {
   readonly connectMillis: number
   /** A server that owes an answer and says nothing for so long is taken for lost. */
   readonly silenceMillis: number
+  /** How often the same is asked again after a fault that may pass, with longer and longer waits in between. */
+  readonly attempts: number
+  readonly longestWaitMillis: number
 }
 
-export const LIMITS: Limits = { connectMillis: 10_000, silenceMillis: 60_000 }
+export const LIMITS: Limits = {
+  connectMillis: 10_000,
+  silenceMillis: 60_000,
+  attempts: 10,
+  longestWaitMillis: 2000,
+}
 
 /**
  * A connection for bulk reading. ioredis connects, secures and authenticates; then the socket is taken over, so that replies are read as
