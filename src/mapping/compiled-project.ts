@@ -23,9 +23,6 @@ export interface CompiledProject {
   tracked(table: TableName): boolean
 }
 
-/** The registered parts that mappings are made of. */
-export type MappingParts = Pick<MappingSource, 'transforms' | 'decoders'>
-
 /** Compiles every mapping of a project. The project has passed its checks: nothing here is a user's mistake any more. */
 export function compileProject(project: Project, parts: MappingParts): CompiledProject {
   const tables = new Map(project.plans.flatMap((plan) => plan.tables).map((it) => [showTable(it.name), it]))
