@@ -7,6 +7,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/setup/global.ts'],
     pool: 'forks',
+    // Nothing may depend on where a test runs.
+    env: { TZ: 'America/New_York' },
     testTimeout: 60_000,
     hookTimeout: 60_000,
     reporters: report ? ['default', 'json'] : ['default'],

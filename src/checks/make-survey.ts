@@ -27,6 +27,8 @@ export interface SurveyOptions {
   readonly signal: AbortSignal
   /** Stop after so many keys: for a first look at a large store. */
   readonly atMost?: number
+  /** Told every key and its fate. */
+  readonly onFate?: (key: Buffer, fate: Fate, plan: string | undefined) => void
   /** Told after every page. */
   readonly progress?: (keys: number) => void
 }
@@ -215,6 +217,7 @@ class SurveyPass {
           ? 'partial'
           : 'quarantined'
     this.#count(account.plan, fate, 1)
+    this.#options.onFate?.(account.key, fate, account.plan)
     if (fate === 'uncovered') this.#uncovered.add(account.key)
   }
 

@@ -1,6 +1,6 @@
 import type { Difference } from '../checks/compared.ts'
 import { makeSurvey } from '../checks/make-survey.ts'
-import type { Survey } from '../checks/survey.ts'
+import type { Fate, Survey } from '../checks/survey.ts'
 import type { Plan } from '../plan/plan.ts'
 import type { Session } from './session.ts'
 
@@ -30,7 +30,7 @@ export class Surveys {
 
   async #make(sourceName: string): Promise<Survey> {
     const { target, ledger, compiled } = this.#session
-    const { compare, signal, atMost, progress, onDifference } = this.#options
+    const { compare, signal, atMost, progress, onDifference, onFate } = this.#options
     const [row] = await target.transaction((tx) =>
       tx.query('SELECT (extract(epoch FROM now()) * 1000)::int8 AS now'),
     )
@@ -43,6 +43,7 @@ export class Surveys {
       now: Number(row?.now),
       signal,
       ...(atMost === undefined ? {} : { atMost }),
+      ...(onFate ? { onFate } : {}),
       ...(progress ? { progress } : {}),
     })
   }
@@ -53,6 +54,8 @@ export interface SurveysOptions {
   readonly compare: boolean
   readonly signal: AbortSignal
   readonly atMost?: number
+  /** Told every key and its fate. */
+  readonly onFate?: (key: Buffer, fate: Fate, plan: string | undefined) => void
   readonly onDifference?: (difference: Difference) => void
   readonly progress?: (keys: number) => void
 }
