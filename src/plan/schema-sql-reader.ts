@@ -108,10 +108,7 @@ export class SchemaReader {
     const constraints: readonly SqlNode[] = (node.constraints ?? []).map((it: SqlNode) => it.Constraint)
     const end = this.#elementEnd(node.location)
     const written = this.#slice(node.typeName.location, end)
-    const places = [
-      ...constraints.map((it) => it.location as number),
-      node.collClause?.CollateClause?.location ?? end,
-    ]
+    const places = [...constraints.map((it) => it.location as number), node.collClause?.location ?? end]
     const type = this.#type(node.typeName, Math.min(...places, end))
     const column: MutableColumn = {
       name: node.colname,

@@ -14,11 +14,22 @@ export function records(scope: LintScope): void {
   }
 }
 
+/** Does `each` read another type than the mapping says? */
+export function clashes({ each, type }: Mapping): boolean {
+  return (
+    each !== undefined &&
+    each.kind !== 'path' &&
+    type !== undefined &&
+    !fittingTypes(each.kind).includes(type)
+  )
+}
+
+const fittingTypes = (each: keyof typeof TYPES): readonly string[] => TYPES[each]
+
 function checkTypes(mapping: Mapping, { notes }: LintScope): void {
   const { each, type } = mapping
-  if (!each || each.kind === 'path' || !type) return
-  const fitting: readonly string[] = TYPES[each.kind]
-  if (fitting.includes(type)) return
+  if (!clashes(mapping) || !each || each.kind === 'path') return
+  const fitting = fittingTypes(each.kind)
   const message = `"each: ${each.kind}" reads a ${listOf(fitting, 'or')}, and this is a ${type}.`
   notes.error('KV013', notes.at(mapping, 'each'), message)
 }
