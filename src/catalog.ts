@@ -14,7 +14,9 @@ import { TRANSFORMS } from './transforms/index.ts'
 
 /** The one place that gathers all shelves; everything else is handed what it needs. Client libraries are loaded when a store is opened. */
 
-const adapters = new Map(SOURCES.flatMap((adapter) => adapter.schemes.map((scheme) => [scheme, adapter] as const)))
+const adapters = new Map(
+  SOURCES.flatMap((adapter) => adapter.schemes.map((scheme) => [scheme, adapter] as const)),
+)
 
 /** What mappings are compiled from. */
 export const MAPPING_PARTS: MappingParts = {

@@ -12,6 +12,7 @@ const RANKS: Readonly<Record<string, number>> = {
   'failpoint.ts': 0,
   'printable.ts': 0,
   'value.ts': 0,
+  'version.ts': 0,
   json: 0.2,
   plan: 1,
   sources: 2,

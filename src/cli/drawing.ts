@@ -1,10 +1,10 @@
-import { DefaultRenderer, Listr, ListrLogger, type ListrTaskWrapper, ProcessOutput } from 'listr2'
+import { DefaultRenderer, Listr, ListrLogger, ProcessOutput } from 'listr2'
 import type { Counts, Outcome } from '../executors/executor.ts'
 import type { Step } from '../plan/step.ts'
 import { printable } from '../printable.ts'
+import { counted, duration, number } from '../report/wording.ts'
 import type { Output } from './io.ts'
 import { type Progress, type ProgressOptions, showCounts, title } from './progress.ts'
-import { count, duration, number } from './words.ts'
 
 /** A line for each plan, alive while the plan is worked on. The walk owns the order of things; listr2 only draws. */
 export function createDrawing({ io, plans, describe }: ProgressOptions): Progress {
@@ -64,8 +64,19 @@ class StderrRenderer extends DefaultRenderer {
 const SILENT: Output = { write: () => true }
 
 // What log-update and listr2 use of a stream: write, columns, isTTY.
-const asStream = ({ write, isTTY, columns, ...rest }: Output): NodeJS.WriteStream =>
-  ({ write, isTTY, columns, ...rest }) as NodeJS.WriteStream
+const asStream = (output: Output): NodeJS.WriteStream =>
+  ({
+    write: (text: string) => output.write(text),
+    isTTY: output.isTTY,
+    get columns() {
+      return output.columns
+    },
+  }) as NodeJS.WriteStream
+
+/** What a task of listr2 is used for. */
+interface Titled {
+  title?: string
+}
 
 class PlanLine {
   readonly #name: string
@@ -77,7 +88,7 @@ class PlanLine {
   #millis = 0
   #gate: string | undefined
   #failed = false
-  #task: ListrTaskWrapper<unknown, typeof DefaultRenderer, typeof DefaultRenderer> | undefined
+  #task: Titled | undefined
   #settle: { resolve(): void; reject(error: Error): void } | undefined
 
   constructor(name: string) {
@@ -85,7 +96,7 @@ class PlanLine {
   }
 
   /** Called by listr2 once it draws; lasts until `close`. */
-  attach(task: ListrTaskWrapper<unknown, typeof DefaultRenderer, typeof DefaultRenderer>): Promise<void> {
+  attach(task: Titled): Promise<void> {
     this.#task = task
     return new Promise((resolve, reject) => {
       this.#settle = { resolve, reject }
@@ -153,7 +164,7 @@ class PlanLine {
   #summary(): string {
     const words = [
       this.#undone > 0 && `${number(this.#undone)} taken back`,
-      this.#steps > 0 && count(this.#steps, 'step'),
+      this.#steps > 0 && counted(this.#steps, 'step'),
       showCounts({ ...this.#sum, tables: 0 }),
       this.#gate && `gate ${this.#gate === 'opened' ? 'open' : 'closed'}`,
       this.#skipped > 0 && `${number(this.#skipped)} skipped`,

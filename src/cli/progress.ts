@@ -2,10 +2,10 @@ import { KvmigError } from '../errors.ts'
 import type { Change, Counts, Outcome } from '../executors/executor.ts'
 import type { Step } from '../plan/step.ts'
 import { printable } from '../printable.ts'
+import { duration, number } from '../report/wording.ts'
 import type { AppliedStep } from '../runner/apply.ts'
 import type { Listener } from '../runner/events.ts'
 import type { Io } from './io.ts'
-import { duration, number } from './words.ts'
 
 /** Shows a run while it lasts, on stderr. Nothing depends on it. */
 export interface Progress {
@@ -74,12 +74,9 @@ export const title = ({ verb, subject }: Change): string => `${verb} ${printable
 /** What a step did, in a few words. */
 export function showOutcome(outcome: Outcome): string {
   if (outcome.status === 'failed') return showError(outcome.error)
-  if (outcome.status === 'opened') return 'open'
-  if (outcome.status === 'closed') {
-    const shut = outcome.findings.filter((it) => it.status !== 'pass').map((it) => it.check)
-    return `closed (${shut.join(', ')})`
-  }
-  return showCounts(outcome.counts) || 'done'
+  if (outcome.status === 'done') return showCounts(outcome.counts) || 'done'
+  const shut = outcome.findings.filter((it) => it.status !== 'pass').map((it) => it.check)
+  return outcome.status === 'opened' ? 'open' : `closed (${shut.join(', ')})`
 }
 
 /** `1,203 inserted, 3 rejected`; empty where nothing was counted. */

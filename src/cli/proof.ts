@@ -8,9 +8,9 @@ import type { Project } from '../plan/plan.ts'
 import type { Step } from '../plan/step.ts'
 import type { ProofFailure, ProofStatement } from '../target/prove.ts'
 import type { Target } from '../target/target.ts'
+import { VERSION } from '../version.ts'
 import { keepPrivate, writeText } from './files.ts'
 import { proofStatements } from './proof-statements.ts'
-import { readVersion } from './version.ts'
 
 export interface ProofRequest {
   readonly project: Project
@@ -66,7 +66,7 @@ const noScratch = (label: string): Diagnostic => ({
 
 const digestOf = (statements: readonly ProofStatement[]): string =>
   createHash('sha256')
-    .update(JSON.stringify([readVersion(), statements.map(({ sql, what }) => [sql, what])]))
+    .update(JSON.stringify([VERSION, statements.map(({ sql, what }) => [sql, what])]))
     .digest('hex')
     .slice(0, 32)
 
