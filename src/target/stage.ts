@@ -1,5 +1,6 @@
 import type { WireType } from './column-types.ts'
 import { quote } from './ddl.ts'
+import { textArray } from './parameters.ts'
 import type { Transaction } from './target.ts'
 
 /** A column of rows on their way into a table. */
@@ -52,12 +53,6 @@ export async function canonicalTexts(
     [textArray(texts)],
   )
   return rows.map(({ it }) => it!)
-}
-
-/** A parameter for `$1::text[]`. */
-export function textArray(texts: readonly (string | null)[]): string {
-  const escaped = texts.map((it) => (it === null ? 'NULL' : `"${it.replace(/["\\]/g, '\\$&')}"`))
-  return `{${escaped.join(',')}}`
 }
 
 /** The type in which a `TupleWriter`'s cells can be sent: text, where it has no codec. */

@@ -59,7 +59,8 @@ async function runOnce<T>(
     const result = await work(new SessionTransaction(session))
     if (signal?.aborted) throw signal.reason
     signal?.removeEventListener('abort', cut)
-    broken = !(await commit(session, sessions.label))
+    await commit(session, sessions.label, options.readOnly === true)
+    broken = false
     return result
   } catch (error) {
     if (!(error instanceof TargetError && error.code === 'COMMIT_UNKNOWN')) {
@@ -75,9 +76,9 @@ async function runOnce<T>(
   }
 }
 
-async function commit(session: Session, label: string): Promise<true> {
+async function commit(session: Session, label: string, readOnly: boolean): Promise<void> {
   const tag = await session.finish('COMMIT').catch((error: unknown) => {
-    if (!(error instanceof DatabaseError) || isCertain(error)) throw error
+    if (!(error instanceof DatabaseError) || readOnly || isCertain(error)) throw error
     throw new TargetError(
       'COMMIT_UNKNOWN',
       `The connection to ${label} was lost while a transaction was being committed: it may be there or not.`,
@@ -91,7 +92,6 @@ async function commit(session: Session, label: string): Promise<true> {
       `${label} rolled a transaction back instead of committing it, because a statement in it had failed.`,
     )
   }
-  return true
 }
 
 // The server said no, or was never asked.

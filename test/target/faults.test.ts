@@ -85,6 +85,17 @@ describe('a connection that goes', () => {
     },
   )
 
+  test('during COMMIT of a transaction that only reads has it run again', async () => {
+    const proxy = await startCuttingProxy(database.url)
+    const cut = await openTarget(proxy.url)
+    proxy.cutAtCommit('before the client')
+    expect(await cut.transaction((tx) => tx.query('SELECT 1 AS it'), { readOnly: true })).toEqual([
+      { it: '1' },
+    ])
+    await cut.close()
+    await proxy.stop()
+  })
+
   test('during a COPY leaves nothing behind, and the rows come on the second try', async () => {
     await database.query('TRUNCATE t')
     const proxy = await startCuttingProxy(database.url)

@@ -1,0 +1,119 @@
+import { sql } from 'kysely'
+import type { Phase } from '../plan/plan.ts'
+import type { Target } from '../target/target.ts'
+import { isoTime } from './iso-time.ts'
+import type { Json, Ledger, StepRecord } from './ledger.ts'
+import { readLedger } from './schema.ts'
+
+type Progress = Pick<
+  Ledger,
+  | 'steps'
+  | 'saveStep'
+  | 'forgetSteps'
+  | 'checkpoint'
+  | 'saveCheckpoint'
+  | 'dropCheckpoint'
+  | 'routes'
+  | 'saveRoute'
+  | 'forgetRoute'
+>
+
+/** How far each plan has come: its steps, the passes over its sources, its phase. */
+export function progress(target: Target): Progress {
+  return {
+    steps: () =>
+      readLedger(
+        target,
+        async (tx) => {
+          const rows = await tx.db.selectFrom('kvmig.step').selectAll().orderBy('id').execute()
+          return new Map(rows.map((row) => [row.id, readStep(row)]))
+        },
+        new Map<string, StepRecord>(),
+      ),
+
+    async saveStep(tx, step) {
+      const { id, plan, phase, kind, fingerprint, state } = step
+      const rest = { definition: toJson(step.definition), outcome: toJson(step.outcome), at: sql`now()` }
+      const values = { plan: plan ?? null, phase, kind, fingerprint, state, ...rest }
+      await tx.db
+        .insertInto('kvmig.step')
+        .values({ id, ...values })
+        .onConflict((it) => it.column('id').doUpdateSet(values))
+        .execute()
+    },
+
+    async forgetSteps(tx, ids) {
+      if (ids.length > 0) await tx.db.deleteFrom('kvmig.step').where('id', 'in', ids).execute()
+    },
+
+    checkpoint: (pass) =>
+      readLedger(
+        target,
+        async (tx) => {
+          const row = await tx.db
+            .selectFrom('kvmig.checkpoint')
+            .selectAll()
+            .where('pass', '=', pass)
+            .executeTakeFirst()
+          return row && { identity: row.identity, cursor: row.cursor, counts: fromJson(row.counts) }
+        },
+        undefined,
+      ),
+
+    async saveCheckpoint(tx, pass, { identity, cursor, counts }) {
+      const values = { identity, cursor, counts: toJson(counts), at: sql`now()` }
+      await tx.db
+        .insertInto('kvmig.checkpoint')
+        .values({ pass, ...values })
+        .onConflict((it) => it.column('pass').doUpdateSet(values))
+        .execute()
+    },
+
+    async dropCheckpoint(tx, pass) {
+      await tx.db.deleteFrom('kvmig.checkpoint').where('pass', '=', pass).execute()
+    },
+
+    routes: () =>
+      readLedger(
+        target,
+        async (tx) => {
+          const rows = await tx.db.selectFrom('kvmig.route').selectAll().orderBy('plan').execute()
+          return new Map(
+            rows.map(({ plan, phase, epoch, since }) => [
+              plan as string,
+              { phase: phase as Phase, epoch: Number(epoch), since: isoTime(since) },
+            ]),
+          )
+        },
+        new Map(),
+      ),
+
+    async saveRoute(tx, plan, phase) {
+      // The same phase twice is one change of route.
+      await tx.query(
+        `INSERT INTO kvmig.route AS r (plan, phase, epoch) VALUES ($1, $2, 1)
+          ON CONFLICT (plan) DO UPDATE SET phase = excluded.phase, epoch = r.epoch + 1, since = now() WHERE r.phase <> excluded.phase`,
+        [plan, phase],
+      )
+    },
+
+    async forgetRoute(tx, plan) {
+      await tx.db.deleteFrom('kvmig.route').where('plan', '=', plan).execute()
+    },
+  }
+}
+
+const toJson = (value: Json): string | null => (value === undefined ? null : JSON.stringify(value))
+const fromJson = (text: string | null): Json => (text === null ? undefined : JSON.parse(text))
+
+const readStep = (row: Record<string, string | null>): StepRecord => ({
+  id: row.id!,
+  plan: row.plan ?? undefined,
+  phase: row.phase as Phase,
+  kind: row.kind!,
+  fingerprint: row.fingerprint!,
+  state: row.state as StepRecord['state'],
+  definition: fromJson(row.definition!),
+  outcome: fromJson(row.outcome!),
+  at: isoTime(row.at!),
+})

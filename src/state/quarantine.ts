@@ -1,0 +1,123 @@
+import { createHash } from 'node:crypto'
+import { byteaArray, textArray } from '../target/parameters.ts'
+import type { Target } from '../target/target.ts'
+import type { RejectCode } from '../value.ts'
+import type { Quarantine, QuarantineRecord } from './ledger.ts'
+import { readLedger } from './schema.ts'
+
+/** Records that could not become rows, in table kvmig.quarantine. */
+export function quarantine(target: Target): Quarantine {
+  return {
+    async add(tx, records) {
+      const each = [...new Map(records.map((it) => [identity(it), it])).values()]
+      if (each.length === 0) return
+      const texts = (of: (it: QuarantineRecord) => string | undefined) =>
+        textArray(each.map((it) => of(it) ?? null))
+      // What was accepted stays accepted while it is rejected for the same reason with the same value.
+      await tx.query(
+        `INSERT INTO kvmig.quarantine AS q (plan, mapping, key_digest, part_digest, key, part, "column", code, message, bytes, digest)
+          SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[], $4::bytea[], $5::bytea[], $6::bytea[], $7::text[], $8::text[],
+            $9::text[], $10::text[]::bigint[], $11::text[])
+          ON CONFLICT (plan, mapping, key_digest, part_digest) DO UPDATE SET "column" = excluded."column", code = excluded.code,
+            message = excluded.message, bytes = excluded.bytes, digest = excluded.digest, last_at = now(), attempts = q.attempts + 1,
+            accepted = CASE WHEN q.code = excluded.code AND q.digest IS NOT DISTINCT FROM excluded.digest THEN q.accepted END`,
+        [
+          texts((it) => it.plan),
+          texts((it) => it.mapping),
+          byteaArray(each.map((it) => sha256(it.key))),
+          byteaArray(each.map((it) => sha256(it.part))),
+          byteaArray(each.map((it) => it.key)),
+          byteaArray(each.map((it) => Buffer.from(it.part))),
+          texts((it) => it.column),
+          texts((it) => it.code),
+          texts((it) => it.message),
+          texts((it) => it.bytes?.toString()),
+          texts((it) => it.digest),
+        ],
+      )
+    },
+
+    async remove(tx, plan, mapping, keys) {
+      const [row] = await tx.query(
+        `WITH removed AS (
+          DELETE FROM kvmig.quarantine WHERE plan = $1 AND mapping = $2 AND key_digest = ANY ($3::bytea[]) RETURNING 1
+        ) SELECT count(*) FROM removed`,
+        [plan, mapping, byteaArray(keys.map(sha256))],
+      )
+      return Number(row!.count)
+    },
+
+    async clear(tx, plan) {
+      await tx.query('DELETE FROM kvmig.quarantine WHERE plan = $1', [plan])
+    },
+
+    counts: () =>
+      readLedger(
+        target,
+        async (tx) => {
+          const rows = await tx.query(
+            `SELECT plan, mapping, code, count(*) FILTER (WHERE accepted IS NULL) AS open, count(accepted) AS accepted
+              FROM kvmig.quarantine GROUP BY plan, mapping, code ORDER BY plan, mapping, code`,
+          )
+          return rows.map((row) => ({
+            plan: row.plan!,
+            mapping: row.mapping!,
+            code: row.code as RejectCode,
+            open: Number(row.open),
+            accepted: Number(row.accepted),
+          }))
+        },
+        [],
+      ),
+
+    list: ({ plan, key, limit = 100 }) =>
+      readLedger(
+        target,
+        async (tx) => {
+          const rows = await tx.query(
+            `SELECT plan, mapping, key, part, "column", code, message, bytes, digest, accepted, attempts FROM kvmig.quarantine
+              WHERE plan = coalesce($1, plan) AND ($2::bytea IS NULL OR key_digest = $2)
+              ORDER BY plan, mapping, key, part LIMIT $3`,
+            [plan, key && sha256(key), limit],
+          )
+          return rows.map(readRecord)
+        },
+        [],
+      ),
+
+    async accept(tx, { plan, code, key }, because) {
+      const [row] = await tx.query(
+        `WITH accepted AS (
+          UPDATE kvmig.quarantine SET accepted = $4
+          WHERE plan = $1 AND code = coalesce($2, code) AND ($3::bytea IS NULL OR key_digest = $3) AND accepted IS NULL RETURNING 1
+        ) SELECT count(*) FROM accepted`,
+        [plan, code, key && sha256(key), because],
+      )
+      return Number(row!.count)
+    },
+  }
+}
+
+const sha256 = (it: Buffer | string): Buffer => createHash('sha256').update(it).digest()
+
+const identity = ({ plan, mapping, key, part }: QuarantineRecord): string =>
+  JSON.stringify([plan, mapping, key.toString('latin1'), part])
+
+function readRecord(row: Readonly<Record<string, string | null>>): QuarantineRecord {
+  return {
+    plan: row.plan!,
+    mapping: row.mapping!,
+    key: fromHex(row.key!),
+    part: fromHex(row.part!).toString(),
+    column: row.column ?? undefined,
+    code: row.code as RejectCode,
+    message: row.message!,
+    bytes: row.bytes === null ? undefined : Number(row.bytes),
+    digest: row.digest ?? undefined,
+    attempts: Number(row.attempts),
+    ...(row.accepted === null ? {} : { accepted: row.accepted! }),
+  }
+}
+
+// Postgres writes bytea as \x and hexadecimal digits.
+const fromHex = (text: string): Buffer => Buffer.from(text.slice(2), 'hex')

@@ -1,0 +1,191 @@
+import { KvmigError, TargetError } from '../errors.ts'
+import type { Target, Transaction } from '../target/target.ts'
+
+/** Creates schema `kvmig`, or brings it to the version that this kvmig knows. Refuses one that a newer kvmig has written. */
+export async function installSchema(target: Target): Promise<void> {
+  await repeatably(() =>
+    target.transaction(async (tx) => {
+      // Two that install at once: the second waits, and finds it done. Ends with the transaction, as poolers want it.
+      await tx.query('SELECT pg_advisory_xact_lock($1)', [INSTALL_LOCK])
+      const version = await schemaVersion(tx)
+      if (version === undefined) await createSchema(tx)
+      for (const [index, migration] of MIGRATIONS.entries()) {
+        if (index < (version ?? 0)) continue
+        await tx.query(migration)
+        await tx.query('INSERT INTO kvmig.version (version) VALUES ($1)', [index + 1])
+      }
+    }),
+  )
+}
+
+/** The version in the database; undefined where nothing is installed. Throws for one that is newer than this kvmig. */
+export async function schemaVersion(tx: Transaction): Promise<number | undefined> {
+  const [table] = await tx.query(
+    `SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'kvmig' AND c.relname = 'version'`,
+  )
+  if (!table) return undefined
+  const [row] = await tx.query('SELECT max(version) AS version FROM kvmig.version')
+  const version = Number(row!.version)
+  if (version > MIGRATIONS.length) {
+    throw new KvmigError(
+      'LEDGER_NEWER',
+      `A newer kvmig has been here: its ledger has version ${version}, this kvmig knows ${MIGRATIONS.length}.`,
+      { hint: 'Use that version of kvmig, or a later one.' },
+    )
+  }
+  return version
+}
+
+/** Reads the ledger; `nothing` where none is installed yet. */
+export function readLedger<T>(target: Target, read: (tx: Transaction) => Promise<T>, nothing: T): Promise<T> {
+  return target.transaction(async (tx) => ((await schemaVersion(tx)) === undefined ? nothing : read(tx)), {
+    readOnly: true,
+  })
+}
+
+export async function dropSchema(target: Target): Promise<void> {
+  await repeatably(() => target.transaction((tx) => tx.query('DROP SCHEMA IF EXISTS kvmig CASCADE')))
+}
+
+/** For work that may be done twice: does it again where nobody knows whether it was committed. */
+export async function repeatably<T>(work: () => Promise<T>): Promise<T> {
+  for (let left = 3; ; left--) {
+    try {
+      return await work()
+    } catch (error) {
+      if (left === 0 || !(error instanceof TargetError) || error.code !== 'COMMIT_UNKNOWN') throw error
+    }
+  }
+}
+
+async function createSchema(tx: Transaction): Promise<void> {
+  const [there] = await tx.query(`SELECT 1 FROM pg_namespace WHERE nspname = 'kvmig'`)
+  // One that the owner of the database made for this role will do: then the role needs no right to make schemas.
+  if (there) return
+  const [who] = await tx.query('SELECT current_user AS role, current_database() AS database')
+  await tx.query('CREATE SCHEMA kvmig').catch((error: unknown) => {
+    if (!(error instanceof TargetError) || error.code !== 'PERMISSION') throw error
+    throw new TargetError(
+      'PERMISSION',
+      `kvmig keeps its memory in schema kvmig of database ${who!.database}, and role ${who!.role} may not create it.`,
+      {
+        hint: `As the owner of the database, run: CREATE SCHEMA kvmig AUTHORIZATION ${who!.role};`,
+        sqlState: '42501',
+      },
+    )
+  })
+}
+
+// "kvmig" in ASCII.
+const INSTALL_LOCK = 0x6b766d6967
+
+/**
+ * One entry a version: never edited after a release, only added to. Keys and parts of the source are bytes, and of any length, so indexes
+ * hold their SHA-256. No column holds a value of the source.
+ */
+const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE kvmig.version (
+    version integer PRIMARY KEY,
+    installed_at timestamptz NOT NULL DEFAULT now()
+  );
+
+  -- One row. id is a key column, so that taking the lease waits for transactions that hold it FOR KEY SHARE, and renewing it does not.
+  CREATE TABLE kvmig.lease (
+    id uuid PRIMARY KEY,
+    single boolean NOT NULL UNIQUE CHECK (single),
+    epoch bigint NOT NULL,
+    holder text,
+    since timestamptz NOT NULL,
+    until timestamptz NOT NULL
+  );
+  INSERT INTO kvmig.lease VALUES (gen_random_uuid(), true, 0, NULL, now(), now());
+
+  CREATE TABLE kvmig.run (
+    id uuid PRIMARY KEY,
+    command text NOT NULL,
+    phase text,
+    plans jsonb NOT NULL,
+    plan_hash text NOT NULL,
+    who text NOT NULL,
+    host text NOT NULL,
+    git_commit text,
+    version text NOT NULL,
+    started_at timestamptz NOT NULL DEFAULT now(),
+    finished_at timestamptz,
+    outcome text,
+    summary jsonb
+  );
+  CREATE INDEX run_started_at ON kvmig.run (started_at DESC);
+
+  CREATE TABLE kvmig.step (
+    id text PRIMARY KEY,
+    plan text,
+    phase text NOT NULL,
+    kind text NOT NULL,
+    fingerprint text NOT NULL,
+    state text NOT NULL,
+    definition jsonb,
+    outcome jsonb,
+    at timestamptz NOT NULL DEFAULT now()
+  );
+
+  CREATE TABLE kvmig.checkpoint (
+    pass text PRIMARY KEY,
+    identity text NOT NULL,
+    cursor text NOT NULL,
+    counts jsonb,
+    at timestamptz NOT NULL DEFAULT now()
+  );
+
+  CREATE TABLE kvmig.route (
+    plan text PRIMARY KEY,
+    phase text NOT NULL,
+    epoch bigint NOT NULL,
+    since timestamptz NOT NULL DEFAULT now()
+  );
+
+  CREATE TABLE kvmig.finding (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    run uuid NOT NULL,
+    plan text NOT NULL,
+    gate text NOT NULL,
+    at timestamptz NOT NULL DEFAULT now(),
+    findings jsonb NOT NULL
+  );
+  CREATE INDEX finding_plan ON kvmig.finding (plan, id DESC);
+
+  CREATE TABLE kvmig.used_plan (
+    digest text PRIMARY KEY,
+    at timestamptz NOT NULL DEFAULT now()
+  );
+
+  CREATE TABLE kvmig.quarantine (
+    plan text NOT NULL,
+    mapping text NOT NULL,
+    key_digest bytea NOT NULL,
+    part_digest bytea NOT NULL,
+    key bytea NOT NULL,
+    part bytea NOT NULL,
+    "column" text,
+    code text NOT NULL,
+    message text NOT NULL,
+    bytes bigint,
+    digest text,
+    first_at timestamptz NOT NULL DEFAULT now(),
+    last_at timestamptz NOT NULL DEFAULT now(),
+    attempts integer NOT NULL DEFAULT 1,
+    accepted text,
+    PRIMARY KEY (plan, mapping, key_digest, part_digest)
+  );
+
+  CREATE TABLE kvmig.origin (
+    target text NOT NULL,
+    row_key bytea NOT NULL,
+    mapping text NOT NULL,
+    key bytea NOT NULL,
+    part bytea NOT NULL,
+    PRIMARY KEY (target, row_key)
+  );
+  `,
+]
