@@ -43,6 +43,7 @@ async function take(folder: string): Promise<() => void> {
 class PgliteTarget implements Target, Sessions {
   readonly kind = 'pglite'
   readonly pooled = false
+  readonly watchesClient = false
   readonly warnings: readonly string[] = []
   readonly label: string
   readonly signal: AbortSignal | undefined

@@ -6,11 +6,12 @@ import { qualified, quote } from './ddl.ts'
 import { DatabaseError } from './error.ts'
 import { kyselyOf } from './kysely-session.ts'
 import type { Session, TextRow } from './session.ts'
-import { beginWithSettings } from './settings.ts'
-import type { Target, Transaction, TransactionOptions } from './target.ts'
+import { beginWithSettings, type ServerAbilities } from './settings.ts'
+import type { Transaction, TransactionOptions } from './target.ts'
 
 /** Where transactions run: something that lends sessions. */
-export interface Sessions extends Pick<Target, 'kind' | 'version' | 'label'> {
+export interface Sessions extends ServerAbilities {
+  readonly label: string
   readonly signal: AbortSignal | undefined
   /** A session that is nobody else's until it is given back. */
   lend(): Promise<Lent>

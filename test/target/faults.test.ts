@@ -160,6 +160,15 @@ describe('transactions in each other’s way', () => {
   })
 })
 
+test('more transactions than connections wait for their turn', async () => {
+  const narrow = await openTarget(database.url, { connections: 2 })
+  const backends = await Promise.all(
+    Array.from({ length: 20 }, () => narrow.transaction((tx) => tx.query('SELECT pg_backend_pid() AS it'))),
+  )
+  expect(new Set(backends.map(([row]) => row!.it)).size).toBeLessThanOrEqual(2)
+  await narrow.close()
+})
+
 describe('a signal', () => {
   test('cuts a transaction off, throws its reason, and the server frees the locks', async () => {
     const controller = new AbortController()
@@ -270,7 +279,7 @@ test('a killed process leaves no statement running on the server', async () => {
     const pg = (await import('pg')).default
     const client = new pg.Client(${JSON.stringify(database.url)})
     await client.connect()
-    await client.query(${JSON.stringify(beginWithSettings({}, target))})
+    await client.query(${JSON.stringify(beginWithSettings({}, { watchesClient: true }))})
     await client.query('SELECT 1 FROM public.t FOR UPDATE')
     await client.query('SELECT pg_sleep(120)')`
   const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'inherit' })
