@@ -38,21 +38,23 @@ export const origins: Origins = {
   },
 
   async remove(tx, table, rowKeys) {
-    await tx.query('DELETE FROM kvmig.origin WHERE target = $1 AND row_key = ANY ($2::bytea[])', [table, byteaArray(rowKeys)])
+    await tx.query('DELETE FROM kvmig.origin WHERE target = $1 AND row_key = ANY ($2::bytea[])', [
+      table,
+      byteaArray(rowKeys),
+    ])
   },
 
   async *all(tx, table) {
-    for await (const tuples of tx.copyOut('SELECT row_key, mapping, key, part FROM kvmig.origin WHERE target = $1', [table])) {
+    for await (const tuples of tx.copyOut(
+      'SELECT row_key, mapping, key, part FROM kvmig.origin WHERE target = $1',
+      [table],
+    )) {
       yield tuples.map((it) => readOrigin(tupleFields(it)))
     }
   },
 
-  async clear(tx, table, mapping) {
-    await tx.query('DELETE FROM kvmig.origin WHERE target = $1 AND mapping = coalesce($2, mapping)', [table, mapping ?? null])
-  },
-
-  async forgive(tx, table) {
-    await tx.query("DELETE FROM kvmig.origin WHERE target = $1 AND mapping = ''", [table])
+  async clear(tx, table) {
+    await tx.query('DELETE FROM kvmig.origin WHERE target = $1', [table])
   },
 }
 

@@ -50,7 +50,11 @@ export function progress(target: Target): Progress {
       readLedger(
         target,
         async (tx) => {
-          const row = await tx.db.selectFrom('kvmig.checkpoint').selectAll().where('pass', '=', pass).executeTakeFirst()
+          const row = await tx.db
+            .selectFrom('kvmig.checkpoint')
+            .selectAll()
+            .where('pass', '=', pass)
+            .executeTakeFirst()
           return row && { identity: row.identity, cursor: row.cursor, counts: fromJson(row.counts) }
         },
         undefined,

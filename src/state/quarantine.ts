@@ -11,7 +11,8 @@ export function quarantine(target: Target): Quarantine {
     async add(tx, records) {
       const each = [...new Map(records.map((it) => [identity(it), it])).values()]
       if (each.length === 0) return
-      const texts = (of: (it: QuarantineRecord) => string | undefined) => textArray(each.map((it) => of(it) ?? null))
+      const texts = (of: (it: QuarantineRecord) => string | undefined) =>
+        textArray(each.map((it) => of(it) ?? null))
       // What was accepted stays accepted while it is rejected for the same reason with the same value.
       await tx.query(
         `INSERT INTO kvmig.quarantine AS q (plan, mapping, key_digest, part_digest, key, part, "column", code, message, bytes, digest)
@@ -46,16 +47,8 @@ export function quarantine(target: Target): Quarantine {
       return Number(row!.count)
     },
 
-    async clear(tx, plan, mapping) {
-      await tx.query('DELETE FROM kvmig.quarantine WHERE plan = $1 AND mapping = coalesce($2, mapping)', [plan, mapping ?? null])
-    },
-
-    async find(tx, plan, keys) {
-      const rows = await tx.query(
-        `SELECT ${RECORD} FROM kvmig.quarantine WHERE plan = $1 AND key_digest = ANY ($2::bytea[])`,
-        [plan, byteaArray(keys.map(sha256))],
-      )
-      return rows.map(readRecord)
+    async clear(tx, plan) {
+      await tx.query('DELETE FROM kvmig.quarantine WHERE plan = $1', [plan])
     },
 
     counts: () =>
@@ -77,15 +70,15 @@ export function quarantine(target: Target): Quarantine {
         [],
       ),
 
-    list: ({ plan, mapping, key, limit = 100 }) =>
+    list: ({ plan, key, limit = 100 }) =>
       readLedger(
         target,
         async (tx) => {
           const rows = await tx.query(
-            `SELECT ${RECORD} FROM kvmig.quarantine
-              WHERE plan = coalesce($1, plan) AND mapping = coalesce($2, mapping) AND ($3::bytea IS NULL OR key_digest = $3)
-              ORDER BY plan, mapping, key, part LIMIT $4`,
-            [plan, mapping, key && sha256(key), limit],
+            `SELECT plan, mapping, key, part, "column", code, message, bytes, digest, accepted, attempts FROM kvmig.quarantine
+              WHERE plan = coalesce($1, plan) AND ($2::bytea IS NULL OR key_digest = $2)
+              ORDER BY plan, mapping, key, part LIMIT $3`,
+            [plan, key && sha256(key), limit],
           )
           return rows.map(readRecord)
         },
@@ -104,8 +97,6 @@ export function quarantine(target: Target): Quarantine {
     },
   }
 }
-
-const RECORD = 'plan, mapping, key, part, "column", code, message, bytes, digest, accepted, attempts'
 
 const sha256 = (it: Buffer | string): Buffer => createHash('sha256').update(it).digest()
 
