@@ -41,14 +41,18 @@ const SAFE = /^-?(?:0|[1-9]\d{0,14}|(?:0|[1-9]\d{0,6})\.\d{1,8})$/
 function standsFor(value: number, text: string, digits: number): boolean {
   const { digits: written, exponent } = significant(text)
   if (written === '' || value === 0) return written === '' && value === 0
-  if (written.length <= digits) {
+  const isShort = written.length <= digits
+  if (isShort) {
     const shown = significant(Math.abs(value).toPrecision(written.length))
     if (shown.digits === written && shown.exponent === exponent) return true
   }
   // 770 digits write out any double.
   if (written.length > 770) return false
   const exact = significant(exactText(Math.abs(value)))
-  return exact.digits === written && exact.exponent === exponent
+  // toPrecision rounds a half up; down is as near.
+  return (
+    exact.exponent === exponent && (exact.digits === written || (isShort && exact.digits === `${written}5`))
+  )
 }
 
 /** All digits of a double: an integer times a power of two, written with a power of ten. */

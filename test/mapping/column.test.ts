@@ -90,6 +90,8 @@ const CASES: readonly Case[] = [
   ['real', n('0.1'), Math.fround(0.1)],
   ['real', n('16777217'), no('LOSSY_FLOAT')],
   ['real', n('-0.006929283495992422'), Math.fround(-0.006929283495992422)],
+  ['real', n('632.6426391601562'), Math.fround(632.64263916015625)],
+  ['real', n('632.6426391601563'), Math.fround(632.64263916015625)],
   ['real', n('0.123456789012345'), no('LOSSY_FLOAT')],
   ['real', n('1e39'), no('NUMERIC_OVERFLOW')],
   ['real', n('1e-50'), no('LOSSY_FLOAT')],
