@@ -47,7 +47,8 @@ export class Compared {
   readonly #comparison: Comparison | undefined
   readonly #inSource = new RowTally()
   readonly #inTable = new RowTally()
-  #rows: TableRows | undefined
+  /** Mappings may fill different columns of the table, so each compares its own. */
+  readonly #rows = new Map<CompiledMapping, TableRows>()
   #expected = 0
   #actual = 0
   #matching = 0
@@ -68,17 +69,27 @@ export class Compared {
   }
 
   async open(): Promise<void> {
-    const { columns, keyIndexes, table } = this.#writers[0]!
-    this.#rows = await this.#comparison?.target.transaction((tx) => openTableRows(tx, { name: table.name, columns, keyIndexes }))
+    await this.#comparison?.target.transaction(async (tx) => {
+      for (const writer of this.#writers) {
+        const { columns, keyIndexes, table } = writer
+        this.#rows.set(writer, await openTableRows(tx, { name: table.name, columns, keyIndexes }))
+      }
+    })
   }
 
   async compare(expected: readonly Expected[]): Promise<void> {
-    if (!this.#comparison || !this.#rows) {
+    if (!this.#comparison) {
       this.#expected += expected.length
       return
     }
-    const { target, ledger } = this.#comparison
-    const rows = this.#rows
+    for (const writer of this.#writers) {
+      const own = expected.filter((it) => it.compiled === writer)
+      if (own.length > 0) await this.#compareOwn(own, this.#rows.get(writer)!, this.#comparison)
+    }
+    this.#expected = this.#matching + this.#different.count + this.#missing.count
+  }
+
+  async #compareOwn(expected: readonly Expected[], rows: TableRows, { target, ledger }: Comparison): Promise<void> {
     await target.transaction(async (tx) => {
       const actual = await readTuples(tx, rows, expected.map((it) => it.row))
       const rowKeys = expected.map((it) => rows.rowKey(it.row))
@@ -109,15 +120,13 @@ export class Compared {
         }
         this.#note(found, it.key, it.part())
         if (found === this.#different) this.#inSource.add(rowKeys[place]!)
-        else this.#expected += 1
       }
     })
-    this.#expected = this.#matching + this.#different.count + this.#missing.count
   }
 
   /** Reads the keys of all our rows, and says whether the tallies of both sides differ. */
   async mayHaveExtra(): Promise<boolean> {
-    if (!this.#comparison || !this.#rows) return false
+    if (!this.#comparison) return false
     const { target } = this.#comparison
     await target.transaction(async (tx) => {
       for await (const keys of this.#ownKeys(tx)) {
@@ -138,15 +147,16 @@ export class Compared {
   }
 
   /** The source does give this row. */
-  explain(row: Row): void {
-    if (this.#rows) this.#suspects.delete(this.#rows.rowKey(row).toString('latin1'))
+  explain(compiled: CompiledMapping, row: Row): void {
+    const rows = this.#rows.get(compiled)
+    if (rows) this.#suspects.delete(rows.rowKey(row).toString('latin1'))
   }
 
   /** What no record of the source explained is extra. */
   async settleExtra(): Promise<void> {
-    if (!this.#comparison || !this.#rows || this.#suspects.size === 0) return
+    if (!this.#comparison || this.#suspects.size === 0) return
     const { target, ledger } = this.#comparison
-    const rows = this.#rows
+    const rows = this.#rows.get(this.#writers[0]!)!
     const suspects = [...this.#suspects]
     const records: readonly ({ readonly key: Buffer; readonly part: Part } | undefined)[] = await target.transaction<readonly ({ readonly key: Buffer; readonly part: Part } | undefined)[]>((tx) =>
       this.#tracked
@@ -181,7 +191,7 @@ export class Compared {
 
   // The keys of the rows that are ours: all of a table that only kvmig fills, else those with an origin.
   async *#ownKeys(tx: Transaction): AsyncIterable<readonly { rowKey: Buffer; tuple: Buffer }[]> {
-    const rows = this.#rows!
+    const rows = this.#rows.get(this.#writers[0]!)!
     if (this.#tracked) {
       for await (const origins of this.#comparison!.ledger.origins.all(tx, this.#name)) {
         yield origins.filter((it) => it.mapping !== '').map((it) => ({ rowKey: it.row, tuple: it.row }))

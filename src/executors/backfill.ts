@@ -225,7 +225,6 @@ class Pass {
 
   #take(entry: Page['entries'][number], clock: () => number): void {
     const router = this.#context.compiled.router(this.#copies[0]!.step.source)
-    if (entry.value === undefined && !entry.type.startsWith('unknown:')) return
     const expired = entry.expiresAt !== null && entry.expiresAt <= clock()
     const touched = new Set<Copy>()
     forwardClaims(router.route(entry.key, entry.type), entry, (compiled) => {

@@ -84,7 +84,7 @@ function partRegex(part: KeyPart): string {
 const CAPTURES = {
   text: '[^:]+',
   rest: '(?s:.+)',
-  int: '-?[0-9]+',
+  int: '(?:0|-?[1-9][0-9]*)',
   uuid: '[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}',
   date: '[0-9]{4}-[0-9]{2}-[0-9]{2}',
 } as const

@@ -94,7 +94,12 @@ function readMapping(node: YamlNode, context: RuleContext): Mapping | undefined 
     ...(where && cel !== undefined && { where: { cel, at: where.at } }),
     into,
     key:
-      node.get('key')?.items.flatMap((it) => optional(textOf(it))) ?? context.table(into)?.primaryKey ?? [],
+      // In one order, however it was written: mappings of one table tell their rows apart in the same way.
+      (
+        node.get('key')?.items.flatMap((it) => optional(textOf(it))) ??
+        context.table(into)?.primaryKey ??
+        []
+      ).toSorted(),
     conflict: readConflict(textOf(node.get('conflict'))),
     fields,
     ...dropOf('unmapped', node),

@@ -259,7 +259,7 @@ tables:
   }
 
   /** What Redis would hold after these commands: as much of Redis as the corpus uses. */
-  function valueOf(
+  function heldAfter(
     setup: readonly (readonly string[])[],
   ): { readonly value: EntryValue; readonly ttl: number | null } | undefined {
     const fields = new Map<string, Buffer>()
@@ -308,7 +308,7 @@ tables:
   test.each(read<Case<TypeMapping, TypeExpectation>>('types.jsonl').map((it) => [it.id, it] as const))(
     '%s',
     async (_, it) => {
-      const held = valueOf(it.source.setup)
+      const held = heldAfter(it.source.setup)
       const { action, reason, row, rows, rows_any_order: anyOrder } = it.expect
       if (action === 'no_row') {
         expect(held).toBeUndefined()

@@ -8,7 +8,7 @@ import { catalog } from './catalog.ts'
 import { PROJECT } from './project.ts'
 
 const compile = (schema: object) => new Ajv2020({ strict: false, validateFormats: false }).compile(schema)
-const valueOf = (path: string) => readYaml(path, Buffer.from(PROJECT[path]!)).root!.value
+const contentOf = (path: string) => readYaml(path, Buffer.from(PROJECT[path]!)).root!.value
 
 test('is a JSON Schema of the year it says', () => {
   for (const schema of [planSchema(catalog), projectSchema(catalog), editorSchema(catalog)]) {
@@ -20,7 +20,7 @@ test('is a JSON Schema of the year it says', () => {
 test('tells plans and projects apart for editors', () => {
   const validate = compile(editorSchema(catalog))
   for (const path of ['migrations.yaml', 'plans/messages.yaml', 'plans/handles.yaml'])
-    expect(validate(valueOf(path))).toBe(true)
+    expect(validate(contentOf(path))).toBe(true)
   expect(validate({ version: 1, plan: 'x' })).toBe(false)
   expect(validate({ version: 1, sources: {} })).toBe(false)
 })
