@@ -57,7 +57,14 @@ export const SESSION_PARTS: SessionParts = {
 // Each takes the kind it is listed under, which a lookup cannot tell the compiler.
 export const EXECUTORS = BY_KIND as { readonly [K in Step['kind']]: Executor }
 
-/** What a step would do, for people. */
-export const describeStep = (step: Step): Change => EXECUTORS[step.kind].describe(step)
+/** What a step would do, for people. A gate names every check that it asks, the mandatory ones too. */
+export function describeStep(step: Step): Change {
+  const change = EXECUTORS[step.kind].describe(step)
+  if (step.kind !== 'gate') return change
+  const asked = [...CHECKS.values()].filter(
+    (it) => it.mandatory || step.checks.some(({ check }) => check === it.name),
+  )
+  return { ...change, subject: asked.map((it) => it.name).join(', ') }
+}
 
 export { CHECKS }

@@ -17,6 +17,7 @@ import { type Loaded, loadProject, projectFile } from '../project.ts'
 import { proveSteps } from '../proof.ts'
 import { basisOf } from '../saved.ts'
 import { type SourceMeter, withSession } from '../session.ts'
+import { shownAddress } from '../shown-address.ts'
 import { pendingOf, type Standing } from '../standing.ts'
 
 export interface PlanOptions extends CommonOptions {
@@ -72,9 +73,9 @@ interface Planning {
   readonly io: Io
 }
 
-async function planOffline({ loaded, compiled, options }: Planning): Promise<PlanReport> {
+async function planOffline({ loaded, compiled, options, io }: Planning): Promise<PlanReport> {
   const proof = options.prove ? await proveSteps({ project: loaded.project, graph: compiled.graph }) : []
-  return reportOf({ loaded, compiled, options, diagnostics: proof })
+  return reportOf({ loaded, compiled, options, io, diagnostics: proof })
 }
 
 async function planWith(
@@ -96,10 +97,10 @@ async function planWith(
   if (saved !== undefined) {
     writeText(resolve(io.cwd, saved), savePlan(toSave({ loaded, compiled, standing, options })))
   }
-  return reportOf({ loaded, compiled, options, diagnostics: proof, session, standing, live, saved })
+  return reportOf({ loaded, compiled, options, io, diagnostics: proof, session, standing, live, saved })
 }
 
-interface Parts extends Omit<Planning, 'io'> {
+interface Parts extends Planning {
   readonly diagnostics: readonly Diagnostic[]
   readonly session?: Session
   readonly standing?: Standing
@@ -108,7 +109,7 @@ interface Parts extends Omit<Planning, 'io'> {
 }
 
 async function reportOf(parts: Parts): Promise<PlanReport> {
-  const { loaded, compiled, options, diagnostics, session, standing, live, saved } = parts
+  const { loaded, compiled, options, io, diagnostics, session, standing, live, saved } = parts
   const { project } = loaded
   const { describeStep, MAPPING_PARTS } = await import('../../catalog.ts')
   const { compileProject: compileMappings } = await import('../../mapping/compiled-project.ts')
@@ -121,8 +122,8 @@ async function reportOf(parts: Parts): Promise<PlanReport> {
     diagnostics: [...loaded.diagnostics, ...diagnostics],
     address: (name) =>
       name === undefined
-        ? (session?.target.label ?? (environment?.target ?? project.target).url)
-        : (environment?.sources.get(name) ?? project.sources.get(name))!.url,
+        ? (session?.target.label ?? shownAddress((environment?.target ?? project.target).url, io.env))
+        : shownAddress((environment?.sources.get(name) ?? project.sources.get(name))!.url, io.env),
     oneWay: oneWayFields(compiled, mappings),
     ...(standing ? { states: standing.states, removed: standing.removed } : {}),
     ...(options.env === undefined ? {} : { environment: options.env }),
@@ -140,7 +141,11 @@ function oneWayFields(
     if (data.kind !== 'backfill') continue
     const { oneWay, table } = mappings.mapping(data.plan, data.mapping.name)
     const list = found.get(data.plan) ?? []
-    for (const { column, why } of oneWay) list.push({ table: table.name.table, column, why })
+    for (const { column, why } of oneWay) {
+      // Two mappings into one table often lose the same thing.
+      const known = list.some((it) => it.table === table.name.table && it.column === column && it.why === why)
+      if (!known) list.push({ table: table.name.table, column, why })
+    }
     found.set(data.plan, list)
   }
   return found

@@ -7,6 +7,7 @@ import type { Io } from '../io.ts'
 import { printReport } from '../print-report.ts'
 import { createProgress } from '../progress.ts'
 import { loadProject, plansNamed } from '../project.ts'
+import { countQuarantine } from '../quarantine.ts'
 import { createRetryReport } from '../reports/retry-report.ts'
 import { runStart } from '../run-start.ts'
 import { withSession } from '../session.ts'
@@ -19,7 +20,8 @@ export interface RetryOptions extends CommonOptions {
 /** Replays what is in the quarantine through the plans as they are now. */
 export async function run(options: RetryOptions, io: Io): Promise<number> {
   const { project } = await loadProject(options, io)
-  const plans = plansNamed(project, options.plans).map((it) => it.name)
+  const chosen = plansNamed(project, options.plans)
+  const plans = chosen.map((it) => it.name)
   const { graph } = compileProject(project, options.plans)
   const known = fingerprints(graph)
   return withSession({ project, options, io }, async (session) => {
@@ -42,7 +44,7 @@ export async function run(options: RetryOptions, io: Io): Promise<number> {
       target: session.target.label,
       graph,
       retried,
-      quarantine: (await session.ledger.quarantine.counts()).filter((it) => plans.includes(it.plan)),
+      quarantine: await countQuarantine(session, chosen),
       millis: io.now() - began,
       describe: describeStep,
     })

@@ -1,6 +1,6 @@
 import { type Cell, columns, line, type Paint, type Painter, painted, right, whole } from '../layout.ts'
 import { printableSentence } from '../printable.ts'
-import type { AppliedStep, ApplyReport } from '../report.ts'
+import type { AppliedStep, ApplyReport, GateResult } from '../report.ts'
 import { counted, countsText, duration, listed, number } from '../wording.ts'
 import { accountLines } from './account.ts'
 import { gateLines } from './findings.ts'
@@ -11,7 +11,8 @@ export function applyLines(report: ApplyReport, painter: Painter): string[] {
   const { steps, gates, tables, accounts, quarantine, look } = report
   return blocks(
     stepLines(steps, painter),
-    ...gates.map((gate) => gateLines(gate, painter)),
+    openGates(gates, painter),
+    ...gates.filter(({ status }) => status !== 'open').map((gate) => gateLines(toMend(gate), painter)),
     section(
       'Rows',
       columns(
@@ -43,11 +44,34 @@ export function applyLines(report: ApplyReport, painter: Painter): string[] {
   )
 }
 
+// What passed is counted in the gate's line; `kvmig check` has all of it.
+const toMend = (gate: GateResult): GateResult => ({
+  ...gate,
+  findings: gate.findings.filter(({ status }) => status !== 'pass'),
+})
+
+function openGates(gates: readonly GateResult[], painter: Painter): string[] {
+  const open = gates.filter(({ status }) => status === 'open')
+  if (open.length === 0) return []
+  const checks = open.reduce((sum, { findings }) => sum + findings.length, 0)
+  const names = listed(open.map(({ plan }) => plan))
+  return [
+    line(`✓ gate ${open[0]!.opens} open for ${names}: ${counted(checks, 'check')} passed`, painter.good),
+  ]
+}
+
+/** More steps than this are told plan by plan. What failed or was left out is told one by one. */
+const MOST_LINES = 20
+
 function stepLines(steps: readonly AppliedStep[], painter: Painter): string[] {
   const kept = steps.filter(({ status }) => status === 'kept').length
-  const shown = steps.filter(({ status }) => status !== 'kept')
+  // Gates have lines of their own.
+  const work = steps.filter(({ status, change }) => status !== 'kept' && !change.verb.startsWith('gate'))
+  const done = work.filter(({ status }) => status === 'done')
+  const shown = done.length > MOST_LINES ? work.filter(({ status }) => status !== 'done') : work
   const rows = columns(shown.map(stepRow), painter)
   return [
+    ...(done.length > MOST_LINES ? columns(planRows(done), painter) : []),
     ...shown.flatMap(({ error }, index) => [
       rows[index]!,
       ...(error ? [line(error.message, painter.bad, 10)] : []),
@@ -55,6 +79,24 @@ function stepLines(steps: readonly AppliedStep[], painter: Painter): string[] {
     ]),
     ...(kept > 0 ? [line(`= ${counted(kept, 'step was', 'steps were')} done before`, painter.dim, 2)] : []),
   ]
+}
+
+function planRows(steps: readonly AppliedStep[]): Cell[][] {
+  const plans = [...new Set(steps.map(({ plan }) => plan))]
+  return plans.map((plan) => {
+    const own = steps.filter((it) => it.plan === plan)
+    const counts: Record<string, number> = {}
+    for (const it of own) {
+      for (const [name, value] of Object.entries(it.counts)) counts[name] = (counts[name] ?? 0) + value
+    }
+    const { keys: _, ...records } = counts
+    return [
+      painted('✓ done', 'good'),
+      plan ?? 'shared',
+      right(counted(own.length, 'step')),
+      whole(countsText(records)),
+    ]
+  })
 }
 
 function stepRow({ change, status, counts, note, because, millis, plan }: AppliedStep): Cell[] {
