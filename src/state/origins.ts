@@ -53,8 +53,15 @@ export const origins: Origins = {
     }
   },
 
-  async clear(tx, table) {
-    await tx.query('DELETE FROM kvmig.origin WHERE target = $1', [table])
+  async clear(tx, table, mapping) {
+    await tx.query('DELETE FROM kvmig.origin WHERE target = $1 AND mapping = coalesce($2, mapping)', [
+      table,
+      mapping ?? null,
+    ])
+  },
+
+  async forgive(tx, table) {
+    await tx.query("DELETE FROM kvmig.origin WHERE target = $1 AND mapping = ''", [table])
   },
 }
 

@@ -47,8 +47,19 @@ export function quarantine(target: Target): Quarantine {
       return Number(row!.count)
     },
 
-    async clear(tx, plan) {
-      await tx.query('DELETE FROM kvmig.quarantine WHERE plan = $1', [plan])
+    async clear(tx, plan, mapping) {
+      await tx.query('DELETE FROM kvmig.quarantine WHERE plan = $1 AND mapping = coalesce($2, mapping)', [
+        plan,
+        mapping ?? null,
+      ])
+    },
+
+    async find(tx, plan, keys) {
+      const rows = await tx.query(
+        `SELECT ${RECORD} FROM kvmig.quarantine WHERE plan = $1 AND key_digest = ANY ($2::bytea[])`,
+        [plan, byteaArray(keys.map(sha256))],
+      )
+      return rows.map(readRecord)
     },
 
     counts: () =>
@@ -70,15 +81,15 @@ export function quarantine(target: Target): Quarantine {
         [],
       ),
 
-    list: ({ plan, key, limit = 100 }) =>
+    list: ({ plan, mapping, key, limit = 100 }) =>
       readLedger(
         target,
         async (tx) => {
           const rows = await tx.query(
-            `SELECT plan, mapping, key, part, "column", code, message, bytes, digest, accepted, attempts FROM kvmig.quarantine
-              WHERE plan = coalesce($1, plan) AND ($2::bytea IS NULL OR key_digest = $2)
-              ORDER BY plan, mapping, key, part LIMIT $3`,
-            [plan, key && sha256(key), limit],
+            `SELECT ${RECORD} FROM kvmig.quarantine
+              WHERE plan = coalesce($1, plan) AND mapping = coalesce($2, mapping) AND ($3::bytea IS NULL OR key_digest = $3)
+              ORDER BY plan, mapping, key, part LIMIT $4`,
+            [plan, mapping, key && sha256(key), limit],
           )
           return rows.map(readRecord)
         },
@@ -97,6 +108,8 @@ export function quarantine(target: Target): Quarantine {
     },
   }
 }
+
+const RECORD = 'plan, mapping, key, part, "column", code, message, bytes, digest, accepted, attempts'
 
 const sha256 = (it: Buffer | string): Buffer => createHash('sha256').update(it).digest()
 
