@@ -1,9 +1,21 @@
-import { tupleFields } from '../target/codec.ts'
+import type { ColumnType } from '../plan/table.ts'
+import { TupleWriter, tupleFields } from '../target/codec.ts'
+import { builtInType } from '../target/column-types.ts'
 import { byteaArray, textArray } from '../target/parameters.ts'
 import type { Origin, Origins } from './ledger.ts'
 
 /** Where rows came from, in table kvmig.origin. */
 export const origins: Origins = {
+  async copy(tx, table, origins) {
+    const writer = new TupleWriter(COLUMNS.map(({ type }) => builtInType(type)))
+    for (const { row, mapping, key, part } of origins) writer.append([table, row, mapping, key, Buffer.from(part)])
+    await tx.copyIn(
+      { schema: 'kvmig', table: 'origin' },
+      COLUMNS.map((it) => it.name),
+      [writer.all()],
+    )
+  },
+
   async save(tx, table, origins) {
     // The last of a row counts, and in one order: two that save the same rows wait for each other instead of blocking each other.
     const each = [...new Map(origins.map((it) => [it.row.toString('latin1'), it])).values()].sort((a, b) =>
@@ -64,6 +76,17 @@ export const origins: Origins = {
     await tx.query("DELETE FROM kvmig.origin WHERE target = $1 AND mapping = ''", [table])
   },
 }
+
+const TEXT: ColumnType = { base: 'text', array: false, sql: 'text' }
+const BYTES: ColumnType = { base: 'bytea', array: false, sql: 'bytea' }
+
+const COLUMNS = [
+  { name: 'target', type: TEXT },
+  { name: 'row_key', type: BYTES },
+  { name: 'mapping', type: TEXT },
+  { name: 'key', type: BYTES },
+  { name: 'part', type: BYTES },
+]
 
 function readOrigin(fields: readonly (Buffer | null)[]): Origin {
   const [row, mapping, key, part] = fields as Buffer[]
