@@ -21,7 +21,7 @@ export interface ExpressionScope {
 export type RecordShape = 'any' | 'fields' | 'text' | 'list'
 
 /** Functions of the language; lookups come with a later version. */
-export const FUNCTIONS = ['const', 'rest'] as const
+const FUNCTIONS = ['const', 'rest'] as const
 const LOOKUPS = ['get', 'hget', 'score', 'member', 'first_of', 'owner']
 
 /**
