@@ -278,6 +278,6 @@ test('answers any damage to a file with a project or with mistakes that have a p
         expect(at!.column).toBeGreaterThan(0)
       }
     }),
-    { numRuns: 1500 },
+    { numRuns: 400 },
   )
 })
