@@ -1,10 +1,15 @@
 import type { Position } from '../diagnostic.ts'
 import type { Notes } from './notes.ts'
 import { quote } from './problem.ts'
-import type { TableName } from './table.ts'
 
-/** Reports a name that Postgres would cut, or that kvmig's SQL would take apart. `what` is a noun: `table`, `column`. */
-export function checkIdentifier(name: string, what: string, at: Position, notes: Notes): void {
+/** Reports a name that Postgres would cut, or that kvmig's SQL would take apart; true for a good one. `what` is a noun: `table`. */
+export function checkIdentifier(name: string, what: string, at: Position, notes: Notes): boolean {
+  const before = notes.diagnostics.length
+  refuse(name, what, at, notes)
+  return notes.diagnostics.length === before
+}
+
+function refuse(name: string, what: string, at: Position, notes: Notes): void {
   const bytes = Buffer.byteLength(name)
   if (name === '') notes.error('KV041', at, `The name of the ${what} is empty.`)
   else if (bytes > MAX_BYTES)
@@ -19,7 +24,7 @@ export function checkIdentifier(name: string, what: string, at: Position, notes:
     notes.error(
       'KV041',
       at,
-      `${quote(name)} is no name of a ${what}.`,
+      `${quote(name)} cannot be the name of the ${what}.`,
       'Write the bare name; its case is kept, and it needs no quotes.',
     )
   else if (what === 'column' && SYSTEM_COLUMNS.has(name.toLowerCase()))
@@ -32,9 +37,10 @@ const DOTS: Readonly<Record<string, string>> = {
   table: 'Write { schema: app, table: users } in "into:", or "target_schema: app" in the project file.',
 }
 
-/** Reports schemas in which no application keeps its tables. */
-export function checkSchema({ schema }: TableName, at: Position, notes: Notes): void {
-  if (schema !== 'kvmig' && schema !== 'information_schema' && !schema.startsWith('pg_')) return
+/** Reports schemas in which no application keeps its tables; true for a good one. */
+export function checkSchema(schema: string, at: Position, notes: Notes): boolean {
+  if (schema !== 'kvmig' && schema !== 'information_schema' && !schema.startsWith('pg_')) return true
   const owner = schema === 'kvmig' ? 'kvmig' : 'Postgres'
   notes.error('KV048', at, `The schema "${schema}" belongs to ${owner}.`, 'Choose another schema.')
+  return false
 }

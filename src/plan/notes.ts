@@ -43,7 +43,7 @@ export class Notes {
   }
 
   /** Where a key below `part` stands (not its value). */
-  keyAt(part: object & { readonly at: Position }, ...path: readonly string[]): Position {
+  keyAt(part: object & { readonly at: Position }, ...path: readonly (string | number)[]): Position {
     const map = this.node(part, ...path.slice(0, -1))
     return map?.entries.find((it) => it.key === path.at(-1))?.at ?? part.at
   }
@@ -51,9 +51,12 @@ export class Notes {
 
 const CUT = 'YAML took the rest of the line, from " #" on, as a comment: put the whole value in quotes.'
 
-/** By file, line and column. */
+/** By file, line and column. Of a bad name nobody has to be told that it is unknown, too. */
 export function sorted(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
-  return [...diagnostics].sort((a, b) => {
+  const place = ({ at }: Diagnostic) => `${at?.file}:${at?.line}:${at?.column}`
+  const badNames = new Set(diagnostics.filter((it) => it.code === 'KV041').map(place))
+  const told = diagnostics.filter((it) => !['KV042', 'KV043'].includes(it.code) || !badNames.has(place(it)))
+  return told.sort((a, b) => {
     const [x, y] = [a.at, b.at]
     if (!x || !y) return Number(Boolean(x)) - Number(Boolean(y))
     return compare(x.file, y.file) || x.line - y.line || x.column - y.column || compare(a.code, b.code)

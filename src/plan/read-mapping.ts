@@ -126,10 +126,12 @@ function readInto(node: YamlNode | undefined, { notes, targetSchema }: RuleConte
   const table = textOf(node?.kind === 'map' ? node.get('table') : node)
   const schema = node?.kind === 'map' ? textOf(node.get('schema')) : targetSchema
   if (!node || table === undefined || schema === undefined) return undefined
-  checkIdentifier(table, 'table', node.get('table')?.at ?? node.at, notes)
   const written = node.get('schema')
-  if (written) checkIdentifier(schema, 'schema', written.at, notes)
-  checkSchema({ schema, table }, written?.at ?? node.at, notes)
+  const good = checkIdentifier(table, 'table', node.get('table')?.at ?? node.at, notes)
+  const goodSchema =
+    !written ||
+    (checkIdentifier(schema, 'schema', written.at, notes) && checkSchema(schema, written.at, notes))
+  if (!good || !goodSchema) return undefined
   return { schema, table }
 }
 
@@ -177,7 +179,7 @@ function readDecode(node: YamlNode | undefined, { catalog, notes }: RuleContext)
       const wanted = most === 0 ? 'no arguments' : least === most ? `${most}` : `${least} to ${most}`
       notes.error('KV032', it.at, `The decoder ${step.name} takes ${wanted}, not ${given}.`)
     }
-    return signature ? [{ ...step, at: it.at }] : []
+    return [{ ...step, at: it.at }]
   })
 }
 

@@ -9,11 +9,10 @@ import {
   type Pair,
   parseDocument,
   Scalar,
-  type YAMLError,
 } from 'yaml'
 import type { Diagnostic, Position } from '../diagnostic.ts'
 import type { PlanCode } from './codes.ts'
-import { quote } from './problem.ts'
+import { belongs, codePoint, explain, FORBIDDEN } from './yaml-explain.ts'
 import { sourceOffset } from './yaml-offset.ts'
 
 /** A node of a YAML file: its plain data, and where it and everything in it stands. */
@@ -58,7 +57,7 @@ export function readYaml(
 
 const MAX_BYTES = 1_000_000
 const MAX_DEPTH = 60
-const MAX_SYNTAX_ERRORS = 10
+const MAX_REPORTED = 20
 
 class YamlReader {
   readonly diagnostics: Diagnostic[] = []
@@ -133,18 +132,21 @@ class YamlReader {
   #refuseDirectives(document: Document.Parsed): void {
     const directive = /^%.*/m.exec(this.#text)
     const { yaml, tags } = document.directives
-    if (directive && (yaml.explicit || Object.keys(tags).length > 1 || document.warnings.length > 0))
+    if (directive && (yaml.explicit || Object.keys(tags).length > 1))
       this.#refuse('KV004', directive.index, 'Directives are not part of the language.', 'Remove this line.')
   }
 
   #syntax({ errors, warnings }: Document.Parsed): void {
     const lines = new Set<number>()
-    const found = [...errors, ...warnings].filter((it) => !/directive/i.test(it.message))
-    for (const error of found.sort((a, b) => a.pos[0] - b.pos[0])) {
+    const end = this.#text.trimEnd().length
+    let broken = false
+    for (const error of [...errors, ...warnings].sort((a, b) => a.pos[0] - b.pos[0])) {
       const { line } = this.#at(error.pos[0])
-      // What follows a mistake on its line, or dozens of lines later, is an echo of it.
-      if (lines.has(line) || lines.size >= MAX_SYNTAX_ERRORS) continue
+      const duplicate = error.code === 'DUPLICATE_KEY'
+      // What follows a mistake on its line is an echo of it; so are the keys that it left without a name, and what is missing at the end.
+      if (lines.has(line) || (broken && (duplicate || error.pos[0] >= end))) continue
       lines.add(line)
+      broken ||= !duplicate
       const { code, message, hint } = explain(error)
       this.#refuse(code, error.pos[0], message, hint)
     }
@@ -156,12 +158,9 @@ class YamlReader {
       this.#refuse('KV008', start, `This is nested more than ${MAX_DEPTH} levels deep.`)
       return this.#scalarNode(start, null)
     }
-    if (isAlias(node))
-      this.#refuse('KV003', start, `The alias *${node.source} is not part of the language.`, QUOTE)
-    else if (node?.anchor)
-      this.#refuse('KV003', start, `The anchor &${node.anchor} is not part of the language.`, QUOTE)
-    if (node?.tag)
-      this.#refuse('KV004', start, `The tag ${shownTag(node.tag)} is not part of the language.`, QUOTE)
+    if (isAlias(node)) this.#refuse('KV003', start, 'Aliases are not part of the language.', belongs('*'))
+    else if (node?.anchor) this.#refuse('KV003', start, 'Anchors are not part of the language.', belongs('&'))
+    if (node?.tag) this.#refuse('KV004', start, 'Tags are not part of the language.', belongs('!'))
     if (isMap(node)) return this.#map(node.items as Pair<Node, Node | null>[], start, depth, escapes)
     if (isSeq(node)) return this.#list(node.items as Node[], start, depth, escapes)
     return isScalar(node) ? this.#scalar(node, escapes) : this.#scalarNode(start, null)
@@ -172,7 +171,7 @@ class YamlReader {
     const entries: YamlEntry[] = []
     for (const pair of pairs) {
       const from = pair.key.range?.[0] ?? start
-      const key = this.#key(pair.key, from)
+      const key = this.#key(pair.key, from, escapes)
       // A key without a value stands in no range of its own.
       const child = pair.value ?? Object.assign(new Scalar(null), { range: [from, from, from] })
       const node = this.#node(child as Node, depth + 1, escapes || (depth === 0 && key === 'examples'))
@@ -183,7 +182,7 @@ class YamlReader {
     return nodeOf({ kind: 'map', value, at: this.#at(start), entries })
   }
 
-  #key(key: Node, start: number): string | undefined {
+  #key(key: Node, start: number, escapes: boolean): string | undefined {
     if (!isScalar(key) || typeof key.value !== 'string') {
       const written = isScalar(key) ? String(key.source ?? key.value) : undefined
       const found = written === undefined ? 'This key is no text.' : `The key ${written} is no text.`
@@ -195,7 +194,7 @@ class YamlReader {
       )
       return undefined
     }
-    if (key.anchor) this.#refuse('KV003', start, `The anchor &${key.anchor} is not part of the language.`)
+    if (key.anchor) this.#refuse('KV003', start, 'Anchors are not part of the language.')
     if (key.value === '<<') {
       this.#refuse('KV003', start, 'Merge keys ("<<") are not part of the language.', 'Write the keys out.')
       return undefined
@@ -204,7 +203,7 @@ class YamlReader {
       this.#refuse('KV010', start, 'A key may not be called "__proto__".')
       return undefined
     }
-    return this.#checkText(key.value, start, false)
+    return this.#checkText(key.value, start, escapes)
   }
 
   #list(nodes: readonly Node[], start: number, depth: number, escapes: boolean): YamlNode {
@@ -247,7 +246,7 @@ class YamlReader {
 
   // Escapes such as "\0" may stand in examples only: that is data, the rest becomes names, SQL and messages.
   #checkText(text: string, start: number, escapes: boolean): string {
-    const found = (escapes ? /\p{Surrogate}/u : FORBIDDEN_ONCE).exec(text)
+    const found = text.match(escapes ? /\p{Surrogate}/u : new RegExp(FORBIDDEN, 'u'))
     if (found)
       this.#refuse('KV007', start, `This text holds the character ${codePoint(found[0])}.`, 'Remove it.')
     return text
@@ -258,6 +257,9 @@ class YamlReader {
   }
 
   #report(code: PlanCode, at: Position, message: string, hint?: string): void {
+    // A file that is no plan at all gives thousands; the first of each line, and a few lines, say as much.
+    const known = this.diagnostics.some((it) => it.code === code && it.at?.line === at.line)
+    if (known || this.diagnostics.length >= MAX_REPORTED) return
     this.diagnostics.push({ severity: 'error', code, message, ...(hint && { hint }), at })
   }
 
@@ -274,58 +276,6 @@ function nodeOf(parts: NodeParts): YamlNode {
   const get = (key: string) => entries.find((it) => it.key === key)?.value
   return { ...parts, entries, items, get, source, locate, cutByComment }
 }
-
-const QUOTE =
-  'A value that begins with a quote, {, [, *, &, !, %, @ or `, or that holds " #" or ": ", has to be quoted as a whole.'
-
-function explain(error: YAMLError): {
-  readonly code: PlanCode
-  readonly message: string
-  readonly hint?: string
-} {
-  const sentence = `${error.message.replace(/\.$/, '')}.`
-  switch (error.code) {
-    case 'DUPLICATE_KEY':
-      return { code: 'KV002', message: 'This key stands twice in its map.' }
-    case 'MULTIPLE_DOCS':
-      return {
-        code: 'KV006',
-        message: 'A second document begins here.',
-        hint: 'Put it in a file of its own.',
-      }
-    case 'RESOURCE_EXHAUSTION':
-      return { code: 'KV008', message: 'This is nested too deeply.' }
-    case 'TAG_RESOLVE_FAILED':
-      return {
-        code: 'KV004',
-        message: `${sentence.replace('Unresolved tag', 'Tags are not part of the language')}`,
-        hint: QUOTE,
-      }
-    case 'TAB_AS_INDENT':
-      return { code: 'KV001', message: 'A tab cannot indent.', hint: 'Use spaces.' }
-    case 'BLOCK_AS_IMPLICIT_KEY':
-      return { code: 'KV001', message: 'A second ": " stands on this line.', hint: QUOTE }
-    case 'BAD_SCALAR_START':
-    case 'BAD_ALIAS':
-    case 'UNEXPECTED_TOKEN':
-    case 'MULTILINE_IMPLICIT_KEY':
-    case 'MISSING_CHAR':
-      return { code: 'KV001', message: sentence, hint: QUOTE }
-    default:
-      return { code: 'KV001', message: sentence }
-  }
-}
-
-const shownTag = (tag: string) => quote(tag.replace('tag:yaml.org,2002:', '!!'))
-
-const codePoint = (character: string): string =>
-  `U+${character.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')}`
-
-// Control characters (not tab and line ends), those that turn the direction of text around, lone surrogates, non-characters, and a
-// byte order mark that is not at the beginning.
-const FORBIDDEN =
-  /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff]|\p{Surrogate}/gu
-const FORBIDDEN_ONCE = new RegExp(FORBIDDEN.source, 'u')
 
 /** The text of a scalar that is text; undefined for anything else. */
 export const textOf = (node: YamlNode | undefined): string | undefined =>

@@ -1,4 +1,4 @@
-import { Environment, type ParseError, type TypeError } from '@marcbachmann/cel-js'
+import { Environment, type TypeCheckResult } from '@marcbachmann/cel-js'
 import { didYouMean } from '../../diagnostic.ts'
 import { scopeOf } from '../mapping-scope.ts'
 import type { Mapping } from '../plan.ts'
@@ -42,7 +42,7 @@ function environment(variables: readonly string[]): Environment {
 }
 
 function explain(
-  error: ParseError | TypeError,
+  error: NonNullable<TypeCheckResult['error']>,
   known: readonly string[],
 ): { message: string; hint?: string } {
   const unknown = /^Unknown variable: (.+)$/.exec(error.summary)?.[1]
