@@ -137,6 +137,16 @@ describe('the router', () => {
     expect(mapping('t').types).toEqual(types)
   })
 
+  test('reads no value of a key that is only almost a mapping’s', async () => {
+    const { router } = await compilePlans(
+      rules(
+        '{ match: "m:{id:int}", type: string, into: t, fields: { id: $id | text } }',
+        '{ match: "m:{_}", index: of all kinds }',
+      ),
+    )
+    expect(router.mayClaim(Buffer.from('m:wait'))).toBe('key')
+  })
+
   test('tells cheaply what a scan has to read of a key', async () => {
     const compiled = await compilePlans(
       rules(
@@ -149,10 +159,15 @@ describe('the router', () => {
     const may = (key: string, wanted?: ReadonlySet<CompiledMapping>) =>
       compiled.router.mayClaim(Buffer.from(key), wanted)
     expect(['user:1', 'other:1', 'n:5'].map((it) => may(it))).toEqual(['entry', 'entry', 'entry'])
-    expect(['user:email:1', 'n:x'].map((it) => may(it))).toEqual(['key', 'key'])
+    expect(['user:email:1', 'n:x'].map((it) => may(it))).toEqual(['key', 'entry'])
     expect(['user:1:2', 'x', ''].map((it) => may(it))).toEqual(['nothing', 'nothing', 'nothing'])
     const wanted = new Set([compiled.mapping('t')])
-    expect(['user:1', 'other:1', 'x'].map((it) => may(it, wanted))).toEqual(['entry', 'key', 'nothing'])
+    expect(['user:1', 'other:1', 'n:x', 'x'].map((it) => may(it, wanted))).toEqual([
+      'entry',
+      'key',
+      'key',
+      'nothing',
+    ])
   })
 })
 
