@@ -13,7 +13,7 @@ interface Shape {
 const plan = (rule: string, { match = 'k:{id}', columns, key = 'id', more = '' }: Shape): string => `mappings:
   - match: ${JSON.stringify(match)}
     into: t
-    ${rule.trim().replace(/\n\s*/g, '\n    ')}
+    ${rule.replaceAll('\n', '\n    ')}
 ${more}
 tables:
   t: { columns: { ${columns} }, primary_key: [${key}] }
@@ -238,10 +238,7 @@ describe('a path of each', () => {
 
   test('goes through maps of lists; names and places of one level do not leak into another', async () => {
     const { forward } = await one(
-      "decode: json\neach: '*.*'\nfields: { k: $name, n: $index | default(-1), v: $item, x: $parent.b | json }".replace(
-        ', x: $parent.b | json',
-        '',
-      ),
+      "decode: json\neach: '*.*'\nfields: { k: $name, n: $index | default(-1), v: $item }",
       {
         columns: 'k: text, n: integer, v: text',
         key: 'k, n, v',
