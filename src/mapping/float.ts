@@ -7,7 +7,8 @@ import { RejectError } from '../value.ts'
  */
 export function toDouble(text: string): number {
   const value = Number(text)
-  if (SAFE.test(text)) return value
+  // What JavaScript printed is the shortest text of the double.
+  if (SAFE.test(text) || String(value) === text) return value
   if (!Number.isFinite(value))
     throw new RejectError('NUMERIC_OVERFLOW', 'The number is beyond the range of double precision.')
   if (!standsFor(value, text, 17)) throw lossy('double precision')
@@ -20,7 +21,8 @@ export function toReal(text: string): number {
   const value = Math.fround(double)
   if (!Number.isFinite(value))
     throw new RejectError('NUMERIC_OVERFLOW', 'The number is beyond the range of real.')
-  if (value === double && (SAFE.test(text) || standsFor(double, text, 17))) return value
+  if (value === double && (SAFE.test(text) || String(double) === text || standsFor(double, text, 17)))
+    return value
   if (!standsFor(value, text, 9)) throw lossy('real')
   return value
 }
