@@ -1,9 +1,9 @@
-import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
+import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
+import { pipeline } from 'node:stream'
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls'
 import { inspect } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { SourceError } from '../../src/errors.ts'
@@ -164,6 +164,27 @@ describe('an address that leads nowhere', () => {
     })
   })
 
+  test('where nobody listens at any of the addresses of a name', async () => {
+    expect(await errorOf(open(`redis://localhost:${await freePort()}`))).toMatchObject({
+      code: 'SOURCE_REFUSED',
+    })
+  })
+
+  test('that has been given up before it was reached', async () => {
+    const stop = new AbortController()
+    const opening = redis.open(server.url, { root: '/', signal: stop.signal })
+    stop.abort(new Error('enough'))
+    await expect(opening).rejects.toThrow('enough')
+    await expect(redis.open(server.url, { root: '/', signal: stop.signal })).rejects.toThrow('enough')
+  })
+
+  test('a node of a cluster is told apart', async () => {
+    const node = await freshRedis({ arguments: ['--cluster-enabled', 'yes'] })
+    const error = await errorOf(open(node.url))
+    await node.stop()
+    expect(error).toMatchObject({ code: 'SOURCE_CLUSTER' })
+  })
+
   test('where no such host is', async () => {
     expect(await errorOf(open(`redis://u:${SECRET_ENCODED}@nowhere.invalid`))).toMatchObject({
       code: 'SOURCE_HOST',
@@ -281,51 +302,34 @@ test('a server that is still loading is waited for', async () => {
 })
 
 describe('TLS', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'kvmig tls '))
-  let secure: FreshRedis
+  const folder = join(import.meta.dirname, 'tls')
+  let plain: FreshRedis
+  let secure: TlsServer
   let port: number
+  // In front of a Redis, for not every redis-server was built with TLS.
   beforeAll(async () => {
-    const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' })
-    openssl(
-      'req',
-      '-x509',
-      '-newkey',
-      'ec',
-      '-pkeyopt',
-      'ec_paramgen_curve:prime256v1',
-      '-nodes',
-      '-days',
-      '2',
-      '-subj',
-      '/CN=localhost',
-      '-addext',
-      'subjectAltName=DNS:localhost',
-      '-keyout',
-      'key.pem',
-      '-out',
-      'cert.pem',
-    )
-    port = await freePort()
-    const files = [
-      '--tls-cert-file',
-      join(folder, 'cert.pem'),
-      '--tls-key-file',
-      join(folder, 'key.pem'),
-      '--tls-ca-cert-file',
-      join(folder, 'cert.pem'),
-    ]
-    secure = await freshRedis({
-      arguments: ['--tls-port', String(port), '--tls-auth-clients', 'no', ...files],
+    plain = await freshRedis()
+    await plain.client.set('k', 'v')
+    const files = {
+      cert: readFileSync(join(folder, 'certificate.pem')),
+      key: readFileSync(join(folder, 'key.pem')),
+    }
+    secure = createTlsServer(files, (socket) => {
+      const upstream = connect(plain.port, '127.0.0.1')
+      pipeline(socket, upstream, socket, () => {})
     })
-    await secure.client.set('k', 'v')
+    secure.on('tlsClientError', () => {})
+    secure.listen(0)
+    await once(secure, 'listening')
+    port = (secure.address() as { port: number }).port
   })
   afterAll(async () => {
-    await secure.stop()
-    rmSync(folder, { recursive: true, force: true })
+    secure.close()
+    await plain.stop()
   })
 
   test('is used with rediss, and the certificate verified against ?ca=', async () => {
-    const source = await open(`rediss://localhost:${port}?ca=./cert.pem`, folder)
+    const source = await open(`rediss://localhost:${port}?ca=./certificate.pem`, folder)
     expect([...byKey(await entriesOf(source.scan(EVERYTHING))).keys()]).toEqual(['k'])
     expect(source.label).toBe(`rediss://localhost:${port}/0`)
   })
@@ -338,14 +342,14 @@ describe('TLS', () => {
   })
 
   test('refuses a certificate for another host', async () => {
-    const error = await errorOf(open(`rediss://127.0.0.1:${port}?ca=cert.pem`, folder))
+    const error = await errorOf(open(`rediss://127.0.0.1:${port}?ca=certificate.pem`, folder))
     expect(error).toMatchObject({ code: 'SOURCE_TLS', message: expect.stringContaining('cannot be trusted') })
   })
 
   test('that only one side speaks ends in an error that mentions TLS', async () => {
     const limits = { ...LIMITS, connectMillis: 200, silenceMillis: 200 }
     const { signal } = new AbortController()
-    for (const address of [`rediss://localhost:${secure.port}`, `redis://localhost:${port}`]) {
+    for (const address of [`rediss://localhost:${plain.port}`, `redis://localhost:${port}`]) {
       const error = await errorOf(RedisSource.open(parseRedisAddress(address, '/'), { signal }, limits))
       expect(['SOURCE_TIMEOUT', 'SOURCE_TLS', 'SOURCE_PROTOCOL', 'SOURCE_LOST']).toContain(error.code)
     }
