@@ -124,7 +124,7 @@ class PostgresTarget implements Target, Sessions {
       return (await this.#pool.connect()) as OpenClient
     } catch (cause) {
       this.#slots.giveBack()
-      throw this.#explain(cause)
+      throw targetError(cause, { ...this.#address, connecting: true })
     }
   }
 
