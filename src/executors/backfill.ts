@@ -79,7 +79,7 @@ class Copy {
     this.tracked = tracked
     this.batch = new Batch(compiled)
     this.counts = { ...noCounts(), ...counts }
-    this.careful = tracked || table.staged
+    this.careful = table.staged
     this.reopened = reopened
   }
 }
@@ -271,14 +271,13 @@ class Pass {
           for (const [place, { copy, batch }] of batches.entries()) {
             if (batch.empty) continue
             trying = copy.careful ? undefined : copy
-            const { counts, rejects } = copy.careful
-              ? await loadCarefully(tx, batch, copy.table, {
-                  ledger,
-                  tracked: copy.tracked,
-                  order: (mapping) => this.#context.compiled.order(copy.step.plan, mapping),
-                  stageName: `kvmig_stage_${place}`,
-                })
-              : await loadDirectly(tx, batch, copy.table)
+            const load = copy.careful ? loadCarefully : loadDirectly
+            const { counts, rejects } = await load(tx, batch, copy.table, {
+              ledger,
+              tracked: copy.tracked,
+              order: (mapping) => this.#context.compiled.order(copy.step.plan, mapping),
+              stageName: `kvmig_stage_${place}`,
+            })
             const { plan, mapping } = copy.compiled
             if (copy.reopened) await ledger.quarantine.remove(tx, plan, mapping.name, batch.keys)
             await ledger.quarantine.add(tx, rejects.map((it) => toQuarantine(plan, mapping.name, it)))
@@ -293,7 +292,7 @@ class Pass {
         for (const [copy, counts] of results) {
           copy.counts = addCounts(copy.counts, counts)
           // Nothing was there: try the next batch directly again.
-          copy.careful = copy.tracked || copy.table.staged || counts.unchanged + counts.updated + counts.duplicate > 0
+          copy.careful = copy.table.staged || counts.unchanged + counts.updated + counts.duplicate > 0
           this.#context.progress(copy.step.id, { ...copy.counts })
         }
         return

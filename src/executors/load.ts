@@ -9,7 +9,7 @@ import { type Batch, type LoadCounts, noLoadCounts, type Rejected } from './batc
 import { decide, type RecordId, type Rival, settle } from './resolve.ts'
 import { Stage } from './stage.ts'
 
-/** What careful loading needs besides the batch. */
+/** What loading needs besides the batch and its table. */
 export interface Careful {
   readonly ledger: Ledger
   /** Are origins kept for the table? */
@@ -26,13 +26,28 @@ export interface Loaded {
 }
 
 /**
- * Writes a batch by COPY straight into its table. Throws the server's `TargetError` when a row is refused, be it for a key that is there
+ * Writes a batch by COPY straight into its table. Throws the server's `DatabaseError` when a row is refused, be it for a key that is there
  * already; the transaction is lost then, and the caller writes the batch again with `loadCarefully`.
  */
-export async function loadDirectly(tx: Transaction, batch: Batch, table: TableRows): Promise<Loaded> {
+export async function loadDirectly(tx: Transaction, batch: Batch, table: TableRows, { ledger, tracked }: Careful): Promise<Loaded> {
+  const order = sortedPlaces(batch.rows, table)
   const writer = table.writer()
-  for (const row of sorted(batch.rows, table)) writer.append(row)
+  for (const place of order) writer.append(batch.rows[place]!)
   await tx.copyIn(table.name, table.columnNames, [writer.all()])
+  if (tracked) {
+    const { name } = batch.compiled.mapping
+    const origins = batch.rows.map((row, place) => ({
+      row: table.rowKey(row),
+      mapping: name,
+      key: batch.keys[place]!,
+      part: batch.parts[place]!(),
+    }))
+    await ledger.origins.copy(
+      tx,
+      showTable(table.name),
+      origins.sort((a, b) => Buffer.compare(a.row, b.row)),
+    )
+  }
   const counts = { ...noLoadCounts(), inserted: batch.rows.length, rejected: batch.rejects.length }
   return { counts, rejects: batch.rejects }
 }
@@ -230,10 +245,12 @@ function refusal(error: DatabaseError, table: TableRows): Reject {
 }
 
 // Random keys into a B-tree are what makes COPY slow at millions of rows; a batch in the order of its key is not random.
-function sorted(rows: readonly Row[], { keyIndexes }: TableRows): readonly Row[] {
+function sortedPlaces(rows: readonly Row[], { keyIndexes }: TableRows): readonly number[] {
+  const places = [...rows.keys()]
   const first = keyIndexes[0]
-  if (first === undefined) return rows
-  return rows.toSorted((a, b) => (a[first]! < b[first]! ? -1 : a[first]! > b[first]! ? 1 : 0))
+  if (first === undefined) return places
+  const cells = rows.map((row) => row[first]!)
+  return places.sort((a, b) => (cells[a]! < cells[b]! ? -1 : cells[a]! > cells[b]! ? 1 : 0))
 }
 
 function groupBy(indexes: Iterable<number>, word: (index: number) => string): Map<string, number[]> {

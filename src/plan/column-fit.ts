@@ -1,6 +1,6 @@
 import type { ValueKind } from '../value.ts'
 import type { TransformSignature } from './catalog.ts'
-import { ARTICLE } from './expression-kind.ts'
+import { ARTICLE } from './literal-kind.ts'
 import type { BaseType, ColumnType } from './table.ts'
 
 /**

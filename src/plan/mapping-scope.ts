@@ -23,12 +23,7 @@ export function decodedKind({ decode }: Pick<Mapping, 'decode'>, { decoders }: P
   return last ? (decoders.get(last.name)?.gives ?? 'any') : 'text'
 }
 
-/** The type an entry must have for `each` to make sense; several where several do. */
-export function typesOf({ each, type }: Pick<Mapping, 'each' | 'type'>): readonly EntryType[] {
-  if (type) return [type]
-  return each && each.kind !== 'path' ? TYPES[each.kind] : []
-}
-
+/** The types of entries that each way of `each` reads. */
 export const TYPES = {
   field: ['hash'],
   item: ['list'],

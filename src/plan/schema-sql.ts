@@ -1,6 +1,7 @@
 import type { Diagnostic, Position } from '../diagnostic.ts'
 import { ParseProblem } from './problem.ts'
 import { SchemaReader } from './schema-sql-reader.ts'
+import { SqlText } from './sql-text.ts'
 import type { TableDefinition, TableName } from './table.ts'
 
 /** What the application's DDL says about its tables. */
@@ -29,7 +30,10 @@ export async function readSchemaSql(
   const { parse } = await import('libpg-query')
   try {
     const tree = (await parse(text)) as { readonly stmts?: readonly SqlStatement[] }
-    return { schema: new SchemaReader(file, text, targetSchema).read(tree.stmts ?? []), diagnostics: [] }
+    return {
+      schema: new SchemaReader(new SqlText(file, text), targetSchema).read(tree.stmts ?? []),
+      diagnostics: [],
+    }
   } catch (error) {
     // Legal SQL, but with a token that kvmig's own cutter does not know.
     if (error instanceof ParseProblem)

@@ -2,8 +2,9 @@ import { EXIT, KvmigError } from '../errors.ts'
 import type { Check, Finding } from '../checks/check.ts'
 import type { Context, Counts, Executor, Outcome } from '../executors/executor.ts'
 import { failpoint } from '../failpoint.ts'
-import type { Graph } from '../graph/graph.ts'
-import { walk } from '../graph/walk.ts'
+import { createGraph, type Graph, type Vertex } from '../graph/graph.ts'
+import { ancestors, subgraph } from '../graph/reach.ts'
+import { type Visit, type Walk, walk } from '../graph/walk.ts'
 import type { Phase, Plan } from '../plan/plan.ts'
 import type { Step } from '../plan/step.ts'
 import type { RunStart, StepRecord } from '../state/ledger.ts'
@@ -96,7 +97,7 @@ export async function apply(options: ApplyOptions): Promise<Applied> {
     for (const record of undo) await undoStep(record, { executors, context, listener })
 
     const results = new Map<string, { outcome: Outcome; millis: number }>()
-    const visits = await walk(graph, {
+    const visits = await walkThenAsk(graph, {
       limit: options.limit,
       signal,
       together: (step) => (states.get(step.id) === 'done' ? undefined : executors[step.kind].together?.(step)),
@@ -166,6 +167,24 @@ export async function undoStep(
   }
   listener({ kind: 'undone', step: record.id })
 }
+
+// Gates come when all work is over, all of them in one call: then one survey of a source serves every plan, and they all see the same.
+async function walkThenAsk(graph: Graph<Step>, options: Walk<Step>): Promise<ReadonlyMap<string, Visit>> {
+  const visits = new Map(await walk(subgraph(graph, (it) => it.data.kind !== 'gate'), options))
+  const gates = graph.vertices.filter((it) => it.data.kind === 'gate')
+  const before = ancestors(graph)
+  const asked: Vertex<Step>[] = []
+  for (const gate of gates) {
+    const missing = [...before.get(gate.id)!].map((id) => visits.get(id)!).filter((it) => it && it.status !== 'done')
+    if (missing.length === 0 && !options.signal?.aborted) asked.push(gate)
+    else visits.set(gate.id, { status: 'skipped', because: failures(graph, before.get(gate.id)!, visits) })
+  }
+  for (const [id, visit] of await walk(createGraph(asked.map((it) => ({ ...it, after: [] }))), options)) visits.set(id, visit)
+  return visits
+}
+
+const failures = (graph: Graph<Step>, ids: ReadonlySet<string>, visits: ReadonlyMap<string, Visit>): string[] =>
+  graph.vertices.flatMap(({ id }) => (ids.has(id) && visits.get(id)?.status === 'failed' ? [id] : []))
 
 interface Running {
   readonly options: ApplyOptions

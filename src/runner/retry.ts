@@ -59,6 +59,6 @@ export async function retry(options: {
 }
 
 async function quarantinedKeys({ ledger }: Session, { plan, mapping }: BackfillStep): Promise<readonly Buffer[]> {
-  const records = await ledger.quarantine.list({ plan, mapping: mapping.name })
+  const records = await ledger.quarantine.list({ plan, mapping: mapping.name, limit: 2 ** 31 - 1 })
   return [...new Map(records.map((it) => [it.key.toString('latin1'), it.key])).values()]
 }

@@ -170,6 +170,8 @@ export interface QuarantineRecord {
  * give the same row key. A row without an origin in such a table is not ours.
  */
 export interface Origins {
+  /** Saves origins of rows that have none, in bulk; a row that has one fails with a unique violation. */
+  copy(tx: Transaction, table: string, origins: readonly Origin[]): Promise<void>
   save(tx: Transaction, table: string, origins: readonly Origin[]): Promise<void>
   find(tx: Transaction, table: string, rowKeys: readonly Buffer[]): Promise<readonly (Origin | undefined)[]>
   remove(tx: Transaction, table: string, rowKeys: readonly Buffer[]): Promise<void>

@@ -1,9 +1,21 @@
-import { tupleFields } from '../target/codec.ts'
+import type { ColumnType } from '../plan/table.ts'
+import { TupleWriter, tupleFields } from '../target/codec.ts'
+import { builtInType } from '../target/column-types.ts'
 import { byteaArray, textArray } from '../target/parameters.ts'
 import type { Origin, Origins } from './ledger.ts'
 
 /** Where rows came from, in table kvmig.origin. */
 export const origins: Origins = {
+  async copy(tx, table, origins) {
+    const writer = new TupleWriter(COLUMNS.map(({ type }) => builtInType(type)))
+    for (const { row, mapping, key, part } of origins) writer.append([table, row, mapping, key, Buffer.from(part)])
+    await tx.copyIn(
+      { schema: 'kvmig', table: 'origin' },
+      COLUMNS.map((it) => it.name),
+      [writer.all()],
+    )
+  },
+
   async save(tx, table, origins) {
     // The last of a row counts, and in one order: two that save the same rows wait for each other instead of blocking each other.
     const each = [...new Map(origins.map((it) => [it.row.toString('latin1'), it])).values()].sort((a, b) =>
@@ -38,23 +50,43 @@ export const origins: Origins = {
   },
 
   async remove(tx, table, rowKeys) {
-    await tx.query('DELETE FROM kvmig.origin WHERE target = $1 AND row_key = ANY ($2::bytea[])', [table, byteaArray(rowKeys)])
+    await tx.query('DELETE FROM kvmig.origin WHERE target = $1 AND row_key = ANY ($2::bytea[])', [
+      table,
+      byteaArray(rowKeys),
+    ])
   },
 
   async *all(tx, table) {
-    for await (const tuples of tx.copyOut('SELECT row_key, mapping, key, part FROM kvmig.origin WHERE target = $1', [table])) {
+    for await (const tuples of tx.copyOut(
+      'SELECT row_key, mapping, key, part FROM kvmig.origin WHERE target = $1',
+      [table],
+    )) {
       yield tuples.map((it) => readOrigin(tupleFields(it)))
     }
   },
 
   async clear(tx, table, mapping) {
-    await tx.query('DELETE FROM kvmig.origin WHERE target = $1 AND mapping = coalesce($2, mapping)', [table, mapping ?? null])
+    await tx.query('DELETE FROM kvmig.origin WHERE target = $1 AND mapping = coalesce($2, mapping)', [
+      table,
+      mapping ?? null,
+    ])
   },
 
   async forgive(tx, table) {
     await tx.query("DELETE FROM kvmig.origin WHERE target = $1 AND mapping = ''", [table])
   },
 }
+
+const TEXT: ColumnType = { base: 'text', array: false, sql: 'text' }
+const BYTES: ColumnType = { base: 'bytea', array: false, sql: 'bytea' }
+
+const COLUMNS = [
+  { name: 'target', type: TEXT },
+  { name: 'row_key', type: BYTES },
+  { name: 'mapping', type: TEXT },
+  { name: 'key', type: BYTES },
+  { name: 'part', type: BYTES },
+]
 
 function readOrigin(fields: readonly (Buffer | null)[]): Origin {
   const [row, mapping, key, part] = fields as Buffer[]

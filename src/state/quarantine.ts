@@ -11,7 +11,8 @@ export function quarantine(target: Target): Quarantine {
     async add(tx, records) {
       const each = [...new Map(records.map((it) => [identity(it), it])).values()]
       if (each.length === 0) return
-      const texts = (of: (it: QuarantineRecord) => string | undefined) => textArray(each.map((it) => of(it) ?? null))
+      const texts = (of: (it: QuarantineRecord) => string | undefined) =>
+        textArray(each.map((it) => of(it) ?? null))
       // What was accepted stays accepted while it is rejected for the same reason with the same value.
       await tx.query(
         `INSERT INTO kvmig.quarantine AS q (plan, mapping, key_digest, part_digest, key, part, "column", code, message, bytes, digest)
@@ -47,7 +48,10 @@ export function quarantine(target: Target): Quarantine {
     },
 
     async clear(tx, plan, mapping) {
-      await tx.query('DELETE FROM kvmig.quarantine WHERE plan = $1 AND mapping = coalesce($2, mapping)', [plan, mapping ?? null])
+      await tx.query('DELETE FROM kvmig.quarantine WHERE plan = $1 AND mapping = coalesce($2, mapping)', [
+        plan,
+        mapping ?? null,
+      ])
     },
 
     async find(tx, plan, keys) {

@@ -80,7 +80,7 @@ export function momentOf(text: string, microsPerUnit: number, { from, to }: Wind
   return new Instant(BigInt(whole))
 }
 
-const SHORT_INTEGER = /^\d{1,16}$/
+const SHORT_INTEGER = /^[1-9]\d{0,15}$/
 
 function countOf(value: Value, microsPerUnit: number): Value {
   if (value === null || value === undefined) return value

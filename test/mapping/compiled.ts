@@ -73,7 +73,6 @@ export function compileAll(project: Project, source = 'kv'): Compiled {
     for (const mapping of mappingsOf(plan)) {
       const table = project.plans.flatMap((it) => it.tables).find((it) => sameTable(it.name, mapping.into))
       if (!table) throw new Error(`no table for ${mapping.name}`)
-      const parts = { transforms: byName(TRANSFORMS), decoders: byName(DECODERS) }
       mappings.set(`${plan.name}/${mapping.name}`, compileMapping({ plan, mapping, table, ...parts }))
     }
   }
@@ -86,8 +85,11 @@ export function compileAll(project: Project, source = 'kv'): Compiled {
   return { project, router, mapping, forward: (entry) => forward(router, entry) }
 }
 
-const byName = <T extends { readonly name: string }>(things: readonly T[]): ReadonlyMap<string, T> =>
-  new Map(things.map((it) => [it.name, it]))
+export const parts = { transforms: byName(TRANSFORMS), decoders: byName(DECODERS) }
+
+function byName<T extends { readonly name: string }>(things: readonly T[]): ReadonlyMap<string, T> {
+  return new Map(things.map((it) => [it.name, it]))
+}
 
 function forward(router: Router, entry: Entry): Outcome {
   const rows: Outcome['rows'][number][] = []

@@ -191,6 +191,6 @@ test('answers any bytes with a document or with mistakes that have a place', () 
         for (const offset of [0, 1, leaf.source.length])
           expect(leaf.locate(offset).line).toBeLessThanOrEqual(lines.length)
     }),
-    { numRuns: 3000 },
+    { numRuns: 1500 },
   )
 })

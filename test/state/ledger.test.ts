@@ -25,7 +25,9 @@ describe.each(TARGETS)('the ledger on %s', async (kind) => {
     await Promise.all(Array.from({ length: 5 }, () => openLedger(target).install()))
     await ledger.install()
     expect(await ledger.installed()).toBe(true)
-    expect(await target.transaction((tx) => tx.query('SELECT version FROM kvmig.version'))).toEqual([{ version: '1' }])
+    expect(await target.transaction((tx) => tx.query('SELECT version FROM kvmig.version'))).toEqual([
+      { version: '1' },
+    ])
   })
 
   test('writes a journal', async () => {
@@ -47,7 +49,13 @@ describe.each(TARGETS)('the ledger on %s', async (kind) => {
     expect(older).toMatchObject({ ...run, id: first, outcome: 'done', summary: { rows: 3 } })
     expect(older!.startedAt).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/)
     expect(Date.parse(older!.finishedAt!)).toBeGreaterThanOrEqual(Date.parse(older!.startedAt))
-    expect(newer).toMatchObject({ id: second, phase: undefined, commit: 'f00', outcome: undefined, finishedAt: undefined })
+    expect(newer).toMatchObject({
+      id: second,
+      phase: undefined,
+      commit: 'f00',
+      outcome: undefined,
+      finishedAt: undefined,
+    })
     expect(await ledger.runs(1)).toHaveLength(1)
   })
 
@@ -70,7 +78,12 @@ describe.each(TARGETS)('the ledger on %s', async (kind) => {
     })
     const steps = await ledger.steps()
     expect([...steps.keys()]).toEqual([step.id, shared.id])
-    expect(steps.get(step.id)).toMatchObject({ ...step, state: 'done', fingerprint: 'f2', outcome: { rows: 1 } })
+    expect(steps.get(step.id)).toMatchObject({
+      ...step,
+      state: 'done',
+      fingerprint: 'f2',
+      outcome: { rows: 1 },
+    })
     expect(steps.get(shared.id)).toMatchObject({ ...shared })
     await target.transaction((tx) => ledger.forgetSteps(tx, [step.id, 'unknown']))
     await target.transaction((tx) => ledger.forgetSteps(tx, []))
@@ -105,7 +118,9 @@ describe.each(TARGETS)('the ledger on %s', async (kind) => {
   test('keeps findings, newest first, and lets a saved plan be used once', async () => {
     const run = '00112233-4455-6677-8899-aabbccddeeff'
     for (const count of [1, 2]) {
-      await target.transaction((tx) => ledger.saveFindings(tx, run, 'messages', 'B', [{ check: 'row_count', count }]))
+      await target.transaction((tx) =>
+        ledger.saveFindings(tx, run, 'messages', 'B', [{ check: 'row_count', count }]),
+      )
     }
     expect((await ledger.findings('messages')).map((it) => it.findings)).toEqual([
       [{ check: 'row_count', count: 2 }],
@@ -128,14 +143,25 @@ describe.each(TARGETS)('the ledger on %s', async (kind) => {
       digest: '00ff00ff00ff00ff',
       ...more,
     })
-    const add = (...records: QuarantineRecord[]) => target.transaction((tx) => ledger.quarantine.add(tx, records))
+    const add = (...records: QuarantineRecord[]) =>
+      target.transaction((tx) => ledger.quarantine.add(tx, records))
     const clear = () => target.transaction((tx) => ledger.quarantine.clear(tx, 'messages'))
 
     test('has one record for each key and part, with the last reason', async () => {
-      await add(record(), record({ part: 'field:a' }), record({ code: 'FIELD_MISSING', column: undefined, bytes: undefined, digest: undefined }))
+      await add(
+        record(),
+        record({ part: 'field:a' }),
+        record({ code: 'FIELD_MISSING', column: undefined, bytes: undefined, digest: undefined }),
+      )
       await add(record({ part: 'field:a', code: 'NULL_NOT_ALLOWED' }))
       expect(await ledger.quarantine.list({})).toEqual([
-        record({ code: 'FIELD_MISSING', column: undefined, bytes: undefined, digest: undefined, attempts: 1 }),
+        record({
+          code: 'FIELD_MISSING',
+          column: undefined,
+          bytes: undefined,
+          digest: undefined,
+          attempts: 1,
+        }),
         record({ part: 'field:a', code: 'NULL_NOT_ALLOWED', attempts: 2 }),
       ])
       await clear()
@@ -186,7 +212,10 @@ describe.each(TARGETS)('the ledger on %s', async (kind) => {
         { plan: 'messages', mapping: 'messages#1', code: 'ORPHAN', open: 0, accepted: 1 },
       ])
       await add(other)
-      expect((await ledger.quarantine.list({ key: other.key }))[0]).toMatchObject({ accepted: 'known bad', attempts: 2 })
+      expect((await ledger.quarantine.list({ key: other.key }))[0]).toMatchObject({
+        accepted: 'known bad',
+        attempts: 2,
+      })
       await add({ ...other, digest: 'another' })
       expect((await ledger.quarantine.list({ key: other.key }))[0]).not.toHaveProperty('accepted')
       expect(await accept({ key: other.key })).toBe(1)
@@ -202,15 +231,25 @@ describe.each(TARGETS)('the ledger on %s', async (kind) => {
       part: `index:${index}\0`,
       ...more,
     })
-    const save = (table: string, ...origins: Origin[]) => target.transaction((tx) => ledger.origins.save(tx, table, origins))
+    const save = (table: string, ...origins: Origin[]) =>
+      target.transaction((tx) => ledger.origins.save(tx, table, origins))
     await save('messages', origin(3), origin(1), origin(2), origin(1, { part: 'again' }))
     await save('messages', origin(2, { mapping: 'messages#2' }))
     await save('others', origin(1))
     await save('others')
     const [one, none, two, three] = await target.transaction((tx) =>
-      ledger.origins.find(tx, 'messages', [1, 9, 2, 3].map((it) => Buffer.alloc(16, it))),
+      ledger.origins.find(
+        tx,
+        'messages',
+        [1, 9, 2, 3].map((it) => Buffer.alloc(16, it)),
+      ),
     )
-    expect([one, none, two, three]).toEqual([origin(1, { part: 'again' }), undefined, origin(2, { mapping: 'messages#2' }), origin(3)])
+    expect([one, none, two, three]).toEqual([
+      origin(1, { part: 'again' }),
+      undefined,
+      origin(2, { mapping: 'messages#2' }),
+      origin(3),
+    ])
     await target.transaction((tx) => ledger.origins.remove(tx, 'messages', [origin(1).row, origin(9).row]))
     const all = async (table: string) =>
       target.transaction(async (tx) => {
@@ -227,7 +266,10 @@ describe.each(TARGETS)('the ledger on %s', async (kind) => {
   test('refuses a schema that a newer kvmig wrote', async () => {
     await target.transaction((tx) => tx.query('INSERT INTO kvmig.version (version) VALUES (999)'))
     for (const act of [() => ledger.install(), () => ledger.steps(), () => ledger.lease.acquire('ann')]) {
-      await expect(act()).rejects.toMatchObject({ code: 'LEDGER_NEWER', message: expect.stringContaining('999') })
+      await expect(act()).rejects.toMatchObject({
+        code: 'LEDGER_NEWER',
+        message: expect.stringContaining('999'),
+      })
     }
     await target.transaction((tx) => tx.query('DELETE FROM kvmig.version WHERE version = 999'))
   })

@@ -1,6 +1,7 @@
 import type { ValueKind } from '../../value.ts'
 import type { Expression } from '../expression.ts'
-import { ARTICLE, kindOf } from '../expression-kind.ts'
+import { kindOf } from '../expression-kind.ts'
+import { ARTICLE } from '../literal-kind.ts'
 import { decodedKind, isHash, scopeOf, TYPES } from '../mapping-scope.ts'
 import { EACH, type Mapping } from '../plan.ts'
 import { listOf } from '../problem.ts'

@@ -87,6 +87,7 @@ export class Connection {
       if (this.#waiting.length > 0) this.#fail(explain(line.address.label, { code: 'ETIMEDOUT' }))
     })
     line.signal.addEventListener('abort', this.#abort, { once: true })
+    if (line.signal.aborted) this.#abort()
   }
 
   get isBroken(): boolean {
@@ -147,9 +148,9 @@ interface Waiting {
 }
 
 async function connected({ address, signal, limits }: Line): Promise<Redis> {
-  signal.throwIfAborted()
   const tls = address.tls ? { tls: await trust(address) } : {}
   const { Redis } = await import('ioredis')
+  signal.throwIfAborted()
   const client = new Redis({
     host: address.host,
     port: address.port,
