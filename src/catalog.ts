@@ -64,7 +64,7 @@ export function describeStep(step: Step): Change {
   const asked = [...CHECKS.values()].filter(
     (it) => it.mandatory || step.checks.some(({ check }) => check === it.name),
   )
-  return { ...change, subject: asked.map((it) => it.name).join(', ') }
+  return { ...change, verb: 'gate', subject: step.opens, detail: asked.map((it) => it.name).join(', ') }
 }
 
 export { CHECKS }

@@ -19,6 +19,8 @@ export interface ProgressOptions {
   readonly quiet: boolean | undefined
   /** Names of the plans, in the order in which to show them. */
   readonly plans: readonly string[]
+  /** Are there steps that belong to no plan? */
+  readonly shared?: boolean
   readonly describe: (step: Step) => Change
 }
 
@@ -55,7 +57,10 @@ function createLines({ io, plans, describe }: ProgressOptions): Progress {
           `${title(describe(event.step))}: ${showOutcome(event.outcome)} (${duration(event.millis)})`,
         )
       }
-      if (event.kind === 'undone') line(event.step.split('/')[0], `${event.step}: taken back`)
+      if (event.kind === 'undone') {
+        const [plan, , ...words] = event.step.split('/')
+        line(plan, `${words.join(' ')}: taken back`)
+      }
       if (event.kind === 'note') io.stderr.write(`${printable(event.message)}\n`)
     },
     finish: async (results = []) => {

@@ -177,7 +177,7 @@ describe('the text of a report', () => {
                 ► Make room.
         – skipped  messages  + foreign key  x           because of messages/A/index/idx
 
-      – gate B  messages  not asked, since something before it failed
+      – gate B not asked for messages: not everything before it is done
 
       Apply: 1 step failed, 1 skipped behind it; what is done stays done. Mend the cause, then run kvmig apply --phase=A again: it goes on where it stopped.
       "

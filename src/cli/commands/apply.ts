@@ -107,6 +107,7 @@ async function applyWithProgress(
     io,
     quiet: options.quiet,
     plans: names,
+    shared: graph.vertices.some(({ data }) => data.plan === undefined),
     describe: describeStep,
   })
   let applied: Applied | undefined

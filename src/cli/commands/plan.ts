@@ -74,7 +74,9 @@ interface Planning {
 }
 
 async function planOffline({ loaded, compiled, options, io }: Planning): Promise<PlanReport> {
-  const proof = options.prove ? await proveSteps({ project: loaded.project, graph: compiled.graph }) : []
+  const proof = options.prove
+    ? await proveSteps({ project: loaded.project, graph: compiled.graph, slow: sayThatItTakes(options, io) })
+    : []
   return reportOf({ loaded, compiled, options, io, diagnostics: proof })
 }
 
@@ -87,7 +89,9 @@ async function planWith(
   const { graph } = compiled
   const standing = await pendingOf(session, compiled)
   const target = options.live ? session.target : undefined
-  const proof = options.prove ? await proveSteps({ project, graph, target }) : []
+  const proof = options.prove
+    ? await proveSteps({ project, graph, target, slow: sayThatItTakes(options, io) })
+    : []
   let live: LiveSection | undefined
   if (options.live) {
     const { lookLive } = await import('../live.ts')
@@ -99,6 +103,16 @@ async function planWith(
   }
   return reportOf({ loaded, compiled, options, io, diagnostics: proof, session, standing, live, saved })
 }
+
+// Whoever watches should know what the seconds are for.
+const sayThatItTakes =
+  ({ quiet }: PlanOptions, { stderr, isTerminal }: Io) =>
+  (): void => {
+    if (isTerminal && !quiet)
+      stderr.write(
+        'Trying the DDL on an embedded Postgres: a few seconds, remembered afterwards (--no-prove skips it).\n',
+      )
+  }
 
 interface Parts extends Planning {
   readonly diagnostics: readonly Diagnostic[]

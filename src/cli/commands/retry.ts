@@ -1,6 +1,6 @@
 import { EXIT } from '../../errors.ts'
 import { fingerprints } from '../../plan/fingerprint.ts'
-import { retry } from '../../runner/retry.ts'
+import { type Retried, retry } from '../../runner/retry.ts'
 import type { CommonOptions } from '../args.ts'
 import { compileProject } from '../compile.ts'
 import type { Io } from '../io.ts'
@@ -26,18 +26,23 @@ export async function run(options: RetryOptions, io: Io): Promise<number> {
   const known = fingerprints(graph)
   return withSession({ project, options, io }, async (session) => {
     const { describeStep } = await import('../../catalog.ts')
-    const progress = await createProgress({ io, quiet: options.quiet, plans, describe: describeStep })
     const began = io.now()
-    const retried = (await session.ledger.installed())
-      ? await retry({
+    const progress = await createProgress({ io, quiet: options.quiet, plans, describe: describeStep })
+    let retried: readonly Retried[] = []
+    try {
+      if (await session.ledger.installed()) {
+        retried = await retry({
           session,
           graph,
           plans,
           fingerprint: (step) => known.get(step.id)!,
           run: runStart({ command: 'retry', phase: 'A', plans, project }, io),
           listener: progress.listener,
-        }).finally(() => progress.finish())
-      : []
+        })
+      }
+    } finally {
+      await progress.finish()
+    }
     const report = createRetryReport({
       project: project.file,
       environment: options.env,

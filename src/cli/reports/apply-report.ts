@@ -96,6 +96,11 @@ function tables(
   )
   const found = new Map<string, { plans: string[]; counts: Record<string, number>; before: number }>()
   for (const { step, status, counts } of steps) {
+    // Orphans leave their table when its foreign key is made.
+    const left = step.kind === 'foreign_key' ? found.get(showTable(step.table)) : undefined
+    if (left && counts.quarantined) {
+      left.counts.quarantined = (left.counts.quarantined ?? 0) + counts.quarantined
+    }
     if (step.kind !== 'backfill') continue
     const name = showTable(step.table.name)
     const known = found.get(name) ?? { plans: [], counts: {}, before: 0 }

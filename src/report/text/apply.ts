@@ -8,15 +8,20 @@ import { blocks, section } from './section.ts'
 
 /** What was done, what the gates said, which rows there are now, and where every key went. */
 export function applyLines(report: ApplyReport, painter: Painter): string[] {
-  const { steps, gates, tables, accounts, quarantine, look } = report
+  const { steps, gates, accounts, quarantine, look } = report
   return blocks(
     stepLines(steps, painter),
     openGates(gates, painter),
-    ...gates.filter(({ status }) => status !== 'open').map((gate) => gateLines(toMend(gate), painter)),
+    ...gates.filter(({ status }) => status === 'closed').map((gate) => gateLines(toMend(gate), painter)),
+    skippedGates(gates, painter),
     section(
       'Rows',
       columns(
-        tables.map(({ table, rows, counts }) => [table, right(number(rows)), whole(countsText(counts))]),
+        shownTables(report).map(({ table, rows, counts }) => [
+          table,
+          right(number(rows)),
+          whole(countsText(counts)),
+        ]),
         painter,
       ),
       painter,
@@ -44,6 +49,10 @@ export function applyLines(report: ApplyReport, painter: Painter): string[] {
   )
 }
 
+// After a run that came to no end, tables that nothing was copied into are no news.
+const shownTables = ({ tables, outcome }: ApplyReport): ApplyReport['tables'] =>
+  outcome === 'done' || outcome === 'closed' ? tables : tables.filter(({ rows }) => rows > 0)
+
 // What passed is counted in the gate's line; `kvmig check` has all of it.
 const toMend = (gate: GateResult): GateResult => ({
   ...gate,
@@ -60,7 +69,19 @@ function openGates(gates: readonly GateResult[], painter: Painter): string[] {
   ]
 }
 
-/** More steps than this are told plan by plan. What failed or was left out is told one by one. */
+function skippedGates(gates: readonly GateResult[], painter: Painter): string[] {
+  const skipped = gates.filter(({ status }) => status === 'skipped')
+  if (skipped.length === 0) return []
+  const names = listed(skipped.map(({ plan }) => plan))
+  return [
+    line(
+      `– gate ${skipped[0]!.opens} not asked for ${names}: not everything before it is done`,
+      painter.warn,
+    ),
+  ]
+}
+
+/** More steps than this are told plan by plan. What failed is told one by one. */
 const MOST_LINES = 20
 
 function stepLines(steps: readonly AppliedStep[], painter: Painter): string[] {
@@ -68,7 +89,12 @@ function stepLines(steps: readonly AppliedStep[], painter: Painter): string[] {
   // Gates have lines of their own.
   const work = steps.filter(({ status, change }) => status !== 'kept' && !change.verb.startsWith('gate'))
   const done = work.filter(({ status }) => status === 'done')
-  const shown = done.length > MOST_LINES ? work.filter(({ status }) => status !== 'done') : work
+  const left = work.filter(({ status }) => status === 'skipped' || status === 'stopped')
+  const shown = work.filter(
+    (it) =>
+      (done.length <= MOST_LINES || it.status !== 'done') &&
+      (left.length <= MOST_LINES || !left.includes(it)),
+  )
   const rows = columns(shown.map(stepRow), painter)
   return [
     ...(done.length > MOST_LINES ? columns(planRows(done), painter) : []),
@@ -77,6 +103,9 @@ function stepLines(steps: readonly AppliedStep[], painter: Painter): string[] {
       ...(error ? [line(error.message, painter.bad, 10)] : []),
       ...(error?.hint ? [line(`► ${error.hint}`, painter.dim, 10)] : []),
     ]),
+    ...(left.length > MOST_LINES
+      ? [line(`– ${counted(left.length, 'step was', 'steps were')} not begun`, painter.warn, 2)]
+      : []),
     ...(kept > 0 ? [line(`= ${counted(kept, 'step was', 'steps were')} done before`, painter.dim, 2)] : []),
   ]
 }
