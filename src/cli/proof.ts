@@ -39,7 +39,8 @@ export async function proveSteps({
       const { failures } = await proveDdl(target, build)
       return failures.map(toDiagnostic)
     } catch (error) {
-      if (!(error instanceof TargetError) || error.sqlState !== '42501') throw error
+      // No right to, or a server or role that only reads.
+      if (!(error instanceof TargetError) || !['42501', '25006'].includes(error.sqlState ?? '')) throw error
       return [noScratch(target.label), ...(await proveSteps({ project, graph, ...(slow ? { slow } : {}) }))]
     }
   }

@@ -34,6 +34,9 @@ async function everything(): Promise<unknown> {
   return found
 }
 
+/** Without the one thing that a reader is told besides, and without the forecast of commands, which hangs on the size of SCAN's pages. */
+const comparable = (stdout: string): string => stdout.replace(/^KV202 .*\n\n?/m, '').replace(/[\d,]+ commands/, 'commands')
+
 const LOOKING: readonly (readonly string[])[] = [
   ['plan', '--live'],
   ['plan', '--live', '--detailed-exitcode'],
@@ -55,8 +58,7 @@ test.each(['before anything was applied', 'after it was applied'])('a role that 
     const [own, readers] = [await shop.run(command, database.url), await shop.run(command, reader)]
     expect(await everything()).toEqual(before)
     expect({ command, stderr: readers.stderr }).toEqual({ command, stderr: own.stderr })
-    const warning = /^KV202 .*\n\n?/m
-    expect({ command, code: readers.code, stdout: readers.stdout.replace(warning, '') }).toEqual({ command, code: own.code, stdout: own.stdout.replace(warning, '') })
+    expect({ command, code: readers.code, stdout: comparable(readers.stdout) }).toEqual({ command, code: own.code, stdout: comparable(own.stdout) })
     if (applied) expect({ command, code: own.code }).toEqual({ command, code: 0 })
   }
 })
