@@ -50,7 +50,7 @@ export const SESSION_PARTS: SessionParts = {
     })
   },
   openTarget,
-  createLedger: (target) => openLedger(target),
+  createLedger: openLedger,
 }
 
 /** One executor for each kind of step. */

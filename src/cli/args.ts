@@ -122,6 +122,7 @@ function createProgram(io: Io, version: string, done: (code: number) => void): C
     .requiredOption('--phase <phase>', 'A: create the tables, copy, check', phase)
     .option('--again', 'copy again what was copied, to take over later changes of the source')
     .option('--rate <number>', 'source commands a second, at most', wholeNumber)
+    .option('--batch <rows>', 'rows in one transaction, about (default: 20000)', wholeNumber)
     .option('-y, --yes', 'do not ask')
     .option('--json', 'the result as JSON')
     .action(action(() => import('./commands/apply.ts'), 'plans'))

@@ -34,6 +34,7 @@ export async function withSession<T>(
     environment: options.env,
     signal: io.signal,
     perSecond: options.rate,
+    leaseMillis: leaseMillis(io),
   })
   try {
     return await work(session, meter)
@@ -41,6 +42,10 @@ export async function withSession<T>(
     await session.close()
   }
 }
+
+// For tests, and for people whose database is slower than half a minute: undocumented on purpose.
+const leaseMillis = ({ env }: Io): number | undefined =>
+  env.KVMIG_LEASE_SECONDS === undefined ? undefined : Number(env.KVMIG_LEASE_SECONDS) * 1000
 
 function metered(source: Source, meter: { bytes: number }): Source {
   const measure = async function* (pages: AsyncIterable<Page>): AsyncIterable<Page> {

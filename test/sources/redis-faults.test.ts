@@ -266,7 +266,7 @@ describe('while the application goes on writing', () => {
     await server.client.flushall()
     await server.client.mset('a', '0', 'b', '0')
     const source = await disturb((count) =>
-      count % 2 === 0 ? server.client.set('a', '1', 'PXAT', 2_000_000_000_001) : server.client.set('a', '0'),
+      count % 3 === 0 ? server.client.set('a', '1', 'PXAT', 2_000_000_000_001) : server.client.set('a', '0'),
     )
     for (let round = 0; round < 30; round++) {
       const { a } = Object.fromEntries(byKey(await entriesOf(source.scan(EVERYTHING))))

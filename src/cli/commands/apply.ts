@@ -29,6 +29,7 @@ export interface ApplyOptions extends CommonOptions {
   readonly phase: Phase
   readonly again?: boolean | undefined
   readonly rate?: number | undefined
+  readonly batch?: number | undefined
   readonly yes?: boolean | undefined
   readonly json?: boolean | undefined
 }
@@ -121,6 +122,7 @@ async function applyWithProgress(
       fingerprint: (step) => known.get(step.id)!,
       run: runStart({ command: 'apply --phase=A', phase: 'A', plans: names, project: loaded.project }, io),
       limit: SIDE_BY_SIDE,
+      batchRows: options.batch,
       again: options.again,
       saved: saved?.digest,
       listener: progress.listener,
