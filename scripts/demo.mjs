@@ -29,7 +29,7 @@ The rows are in ${folder}, an embedded Postgres. Look at some of them:
 And what kvmig knows about them:
 
   npx kvmig status              where every plan stands, and what is in quarantine
-  npx kvmig trace message:m1    why there is a row for a key, or why there is none
+  npx kvmig trace user:ada      why there is a row for a key, or why there is none
   npx kvmig rollback            take it all back
 `)
 }

@@ -93,6 +93,20 @@ describe('before anything was applied', () => {
     expect(await count("pg_namespace WHERE nspname LIKE 'kvmig%'")).toBe(0)
   })
 
+  test('plan --live is content with a role that may only look', async () => {
+    await database.query(`CREATE ROLE looks_${database.name} LOGIN`)
+    const url = new URL(database.url)
+    url.username = `looks_${database.name}`
+    const { code, stdout } = await runCli(['plan', '--live'], {
+      cwd: project.path,
+      env: { DATABASE_URL: url.href },
+    })
+    await database.query(`DROP ROLE looks_${database.name}`)
+    expect(stdout).toContain('KV202  warning: The role may not make a scratch schema')
+    expect(stdout).toContain('Plan: 9 steps, 2 gates.')
+    expect(code).toBe(0)
+  })
+
   test('diff, trace, retry, rollback and uninstall have nothing to do, or say what to do first', async () => {
     expect(await kvmig('diff')).toMatchObject({
       code: 1,
@@ -179,7 +193,7 @@ describe('a first apply, of data that is not clean', () => {
         psql "$DATABASE_URL" -c 'SELECT * FROM users LIMIT 5'
         psql "$DATABASE_URL" -c 'SELECT * FROM posts LIMIT 5'
 
-      Apply: 11 steps done in (time), but gate B stays closed for users and posts. Mend what is listed, then ask again with kvmig check. kvmig retry replays what is in quarantine.
+      Apply: 9 steps done in (time), but gate B stays closed for users and posts. Mend what is listed, then ask again with kvmig check. kvmig retry replays what is in quarantine.
       "
     `)
     expect(applied.code).toBe(3)

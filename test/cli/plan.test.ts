@@ -191,7 +191,7 @@ describe('test', () => {
     expect(code).toBe(1)
   })
 
-  test.each([
+  test.each<[string, { columns?: string; key?: string; fails: string }]>([
     [
       'a row that the constraints refuse',
       { columns: 'checks: ["name <> \'Ada\'"]', fails: 'Postgres refuses the row' },

@@ -63,6 +63,8 @@ export async function run(options: ApplyOptions, io: Io): Promise<number> {
       look: lookCommands(session, compiled.graph),
       describe: describeStep,
     })
+    for (const id of applied.abandoned)
+      io.stderr.write(`${id} is in no plan any more; its table stays as it is.\n`)
     printReport(report, options.json ? 'json' : 'text', io)
     return exitCodeOf(applied, io)
   })
