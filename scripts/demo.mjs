@@ -18,8 +18,8 @@ else {
   ensureBuilt(root)
   step('kvmig plan', 'what would happen; nothing is changed')
   kvmig(['plan'])
-  step('kvmig apply --phase=A', 'tables, copy, indexes, foreign keys, then the gate')
-  kvmig(['apply', '--phase=A'])
+  step('kvmig apply --phase=A --yes', 'tables, copy, indexes, foreign keys, then the gate')
+  kvmig(['apply', '--phase=A', '--yes'])
   process.stdout.write(`
 The rows are in ${folder}, an embedded Postgres. Look at some of them:
 
