@@ -92,4 +92,4 @@ export const showCounts = (counts: Counts): string =>
     .join(', ')
 
 const showError = (error: Error | undefined): string =>
-  error instanceof KvmigError ? `failed: ${error.code}` : 'failed'
+  error instanceof KvmigError ? `failed: ${error.code}  ${printable(error.message)}` : 'failed'

@@ -73,7 +73,9 @@ function findProject(named: string | undefined, cwd: string): string {
   if (named !== undefined) {
     const path = resolve(cwd, named)
     if (existsSync(path)) return path
-    throw new KvmigError('PROJECT_MISSING', `There is no file ${named}.`)
+    throw new KvmigError('PROJECT_MISSING', `There is no file ${named}.`, {
+      hint: `It was looked for in ${dirname(path)}. kvmig init writes a migrations.yaml.`,
+    })
   }
   for (let folder = cwd; ; folder = dirname(folder)) {
     const path = join(folder, 'migrations.yaml')

@@ -63,6 +63,8 @@ export async function apply(options: ApplyOptions): Promise<Applied> {
   const { session, graph, plans, executors, listener } = options
   const { ledger, target } = session
   const began = performance.now()
+  // A source that is out of reach is told of before anything is made.
+  await Promise.all([...new Set(plans.map((it) => it.source))].map((it) => session.source(it)))
   await ledger.install()
   const lease = await takeLease(ledger, options.run)
   const signal = AbortSignal.any([session.signal, lease.signal])
