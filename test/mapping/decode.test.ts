@@ -58,7 +58,11 @@ test.each<[steps: string[], input: Buffer | string, output: unknown]>([
   [['unwrap(value)'], '{"value":{"a":true}}', object({ a: true })],
   [['unwrap(value)'], '{"value":null}', null],
   [['unwrap(value)'], '{"value":"x","expires":5}', { value: 'x', dropped: ['expires'] }],
-  [['unwrap(data.attributes)'], '{"data":{"attributes":{},"id":"x"}}', { value: new Map(), dropped: ['id'] }],
+  [
+    ['unwrap(data.attributes)'],
+    '{"data":{"attributes":{},"id":"x"}}',
+    { value: new Map(), dropped: ['data.id'] },
+  ],
   [['unwrap(value)'], '{}', no('FIELD_MISSING')],
   [['unwrap(value)'], '[]', no('TYPE_MISMATCH')],
   [
