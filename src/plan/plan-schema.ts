@@ -131,8 +131,18 @@ export function planDefinitions(catalog: PlanCatalog): JsonSchema {
       additionalProperties: { type: ['string', 'number', 'boolean'], title: 'text, a number, true or false' },
     },
     acceptance: object(
-      { code: oneOf('a reason code', ...REJECT_CODES), match: keyPattern, because: text('the reason') },
-      { required: ['code', 'match', 'because'], title: 'a map with code, match and because' },
+      {
+        code: oneOf('a reason code', ...REJECT_CODES),
+        match: keyPattern,
+        at_most: {
+          type: 'integer',
+          minimum: 1,
+          title: 'a whole number above 0',
+          description: 'With more records than this none of them is accepted.',
+        },
+        because: text('the reason'),
+      },
+      { required: ['code', 'match', 'because'], title: 'a map with code, match, at_most and because' },
     ),
     ...exampleDefinitions(),
   }

@@ -184,6 +184,8 @@ export interface TriggerRequest extends CheckRequest {
 export interface Acceptance {
   readonly code: string
   readonly match: KeyPattern
+  /** With more open records than this none of them is accepted. Absent: any number. */
+  readonly atMost?: number
   readonly because: string
 }
 

@@ -77,6 +77,7 @@ test.each<[string, string | RegExp, string, string, string, string?]>([
   [MESSAGES, 'column: created_at, ', '', 'KV011 { within:', 'In "recency" the key "column" is missing'],
   [MESSAGES, 'when: latency', 'when: latancy', 'KV013 latancy', 'cannot be "latancy"', '"latency"'],
   [MESSAGES, 'code: ORPHAN', 'code: ORPHANS', 'KV013 ORPHANS', 'cannot be "ORPHANS"', '"ORPHAN"'],
+  [MESSAGES, 'because: somebody left', 'at_most: 0, because: x', 'KV013 0', 'a whole number above 0'],
   [
     MESSAGES,
     '[INVALID_JSON,',
