@@ -61,6 +61,8 @@ const jsonUntilObject: Decoder = {
         inner = parse(inner, policy)
       }
       if (inner instanceof Map || Array.isArray(inner)) return inner
+      if (inner === null)
+        throw new RejectError('NULL_NOT_ALLOWED', 'Expected an object or a list, found null.')
       throw mismatch('an object or a list', inner)
     },
     encode: writeJson,
