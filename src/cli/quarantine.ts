@@ -1,4 +1,4 @@
-import { acceptance } from '../checks/quarantine.ts'
+import { notAccepted } from '../checks/quarantine.ts'
 import type { Plan } from '../plan/plan.ts'
 import { printable } from '../printable.ts'
 import type { QuarantineCount } from '../report/report.ts'
@@ -18,11 +18,11 @@ export async function countQuarantine(
     // Without acceptances the counts say it all, and one record of each kind will do: there may be millions.
     const limit = relevant.length > 0 ? Number.MAX_SAFE_INTEGER : 1_000
     const records = own.length > 0 ? await ledger.quarantine.list({ plan: plan.name, limit }) : []
-    const acceptances = relevant.map(acceptance)
+    const left = new Set(notAccepted(relevant, records).left)
     for (const { mapping, code, open, accepted } of own) {
       const listed = records.filter((it) => it.mapping === mapping && it.code === code)
-      const byPlan = listed.filter((it) => !it.accepted && acceptances.some((accepts) => accepts(it)))
-      const sample = listed.find((it) => !it.accepted && !byPlan.includes(it)) ?? listed[0]
+      const byPlan = listed.filter((it) => !it.accepted && !left.has(it))
+      const sample = listed.find((it) => left.has(it)) ?? listed[0]
       found.push({
         plan: plan.name,
         mapping,
