@@ -1,6 +1,5 @@
-// Writes what is generated from the registered parts and checked in: schema.json, the tables of the docs between their markers, and
-// docs/commands.md. With --check it writes nothing and fails where one of them is stale.
-import { execFileSync } from 'node:child_process'
+// Writes what is generated from the registered parts and checked in: schema.json, and the tables of the docs between their markers.
+// With --check it writes nothing and fails where one of them is stale.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -23,7 +22,6 @@ const files = new Map([
     }),
   ],
   ['docs/gates-and-triggers.md', withTables('docs/gates-and-triggers.md', { checks: checkTable(CHECKS) })],
-  ['docs/commands.md', withTables('docs/commands.md', { commands: commandPages() })],
 ])
 const stale = [...files].filter(([path, text]) => read(path) !== text)
 if (process.argv.includes('--check')) {
@@ -47,24 +45,6 @@ function withTables(path, tables) {
     page = `${page.slice(0, from + start.length)}\n${text}\n${page.slice(to)}`
   }
   return page
-}
-
-/** What `kvmig COMMAND --help` prints, for each. */
-function commandPages() {
-  const help = (...words) =>
-    execFileSync(process.execPath, [join(root, 'dist/cli/main.js'), ...words, '--help'], {
-      encoding: 'utf8',
-      env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: '0' },
-    }).trimEnd()
-  const all = help()
-  const names = [...all.matchAll(/^ {2}([a-z]+)(?: .*)? {2,}\S/gm)]
-    .map(([, name]) => name)
-    .filter((it) => it !== 'kvmig')
-  const known = names.filter((name, place) => names.indexOf(name) === place)
-  const block = (text) => `\`\`\`\n${text}\n\`\`\``
-  // What every command may be told stands once, at the top.
-  const own = (text) => text.split(/\n+Global Options:/)[0]
-  return [block(all), ...known.map((it) => `## ${it}\n\n${block(own(help(it)))}`)].join('\n\n')
 }
 
 function read(path) {
