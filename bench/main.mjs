@@ -57,7 +57,7 @@ async function measure(name) {
       const env = { ...process.env, KV_URL: redis.url, DATABASE_URL: postgres.url }
       const applied = await run(process.execPath, [kvmig, 'apply', '--phase=A', '--json', '--yes'], { cwd: folder, env })
       const report = JSON.parse(applied.stdout)
-      const backfill = report.steps.find((it) => it.kind === 'backfill')
+      const backfill = report.steps.find((it) => it.change.verb === 'backfill')
       if (backfill.counts.inserted !== keys) throw new Error(`expected ${keys} rows, kvmig says ${JSON.stringify(backfill.counts)}`)
       lanes.backfill.push({ seconds: backfill.millis / 1000 })
       lanes.apply.push(applied)

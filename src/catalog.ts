@@ -14,7 +14,9 @@ import { TRANSFORMS } from './transforms/index.ts'
 
 /** The one place that gathers all shelves; everything else is handed what it needs. Client libraries are loaded when a store is opened. */
 
-const adapters = new Map(SOURCES.flatMap((adapter) => adapter.schemes.map((scheme) => [scheme, adapter] as const)))
+const adapters = new Map(
+  SOURCES.flatMap((adapter) => adapter.schemes.map((scheme) => [scheme, adapter] as const)),
+)
 
 /** What mappings are compiled from. */
 export const MAPPING_PARTS: MappingParts = {
@@ -48,14 +50,21 @@ export const SESSION_PARTS: SessionParts = {
     })
   },
   openTarget,
-  createLedger: (target) => openLedger(target),
+  createLedger: openLedger,
 }
 
 /** One executor for each kind of step. */
 // Each takes the kind it is listed under, which a lookup cannot tell the compiler.
 export const EXECUTORS = BY_KIND as { readonly [K in Step['kind']]: Executor }
 
-/** What a step would do, for people. */
-export const describeStep = (step: Step): Change => EXECUTORS[step.kind].describe(step)
+/** What a step would do, for people. A gate names every check that it asks, the mandatory ones too. */
+export function describeStep(step: Step): Change {
+  const change = EXECUTORS[step.kind].describe(step)
+  if (step.kind !== 'gate') return change
+  const asked = [...CHECKS.values()].filter(
+    (it) => it.mandatory || step.checks.some(({ check }) => check === it.name),
+  )
+  return { ...change, verb: 'gate', subject: step.opens, detail: asked.map((it) => it.name).join(', ') }
+}
 
 export { CHECKS }

@@ -34,6 +34,14 @@ export function canonicalNumeric(text: string): string {
  * 0 would be lost, NUMERIC_OVERFLOW where it does not fit.
  */
 export function scaledNumeric(text: string, precision: number, scale: number): string {
+  if (PLAIN.test(text) && text.length <= precision) {
+    const point = text.indexOf('.')
+    const missing = scale - (point < 0 ? 0 : text.length - point - 1)
+    // The usual number has no more places than the column: it fits if its zeros do.
+    if (missing >= 0 && text.length + missing <= precision) {
+      return missing === 0 ? text : `${text}${point < 0 ? '.' : ''}${'0'.repeat(missing)}`
+    }
+  }
   const parts = numericParts(text)
   let { digits } = parts
   if (parts.scale > scale) {

@@ -12,6 +12,7 @@ const RANKS: Readonly<Record<string, number>> = {
   'failpoint.ts': 0,
   'printable.ts': 0,
   'value.ts': 0,
+  'version.ts': 0,
   json: 0.2,
   plan: 1,
   sources: 2,
@@ -21,7 +22,8 @@ const RANKS: Readonly<Record<string, number>> = {
   state: 3,
   checks: 4,
   executors: 5,
-  runtime: 5,
+  // An edge like cli: it gathers the catalog.
+  runtime: 8,
   runner: 6,
   'catalog.ts': 7,
   report: 7,
@@ -79,7 +81,7 @@ test('third-party packages have one home', () => {
 test('nothing reads the environment but the edges', () => {
   const readers = files.filter((it) => /\bprocess\.(env|argv|cwd|exit)\b/.test(readFileSync(join(root, it), 'utf8')))
   // failpoint.ts is how tests kill a process; a target refuses to start with TLS checks switched off by the environment.
-  expect(readers.filter((it) => !it.startsWith('cli/') && it !== 'failpoint.ts' && !it.startsWith('target/'))).toEqual([])
+  expect(readers.filter((it) => !it.startsWith('cli/') && it !== 'index.ts' && it !== 'failpoint.ts' && !it.startsWith('target/'))).toEqual([])
 })
 
 function importsOf(file: string): readonly string[] {

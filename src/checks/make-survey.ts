@@ -8,6 +8,7 @@ import type { Reject, Row } from '../value.ts'
 import { Compared, type Comparison, type Expected } from './compared.ts'
 import { KeySet } from './key-set.ts'
 import { KeyShapes } from './key-shapes.ts'
+import { inSample } from './sample-records.ts'
 import { MappingTally } from './mapping-tally.ts'
 import { FATES, type Fate, type Survey } from './survey.ts'
 
@@ -25,6 +26,8 @@ export interface SurveyOptions {
   /** Milliseconds since 1970 by the database's clock: what expires before is expired. */
   readonly now: number
   readonly signal: AbortSignal
+  /** Compare only this share of the records (0 to 1), and look for no extra rows. */
+  readonly share?: number
   /** Stop after so many keys: for a first look at a large store. */
   readonly atMost?: number
   /** Told every key and its fate. */
@@ -41,7 +44,7 @@ export interface SurveyOptions {
 export async function makeSurvey(options: SurveyOptions): Promise<Survey> {
   const pass = new SurveyPass(options)
   await pass.read()
-  await pass.findExtra()
+  if (options.share === undefined) await pass.findExtra()
   return pass.result()
 }
 
@@ -67,7 +70,10 @@ class SurveyPass {
         this.#tallies.set(made, new MappingTally(made))
         const name = showTable(mapping.into)
         if (!this.#tables.has(name)) {
-          this.#tables.set(name, new Compared(compiled.writers(mapping.into), compiled.tracked(mapping.into), comparison))
+          const writers = compiled.writers(mapping.into)
+          const own = writers.filter((it) => plans.some((plan) => plan.name === it.plan))
+          const tracked = compiled.tracked(mapping.into)
+          this.#tables.set(name, new Compared({ writers, own, tracked, comparison, now: options.now }))
         }
       }
     }
@@ -94,12 +100,18 @@ class SurveyPass {
     if (suspects.size === 0) return
     for await (const page of this.#pages()) {
       this.#options.signal.throwIfAborted()
+      const given = new Map<CompiledMapping, Row[]>()
       for (const entry of page.entries) {
         if (this.#isExpired(entry)) continue
         this.#forward(entry, {
-          row: (compiled, row) => suspects.get(showTable(compiled.table.name))?.explain(row),
+          row: (compiled, row) => {
+            const rows = given.get(compiled)
+            if (rows) rows.push(row)
+            else given.set(compiled, [row])
+          },
         })
       }
+      for (const [compiled, rows] of given) await suspects.get(showTable(compiled.table.name))?.explain(compiled, rows)
     }
     for (const table of suspects.values()) await table.settleExtra()
   }
@@ -163,6 +175,8 @@ class SurveyPass {
         this.#tallies.get(compiled)?.record()
         const table = this.#tables.get(showTable(compiled.table.name))
         if (!table || !this.#tallies.has(compiled)) return
+        const { share } = this.#options
+        if (share !== undefined && !inSample(entry.key, part(), share)) return
         const quarantined = () => {
           account.rows -= 1
           account.rejects += 1

@@ -42,7 +42,7 @@ export const quarantine: Check = {
 }
 
 /** Is this record what the plan accepts? A pattern also fits the keys that were quarantined because they did not quite fit it. */
-function acceptance({ code, match }: Acceptance): (record: QuarantineRecord) => boolean {
+export function acceptance({ code, match }: Acceptance): (record: QuarantineRecord) => boolean {
   const matcher = compileKeyPattern(match)
   return (record) => {
     if (record.code !== code) return false

@@ -4,21 +4,21 @@ import type { Check, Finding, Scope } from './check.ts'
 import { counted } from './counted.ts'
 import { fail, pass, unknown } from './finding.ts'
 import { countDifferences, differenceSamples, requireTables, surveyTables } from './plan-survey.ts'
-import { chanceToMiss } from './sample-keys.ts'
+import { chanceToMiss } from './sample-records.ts'
 
 interface Options {
   readonly of?: string
 }
 
-/** Bad keys whose chance to stay unseen is told. */
+/** Bad records whose chance to stay unseen is told. */
 const BAD = [1, 10, 28]
 
 export const sample: Check<Options> = {
   name: 'sample',
   code: 'KV305',
-  summary: 'A share of the keys, always the same ones, gives the rows that are there, value by value.',
+  summary: 'A share of the records, always the same ones, gives the rows that are there, value by value.',
   options: object(
-    { of: { ...percentage, description: 'Share of the keys that are compared. Default 10 %.' } },
+    { of: { ...percentage, description: 'Share of the records that are compared. Default 10 %.' } },
     { title: 'a map with of' },
   ),
   run: async (scope, { of = '10%' }) => {
@@ -26,23 +26,23 @@ export const sample: Check<Options> = {
     if (!scope.sample) return judgeAll(scope, of)
 
     await requireTables(scope)
-    const { keys, sampled, rows, missing, different } = await scope.sample(share)
-    const chances = BAD.filter((bad) => bad <= keys).map((bad) => ({
+    const { records, sampled, missing, different } = await scope.sample(share)
+    const chances = BAD.filter((bad) => bad <= records).map((bad) => ({
       bad,
-      chance: chanceToMiss({ keys, sampled, bad }),
+      chance: chanceToMiss({ records, sampled, bad }),
     }))
     const told = chances.map(({ bad, chance }) => `${bad}: ${showChance(chance)}`).join(', ')
     const facts = {
-      measured: `${counted(sampled, 'key')} of ${keys.toLocaleString('en-US')} compared (${of}), with ${counted(rows, 'row')}: ${missing.count.toLocaleString('en-US')} missing, ${different.count.toLocaleString('en-US')} different.${told === '' ? '' : ` The chance that such a sample misses so many bad keys is ${told}.`}`,
+      measured: `${counted(sampled, 'record')} of ${records.toLocaleString('en-US')} compared (${of}): ${missing.count.toLocaleString('en-US')} missing, ${different.count.toLocaleString('en-US')} different.${told === '' ? '' : ` The chance that such a sample misses so many bad records is ${told}.`}`,
       expected: sample.summary,
       samples: differenceSamples(scope.plan.name, { missing, different }),
-      data: { share, keys, sampled, rows, missing: missing.count, different: different.count, chances },
+      data: { share, records, sampled, missing: missing.count, different: different.count, chances },
     }
     if (missing.count + different.count > 0) return fail(sample, { ...facts, hint: HINT })
     return sampled === 0
       ? unknown(sample, {
           ...facts,
-          hint: 'The share is too small for so few keys: raise of, or rely on the check full.',
+          hint: 'The share is too small for so few records: raise of, or rely on the check full.',
         })
       : pass(sample, facts)
   },

@@ -61,11 +61,10 @@ export interface Differences {
 
 /** A comparison of some of a plan's keys with its tables. It cannot see extra rows: those have no key to be picked by. */
 export interface SampleSurvey {
-  /** Keys that the plan's mappings have. */
-  readonly keys: number
+  /** Records that the plan's mappings make rows of. */
+  readonly records: number
   /** How many of them were compared. */
   readonly sampled: number
-  readonly rows: number
   readonly missing: Differences
   readonly different: Differences
 }

@@ -1,16 +1,17 @@
-import { DefaultRenderer, Listr, ListrLogger, type ListrTaskWrapper, ProcessOutput } from 'listr2'
+import { DefaultRenderer, Listr, ListrLogger, ProcessOutput } from 'listr2'
 import type { Counts, Outcome } from '../executors/executor.ts'
 import type { Step } from '../plan/step.ts'
 import { printable } from '../printable.ts'
+import { counted, duration, number } from '../report/wording.ts'
 import type { Output } from './io.ts'
 import { type Progress, type ProgressOptions, showCounts, title } from './progress.ts'
-import { count, duration, number } from './words.ts'
 
 /** A line for each plan, alive while the plan is worked on. The walk owns the order of things; listr2 only draws. */
-export function createDrawing({ io, plans, describe }: ProgressOptions): Progress {
-  const width = Math.max(...plans.map((it) => it.length), 'project'.length)
-  const rows = new Map(['project', ...plans].map((plan) => [plan, new PlanLine(plan.padEnd(width))]))
-  const of = (step: Step) => rows.get(step.plan ?? 'project')!
+export function createDrawing({ io, plans, shared, describe }: ProgressOptions): Progress {
+  const names = shared ? ['project', ...plans] : plans
+  const width = Math.max(...names.map((it) => it.length))
+  const rows = new Map(names.map((plan) => [plan, new PlanLine(plan.padEnd(width))]))
+  const of = (step: Step) => rows.get(step.plan ?? 'project')
   const notes: string[] = []
   const list = new Listr(
     [...rows.values()].map((row) => ({ title: row.title(), task: (_, task) => row.attach(task) })),
@@ -38,17 +39,17 @@ export function createDrawing({ io, plans, describe }: ProgressOptions): Progres
   io.signal.addEventListener('abort', redraw)
   return {
     listener: (event) => {
-      if (event.kind === 'started') of(event.step).start(event.step, title(describe(event.step)))
+      if (event.kind === 'started') of(event.step)?.start(event.step, title(describe(event.step)))
       if (event.kind === 'progress') for (const row of rows.values()) row.progress(event.step, event.counts)
-      if (event.kind === 'finished') of(event.step).end(event.step.id, event.outcome, event.millis)
-      if (event.kind === 'skipped') of(event.step).skip()
+      if (event.kind === 'finished') of(event.step)?.end(event.step.id, event.outcome, event.millis)
+      if (event.kind === 'skipped') of(event.step)?.skip()
       if (event.kind === 'undone') rows.get(event.step.split('/')[0]!)?.takeBack()
       if (event.kind === 'note') notes.push(printable(event.message))
       redraw()
     },
     finish: async (steps = []) => {
       io.signal.removeEventListener('abort', redraw)
-      for (const { step, status } of steps) if (status === 'failed') of(step).fail()
+      for (const { step, status } of steps) if (status === 'failed') of(step)?.fail()
       for (const row of rows.values()) row.close()
       await drawn
       for (const note of notes) io.stderr.write(`${note}\n`)
@@ -64,8 +65,19 @@ class StderrRenderer extends DefaultRenderer {
 const SILENT: Output = { write: () => true }
 
 // What log-update and listr2 use of a stream: write, columns, isTTY.
-const asStream = ({ write, isTTY, columns, ...rest }: Output): NodeJS.WriteStream =>
-  ({ write, isTTY, columns, ...rest }) as NodeJS.WriteStream
+const asStream = (output: Output): NodeJS.WriteStream =>
+  ({
+    write: (text: string) => output.write(text),
+    isTTY: output.isTTY,
+    get columns() {
+      return output.columns
+    },
+  }) as NodeJS.WriteStream
+
+/** What a task of listr2 is used for. */
+interface Titled {
+  title?: string
+}
 
 class PlanLine {
   readonly #name: string
@@ -77,19 +89,24 @@ class PlanLine {
   #millis = 0
   #gate: string | undefined
   #failed = false
-  #task: ListrTaskWrapper<unknown, typeof DefaultRenderer, typeof DefaultRenderer> | undefined
-  #settle: { resolve(): void; reject(error: Error): void } | undefined
+  #over = false
+  #task: Titled | undefined
+  readonly #closed: Promise<void>
+  #resolve: () => void = () => {}
 
   constructor(name: string) {
     this.#name = name
+    this.#closed = new Promise((resolve) => {
+      this.#resolve = resolve
+    })
   }
 
-  /** Called by listr2 once it draws; lasts until `close`. */
-  attach(task: ListrTaskWrapper<unknown, typeof DefaultRenderer, typeof DefaultRenderer>): Promise<void> {
+  /** Called by listr2 once it draws, which may be after the run is over. Lasts until `close`; throws where the plan failed. */
+  async attach(task: Titled): Promise<void> {
     this.#task = task
-    return new Promise((resolve, reject) => {
-      this.#settle = { resolve, reject }
-    })
+    this.update(false)
+    await this.#closed
+    if (this.#failed) throw new Error(this.title())
   }
 
   start(step: Step, words: string): void {
@@ -131,7 +148,7 @@ class PlanLine {
 
   title(stopping = false): string {
     const [first, ...others] = this.#running.values()
-    if (!first) return `${this.#name}  ${this.#summary()}`
+    if (!first) return `${this.#name}  ${this.#summary() || (this.#over ? 'nothing to do' : 'waiting')}`
     const counts = showCounts(first.counts)
     return [
       `${this.#name}  ${first.title}`,
@@ -144,16 +161,16 @@ class PlanLine {
   }
 
   close(): void {
+    this.#over = true
     this.#running.clear()
     this.update(false)
-    if (this.#failed) this.#settle?.reject(new Error(this.title()))
-    else this.#settle?.resolve()
+    this.#resolve()
   }
 
   #summary(): string {
     const words = [
       this.#undone > 0 && `${number(this.#undone)} taken back`,
-      this.#steps > 0 && count(this.#steps, 'step'),
+      this.#steps > 0 && counted(this.#steps, 'step'),
       showCounts({ ...this.#sum, tables: 0 }),
       this.#gate && `gate ${this.#gate === 'opened' ? 'open' : 'closed'}`,
       this.#skipped > 0 && `${number(this.#skipped)} skipped`,

@@ -131,7 +131,7 @@ function rest({ fates, plans }: Survey): Survey['fates'] {
 async function findDrift(
   { target }: Session,
   { graph }: Compilation,
-  { pending }: Standing,
+  { states }: Standing,
 ): Promise<LiveSection['drift']> {
   const steps = graph.vertices.flatMap(({ data }) => (data.kind === 'table' ? [data] : []))
   const facts = await target.transaction(
@@ -145,7 +145,7 @@ async function findDrift(
   return steps.flatMap((step) => {
     const { schema, table } = step.table.name
     const found = facts.get(`${schema}.${table}`)
-    const made = pending.states.get(step.id) === 'done'
+    const made = states.get(step.id)?.state === 'done'
     return differences(step, made, found).map((message) => ({ table: showTable(step.table.name), message }))
   })
 }

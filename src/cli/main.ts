@@ -1,8 +1,8 @@
 #!/usr/bin/env node
+import { VERSION } from '../version.ts'
 import { runArguments } from './args.ts'
 import { describeFailure } from './failure.ts'
 import { Interruption, type Io } from './io.ts'
-import { readVersion } from './version.ts'
 
 /** argv in, exit code out. The only place that touches the process. */
 const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const
@@ -35,7 +35,7 @@ for (const [signal, exitCode] of Object.entries(SIGNALS)) {
 process.on('uncaughtException', fail)
 process.on('unhandledRejection', fail)
 
-runArguments(process.argv.slice(2), io, readVersion()).then(exit, fail)
+runArguments(process.argv.slice(2), io, VERSION).then(exit, fail)
 
 function fail(error: unknown): void {
   const { text, exitCode } = describeFailure(error, io)

@@ -1,5 +1,5 @@
 import { type Diagnostic, formatDiagnostic } from '../diagnostic.ts'
-import { count } from './words.ts'
+import { counted } from '../report/wording.ts'
 
 /** The plans are wrong: everything that was found, for one answer. */
 export class PlanMistakes extends Error {
@@ -15,12 +15,12 @@ export class PlanMistakes extends Error {
 export function showMistakes(diagnostics: readonly Diagnostic[]): string {
   const errors = diagnostics.filter((it) => it.severity === 'error')
   const files = new Set(errors.flatMap((it) => it.at?.file ?? []))
-  const where = files.size > 1 ? ` in ${count(files.size, 'file')}` : ''
+  const where = files.size > 1 ? ` in ${counted(files.size, 'file')}` : ''
   const first = errors[0]?.code ?? 'CODE'
   return [
     ...diagnostics.map(formatDiagnostic),
     '',
-    `${count(errors.length, 'mistake')}${where}. Nothing was changed. kvmig explain ${first} has more about the first.`,
+    `${counted(errors.length, 'mistake')}${where}. Nothing was changed. kvmig explain ${first} has more about the first.`,
     '',
   ].join('\n')
 }

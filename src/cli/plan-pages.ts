@@ -19,8 +19,7 @@ export const PLAN_PAGES: Readonly<Partial<Record<string, string>>> = {
   KV013: 'The message lists what is allowed here.',
   KV014: 'Transforms stand behind |, as in name | trim | lower. docs/language.md lists them.',
   KV015: 'Durations are 500ms, 10m, 24h, 14d; sizes 200k or 1M; shares 0.1%.',
-  KV016:
-    '${NAME} and ${NAME:-default} stand in addresses of stores only, and are replaced when the store is opened.',
+  KV016: `\${NAME} and \${NAME:-default} stand in addresses of stores only, and are replaced when the store is opened.`,
   KV017:
     'Every path of a project lies inside the folder of its project file, so that a plan in a pull request cannot read anything else.',
   KV018: 'The path is relative to the folder of the project file.',
@@ -71,7 +70,7 @@ export const PLAN_PAGES: Readonly<Partial<Record<string, string>>> = {
   KV063: 'A project names sources, a target and plans; a plan has at least one mapping.',
   KV064: 'Sources: redis:, rediss:, rdb:, ndjson:. Targets: postgres:, pglite:.',
   KV065: 'The word belongs to the language, but not to this version of kvmig.',
-  KV070: 'Plans live in git. Put the secret into the environment and write ${NAME}.',
+  KV070: `Plans live in git. Put the secret into the environment and write \${NAME}.`,
   KV071:
     'Everybody between here and there could read the data. Use rediss:// or sslmode=verify-full; on a private network say why it is all right: insecure: because.',
   KV072:

@@ -2,10 +2,10 @@ import { KvmigError } from '../errors.ts'
 import type { Change, Counts, Outcome } from '../executors/executor.ts'
 import type { Step } from '../plan/step.ts'
 import { printable } from '../printable.ts'
+import { duration, number } from '../report/wording.ts'
 import type { AppliedStep } from '../runner/apply.ts'
 import type { Listener } from '../runner/events.ts'
 import type { Io } from './io.ts'
-import { duration, number } from './words.ts'
 
 /** Shows a run while it lasts, on stderr. Nothing depends on it. */
 export interface Progress {
@@ -19,6 +19,8 @@ export interface ProgressOptions {
   readonly quiet: boolean | undefined
   /** Names of the plans, in the order in which to show them. */
   readonly plans: readonly string[]
+  /** Are there steps that belong to no plan? */
+  readonly shared?: boolean
   readonly describe: (step: Step) => Change
 }
 
@@ -55,7 +57,10 @@ function createLines({ io, plans, describe }: ProgressOptions): Progress {
           `${title(describe(event.step))}: ${showOutcome(event.outcome)} (${duration(event.millis)})`,
         )
       }
-      if (event.kind === 'undone') line(event.step.split('/')[0], `${event.step}: taken back`)
+      if (event.kind === 'undone') {
+        const [plan, , ...words] = event.step.split('/')
+        line(plan, `${words.join(' ')}: taken back`)
+      }
       if (event.kind === 'note') io.stderr.write(`${printable(event.message)}\n`)
     },
     finish: async (results = []) => {
@@ -74,12 +79,9 @@ export const title = ({ verb, subject }: Change): string => `${verb} ${printable
 /** What a step did, in a few words. */
 export function showOutcome(outcome: Outcome): string {
   if (outcome.status === 'failed') return showError(outcome.error)
-  if (outcome.status === 'opened') return 'open'
-  if (outcome.status === 'closed') {
-    const shut = outcome.findings.filter((it) => it.status !== 'pass').map((it) => it.check)
-    return `closed (${shut.join(', ')})`
-  }
-  return showCounts(outcome.counts) || 'done'
+  if (outcome.status === 'done') return showCounts(outcome.counts) || 'done'
+  const shut = outcome.findings.filter((it) => it.status !== 'pass').map((it) => it.check)
+  return outcome.status === 'opened' ? 'open' : `closed (${shut.join(', ')})`
 }
 
 /** `1,203 inserted, 3 rejected`; empty where nothing was counted. */

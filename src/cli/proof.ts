@@ -8,22 +8,29 @@ import type { Project } from '../plan/plan.ts'
 import type { Step } from '../plan/step.ts'
 import type { ProofFailure, ProofStatement } from '../target/prove.ts'
 import type { Target } from '../target/target.ts'
+import { VERSION } from '../version.ts'
 import { keepPrivate, writeText } from './files.ts'
 import { proofStatements } from './proof-statements.ts'
-import { readVersion } from './version.ts'
 
 export interface ProofRequest {
   readonly project: Project
   readonly graph: Graph<Step>
   /** Absent: on an embedded Postgres. */
   readonly target?: Target | undefined
+  /** Told before an embedded Postgres is started. */
+  readonly slow?: () => void
 }
 
 /**
  * Tries the DDL of the steps by running it and keeping nothing: on the target in scratch schemas, else on an embedded Postgres. What an
  * embedded Postgres said is remembered by the hash of the statements, since starting one takes seconds.
  */
-export async function proveSteps({ project, graph, target }: ProofRequest): Promise<readonly Diagnostic[]> {
+export async function proveSteps({
+  project,
+  graph,
+  target,
+  slow,
+}: ProofRequest): Promise<readonly Diagnostic[]> {
   const { build, statements } = await proofStatements({ project, graph, onTarget: target !== undefined })
   if (statements.length === 0) return []
   const { proveDdl } = await import('../target/prove.ts')
@@ -33,12 +40,16 @@ export async function proveSteps({ project, graph, target }: ProofRequest): Prom
       return failures.map(toDiagnostic)
     } catch (error) {
       if (!(error instanceof TargetError) || error.sqlState !== '42501') throw error
-      return [noScratch(target.label), ...(await proveSteps({ project, graph }))]
+      return [noScratch(target.label), ...(await proveSteps({ project, graph, ...(slow ? { slow } : {}) }))]
     }
   }
   const file = join(project.root, '.kvmig', 'cache', `proof-${digestOf(statements)}.json`)
-  const failures = readCache(file) ?? (await proveDdl(undefined, build)).failures
-  writeCache(file, failures)
+  let failures = readCache(file)
+  if (!failures) {
+    slow?.()
+    failures = (await proveDdl(undefined, build)).failures
+    writeCache(file, failures)
+  }
   // A cached failure knows its statement by name; where that stands may have moved since.
   const places = new Map(statements.map(({ what, at }) => [what, at]))
   return failures.map((it) => toDiagnostic({ ...it, at: places.get(it.what) }))
@@ -66,7 +77,7 @@ const noScratch = (label: string): Diagnostic => ({
 
 const digestOf = (statements: readonly ProofStatement[]): string =>
   createHash('sha256')
-    .update(JSON.stringify([readVersion(), statements.map(({ sql, what }) => [sql, what])]))
+    .update(JSON.stringify([VERSION, statements.map(({ sql, what }) => [sql, what])]))
     .digest('hex')
     .slice(0, 32)
 

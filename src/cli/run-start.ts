@@ -3,8 +3,8 @@ import { hostname, userInfo } from 'node:os'
 import { planHash } from '../plan/fingerprint.ts'
 import type { Phase, Project } from '../plan/plan.ts'
 import type { RunStart } from '../state/ledger.ts'
+import { VERSION } from '../version.ts'
 import type { Io } from './io.ts'
-import { readVersion } from './version.ts'
 
 /** What the journal says of a run: who, where, from which commit, with which plans. */
 export function runStart({ command, phase, plans, project }: RunOf, { env }: Pick<Io, 'env'>): RunStart {
@@ -16,7 +16,7 @@ export function runStart({ command, phase, plans, project }: RunOf, { env }: Pic
     who: env.GITHUB_ACTOR ?? env.GITLAB_USER_LOGIN ?? userName(),
     host: hostname(),
     commit: env.GITHUB_SHA ?? env.CI_COMMIT_SHA ?? gitCommit(project.root),
-    version: readVersion(),
+    version: VERSION,
   }
 }
 
@@ -39,13 +39,12 @@ function userName(): string {
 
 function gitCommit(root: string): string | undefined {
   try {
-    const options = {
+    return execFileSync('git', ['rev-parse', 'HEAD'], {
       cwd: root,
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'ignore'],
       timeout: 2_000,
-    } as const
-    return execFileSync('git', ['rev-parse', 'HEAD'], options).trim() || undefined
+    }).trim()
   } catch {
     return undefined
   }

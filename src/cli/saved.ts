@@ -13,13 +13,13 @@ import {
   targetDigest,
 } from '../plan/saved-plan.ts'
 import type { Step } from '../plan/step.ts'
-import type { StepState } from '../runner/pending.ts'
+import type { StepState } from '../plan/step-state.ts'
 import type { StepRecord } from '../state/ledger.ts'
+import { VERSION } from '../version.ts'
 import { readText } from './files.ts'
 import type { Io } from './io.ts'
 import { PlanMistakes } from './plan-mistakes.ts'
 import type { Loaded } from './project.ts'
-import { readVersion } from './version.ts'
 
 export interface SavedPlanFile {
   readonly saved: SavedPlan
@@ -72,12 +72,12 @@ export function requireFresh({ saved, file }: SavedPlanFile, basis: Basis): void
 export function basisOf({ loaded: { project, files }, graph, states, records }: Basis): PlanBasis {
   const known = fingerprints(graph)
   return {
-    version: readVersion(),
+    version: VERSION,
     project: planHash(project),
     files,
     target: targetDigest(records),
     steps: graph.vertices
-      .filter(({ id }) => states.get(id) !== 'done')
+      .filter(({ id }) => states.get(id)?.state !== 'done')
       .map(({ id }): SavedStep => ({ id, fingerprint: known.get(id)! })),
   }
 }

@@ -1,6 +1,7 @@
 import type { Project } from '../plan/plan.ts'
 import { Session } from '../runner/session.ts'
-import type { Entry, Source } from '../sources/source.ts'
+import { bytesOf } from '../sources/part.ts'
+import type { Entry, Page, Source } from '../sources/source.ts'
 import type { CommonOptions } from './args.ts'
 import type { Io } from './io.ts'
 
@@ -33,6 +34,7 @@ export async function withSession<T>(
     environment: options.env,
     signal: io.signal,
     perSecond: options.rate,
+    leaseMillis: leaseMillis(io),
   })
   try {
     return await work(session, meter)
@@ -41,41 +43,26 @@ export async function withSession<T>(
   }
 }
 
+// For tests, and for people whose database is slower than half a minute: undocumented on purpose.
+const leaseMillis = ({ env }: Io): number | undefined =>
+  env.KVMIG_LEASE_SECONDS === undefined ? undefined : Number(env.KVMIG_LEASE_SECONDS) * 1000
+
 function metered(source: Source, meter: { bytes: number }): Source {
-  const { scan, count } = source
+  const measure = async function* (pages: AsyncIterable<Page>): AsyncIterable<Page> {
+    for await (const page of pages) {
+      for (const entry of page.entries) meter.bytes += sizeOf(entry)
+      yield page
+    }
+  }
   return {
     label: source.label,
     identity: () => source.identity(),
-    async *scan(selection, from) {
-      for await (const page of scan.call(source, selection, from)) {
-        for (const entry of page.entries) meter.bytes += sizeOf(entry)
-        yield page
-      }
-    },
-    read: (keys) => source.read(keys),
-    ...(count ? { count: () => count.call(source) } : {}),
+    scan: (selection, from) => measure(source.scan(selection, from)),
+    read: (keys) => measure(source.read(keys)),
+    ...(source.count ? { count: () => source.count!() } : {}),
     commands: () => source.commands(),
     close: () => source.close(),
   }
 }
 
-function sizeOf({ key, value }: Entry): number {
-  const sum = (parts: readonly Buffer[]) => parts.reduce((bytes, it) => bytes + it.length, 0)
-  const own = key.length
-  switch (value?.type) {
-    case undefined:
-      return own
-    case 'string':
-      return own + value.bytes.length
-    case 'hash':
-      return own + sum(value.pairs)
-    case 'list':
-      return own + sum(value.items)
-    case 'set':
-      return own + sum(value.members)
-    case 'zset':
-      return own + sum(value.members) + 8 * value.scores.length
-    case 'stream':
-      return own + value.messages.reduce((bytes, it) => bytes + it.id.length + sum(it.pairs), 0)
-  }
-}
+const sizeOf = ({ key, value }: Entry): number => key.length + (value ? bytesOf(value) : 0)

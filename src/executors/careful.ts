@@ -1,34 +1,27 @@
 import { failpoint } from '../failpoint.ts'
 import { showTable } from '../plan/table.ts'
-import type { Ledger, Origin, Rival } from '../state/ledger.ts'
+import type { Origin, Rival } from '../state/ledger.ts'
 import { writerName } from '../state/trace.ts'
 import { canonicalRows } from '../target/canonical-rows.ts'
 import { rowKeyOf } from '../target/row-key.ts'
-import { readTuples, type TableRows } from '../target/table-rows.ts'
+import { cellsOf, keyTupleOf, readTuples } from '../target/table-rows.ts'
 import type { Transaction } from '../target/target.ts'
 import type { Reject, Row } from '../value.ts'
 import { type Batch, noLoadCounts, type Rejected } from './batch.ts'
-import type { Loaded } from './load.ts'
-import { cellsOf, keyTupleOf, rankOf } from './member.ts'
+import type { Loaded, Loading } from './load.ts'
 import { existingRow, refusal } from './refusal.ts'
-import { compareRecords, decide, type Member, sameRecord, settle } from './resolve.ts'
+import { rankOf } from '../mapping/rank.ts'
+import { compareRecords, decide, type Member, sameRecord, settle } from '../mapping/resolve.ts'
 import { Stage } from './stage.ts'
 import { writeWhatFits } from './write.ts'
-import { placeIn, type Writers } from './writers.ts'
-
-/** What careful loading needs besides the batch. */
-export interface Careful {
-  readonly table: TableRows
-  readonly writers: Writers
-  readonly ledger: Ledger
-}
+import { placeIn } from './writers.ts'
 
 /**
  * Writes a batch row by row as far as it must: compares with what is there, decides between records that give the same row as far as two
  * of them tell enough (the rest stays open, see `settleContests`), and rejects exactly the rows that the table refuses.
  */
-export const loadCarefully = (tx: Transaction, batch: Batch, careful: Careful): Promise<Loaded> =>
-  new CarefulLoad(tx, batch, careful).run()
+export const loadCarefully = (tx: Transaction, batch: Batch, loading: Loading): Promise<Loaded> =>
+  new CarefulLoad(tx, batch, loading).run()
 
 /** A record of the batch, and the row it gives. */
 interface Incoming extends Member {
@@ -58,7 +51,7 @@ interface Write {
 class CarefulLoad {
   readonly #tx: Transaction
   readonly #batch: Batch
-  readonly #careful: Careful
+  readonly #loading: Loading
   readonly #place: number
   readonly #counts = noLoadCounts()
   readonly #rejects: Rejected[]
@@ -68,11 +61,11 @@ class CarefulLoad {
   /** Rows of ours that changed in the source, and that other records had given way to. */
   #challenged: ReadonlySet<string> = new Set()
 
-  constructor(tx: Transaction, batch: Batch, careful: Careful) {
+  constructor(tx: Transaction, batch: Batch, loading: Loading) {
     this.#tx = tx
     this.#batch = batch
-    this.#careful = careful
-    this.#place = placeIn(careful.writers, batch.compiled)
+    this.#loading = loading
+    this.#place = placeIn(loading.writers, batch.compiled)
     this.#rejects = [...batch.rejects]
   }
 
@@ -84,7 +77,7 @@ class CarefulLoad {
       const writes = groups.flatMap((it) => this.#decide(it) ?? [])
       groups = await this.#write(writes)
     }
-    const { ledger, writers, table } = this.#careful
+    const { ledger, writers, table } = this.#loading
     if (writers.tracked) {
       const name = showTable(table.name)
       await ledger.origins.save(this.#tx, name, this.#origins)
@@ -95,7 +88,7 @@ class CarefulLoad {
   }
 
   async #groups(): Promise<readonly Group[]> {
-    const { table, writers, ledger } = this.#careful
+    const { table, writers, ledger } = this.#loading
     const records = await this.#records()
     const byRow = new Map<string, Incoming[]>()
     for (const it of records) {
@@ -117,7 +110,7 @@ class CarefulLoad {
 
   /** The records of the batch with rows as Postgres would have them; one that was read twice counts as its later reading. */
   async #records(): Promise<readonly Incoming[]> {
-    const { table } = this.#careful
+    const { table } = this.#loading
     const { compiled, keys, parts } = this.#batch
     const { rows, refused } = await canonicalRows(this.#tx, table.wires, this.#batch.rows)
     const records = new Map<string, Incoming>()
@@ -153,7 +146,7 @@ class CarefulLoad {
   /** What has to be written for a group; nothing where that is settled, or open. */
   #decide(group: Group): Write | undefined {
     const { there, origin } = group
-    if (!this.#careful.writers.tracked) {
+    if (!this.#loading.writers.tracked) {
       const record = group.records[0]!
       if (there?.equals(record.tuple)) return this.#unchanged(1)
       return { group, record, how: there ? 'update' : 'insert', existed: false }
@@ -166,7 +159,7 @@ class CarefulLoad {
 
   /** A row that kvmig did not write. */
   #meetExisting(group: Group, there: Buffer): Write | undefined {
-    const { writers, table } = this.#careful
+    const { writers, table } = this.#loading
     const [record] = group.records
     if (this.#batch.compiled.mapping.existing === 'update') {
       // Who may have it is known when all records of the row are: until then it stays as it was.
@@ -211,24 +204,24 @@ class CarefulLoad {
 
   #isOf(origin: Rival, record: Incoming): boolean {
     const { key, part } = origin
-    return sameRecord({ writer: this.#careful.writers.placeOf(origin.writer), key, part }, record)
+    return sameRecord({ writer: this.#loading.writers.placeOf(origin.writer), key, part }, record)
   }
 
   #first({ records }: Group): Incoming | undefined {
-    const verdict = records.length === 1 ? records[0]! : settle(records, rankOf(this.#careful.table))
+    const verdict = records.length === 1 ? records[0]! : settle(records, rankOf(this.#loading.table.columns))
     return verdict === 'contested' ? undefined : verdict
   }
 
   #against(record: Incoming, { writer }: Origin, there: Buffer) {
-    const { table, writers } = this.#careful
+    const { table, writers } = this.#loading
     const place = writers.placeOf(writer)
     const policy = writers.mappings[place]?.mapping.conflict ?? { policy: 'error' }
-    return decide(record, { writer: place, policy }, cellsOf(table, there), rankOf(table))
+    return decide(record, { writer: place, policy }, cellsOf(table, there), rankOf(table.columns))
   }
 
   async #write(writes: readonly Write[]): Promise<readonly Group[]> {
     if (writes.length === 0) return []
-    const { table, writers, ledger } = this.#careful
+    const { table, writers, ledger } = this.#loading
     const sorted = writes.toSorted((a, b) => compareRecords(a.record, b.record))
     const stage = await Stage.create(this.#tx, table, sorted.map((it) => it.record.tuple))
     failpoint('backfill.conflict-staged')

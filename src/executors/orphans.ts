@@ -3,6 +3,7 @@ import type { ForeignKeyStep } from '../plan/step.ts'
 import { showTable } from '../plan/table.ts'
 import { trace } from '../state/trace.ts'
 import { qualified, quote } from '../target/ddl.ts'
+import { rowKeyOf } from '../target/row-key.ts'
 import { openTableRows } from '../target/table-rows.ts'
 import type { Transaction } from '../target/target.ts'
 import type { Context } from './executor.ts'
@@ -31,7 +32,9 @@ export async function quarantineOrphans(tx: Transaction, step: ForeignKeyStep, c
     for await (const chunk of tx.copyOut(remove)) tuples.push(...chunk)
     if (tuples.length === 0) return total
     total += tuples.length
-    const records = await trace(tx, tuples, rows, mappings, context.ledger, context.compiled.tracked(table))
+    const tracked = context.compiled.tracked(table)
+    const records = await trace(tx, tuples, rows, mappings, context.ledger, tracked)
+    if (tracked) await context.ledger.origins.remove(tx, showTable(table), tuples.map(rowKeyOf))
     await context.ledger.quarantine.add(
       tx,
       records.map((record) => {

@@ -3,15 +3,15 @@ import { tracedTo, writerName } from '../state/trace.ts'
 import { canonicalRows } from '../target/canonical-rows.ts'
 import { qualified } from '../target/ddl.ts'
 import { rowKeyOf } from '../target/row-key.ts'
-import { openTableRows, readTuples, type TableRows } from '../target/table-rows.ts'
+import { cellsOf, keyTupleOf, openTableRows, readTuples, type TableRows } from '../target/table-rows.ts'
 import type { Transaction } from '../target/target.ts'
 import type { Reject, Row } from '../value.ts'
 import type { LoadCounts } from './batch.ts'
-import { cellsOf, keyTupleOf, rankOf } from './member.ts'
 import type { FoundRecord } from './read-records.ts'
 import { requireUnreferenced } from './referenced.ts'
 import { conflict, existingRow } from './refusal.ts'
-import { compareRecords, type Member, settle } from './resolve.ts'
+import { rankOf } from '../mapping/rank.ts'
+import { type CompareRank, compareRecords, type Member, settle } from '../mapping/resolve.ts'
 import { Stage } from './stage.ts'
 import { writeWhatFits } from './write.ts'
 import { placeIn, type Writers } from './writers.ts'
@@ -52,6 +52,7 @@ export class Settling {
   readonly #scope: Scope
   /** Access to the table with the columns of each writer. */
   readonly #access: ReadonlyMap<string, TableRows>
+  readonly #rank: CompareRank
   readonly #origins: Origin[] = []
   readonly #rivals: Rival[] = []
   /** Records that are quarantined, and why; undefined: not any more. */
@@ -72,6 +73,7 @@ export class Settling {
     this.#tx = tx
     this.#scope = scope
     this.#access = access
+    this.#rank = rankOf(scope.writers.mappings[0]!.table.columns)
   }
 
   async run(open: readonly Origin[], rivals: readonly Rival[], records: readonly FoundRecord[]): Promise<void> {
@@ -131,7 +133,7 @@ export class Settling {
   }
 
   #winner({ contenders }: Contest): Contender | undefined {
-    const verdict = contenders.length === 1 ? contenders[0]! : settle(contenders, rankOf(contenders[0]!.access))
+    const verdict = contenders.length === 1 ? contenders[0]! : settle(contenders, this.#rank)
     return verdict === 'contested' ? undefined : verdict
   }
 

@@ -42,9 +42,10 @@ function forwardGroup(
   const held = mappings.map((mapping) => ({ mapping, records: new Held() }))
   const claimers = held.filter(({ mapping, records }) => mapping.forward(entry, records) === 'claimed')
   const withhold = claimers.some(({ records }) => records.rejects > 0)
+  const told = new Set<string>()
   for (const { mapping, records } of claimers) {
     const sink = sinkOf(mapping)
-    if (sink) records.release(sink, withhold)
+    if (sink) records.release(sink, { withhold, told })
   }
   return claimers.length > 0 ? 'claimed' : 'filtered'
 }
@@ -59,7 +60,7 @@ function forwardOne(
     const records = new Held()
     const answer = mapping.forward(entry, records)
     const sink = answer === 'claimed' ? sinkOf(mapping) : undefined
-    if (sink) records.release(sink, false)
+    if (sink) records.release(sink)
     return answer
   }
   const sink = sinkOf(mapping)
@@ -70,6 +71,7 @@ function forwardOne(
 class Held implements RecordSink {
   rejects = 0
   readonly #calls: ((sink: RecordSink) => void)[] = []
+  readonly #rejects: { readonly reject: Reject; readonly part: () => Part }[] = []
   readonly #rows: ((sink: RecordSink) => void)[] = []
 
   row(cells: Row, part: () => Part): void {
@@ -78,7 +80,7 @@ class Held implements RecordSink {
 
   reject(reject: Reject, part: () => Part): void {
     this.rejects++
-    this.#calls.push((sink) => sink.reject(reject, part))
+    this.#rejects.push({ reject, part })
   }
 
   filtered(part: () => Part): void {
@@ -89,8 +91,15 @@ class Held implements RecordSink {
     this.#calls.push((sink) => sink.unmapped(field))
   }
 
-  release(sink: RecordSink, withholdRows: boolean): void {
-    if (!withholdRows) for (const call of this.#rows) call(sink)
+  /** `told`: what cannot be read at all is told by the first mapping that tries, not by each. */
+  release(sink: RecordSink, { withhold = false, told = new Set<string>() } = {}): void {
+    if (!withhold) for (const call of this.#rows) call(sink)
+    for (const { reject, part } of this.#rejects) {
+      const id = JSON.stringify([reject.code, part()])
+      if (reject.column === undefined && told.has(id)) continue
+      told.add(id)
+      sink.reject(reject, part)
+    }
     for (const call of this.#calls) call(sink)
   }
 }

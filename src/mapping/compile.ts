@@ -71,8 +71,8 @@ export function compileMapping({
     attempt(mapping.at, () =>
       compileRecords(mapping, { decoding, transforms, fields: neededFields(mapping, where?.fields) }),
     )
-  const lineages = attempt(mapping.at, () => compileLineages(mapping, transforms))
-  if (problems.length > 0 || !decoding || !records || !lineages) throw new MappingError(problems)
+  if (problems.length > 0 || !decoding || !records) throw new MappingError(problems)
+  const lineages = compileLineages(mapping, transforms)
 
   const required = new Set([...table.primaryKey, ...mapping.key])
   const converters = columns.map((it) => toCell(it, it.notNull || required.has(it.name)))

@@ -7,7 +7,8 @@ import { RejectError } from '../value.ts'
  */
 export function toDouble(text: string): number {
   const value = Number(text)
-  if (SAFE.test(text)) return value
+  // What JavaScript printed is the shortest text of the double.
+  if (SAFE.test(text) || String(value) === text) return value
   if (!Number.isFinite(value))
     throw new RejectError('NUMERIC_OVERFLOW', 'The number is beyond the range of double precision.')
   if (!standsFor(value, text, 17)) throw lossy('double precision')
@@ -20,7 +21,8 @@ export function toReal(text: string): number {
   const value = Math.fround(double)
   if (!Number.isFinite(value))
     throw new RejectError('NUMERIC_OVERFLOW', 'The number is beyond the range of real.')
-  if (value === double && (SAFE.test(text) || standsFor(double, text, 17))) return value
+  if (value === double && (SAFE.test(text) || String(double) === text || standsFor(double, text, 17)))
+    return value
   if (!standsFor(value, text, 9)) throw lossy('real')
   return value
 }
@@ -41,14 +43,18 @@ const SAFE = /^-?(?:0|[1-9]\d{0,14}|(?:0|[1-9]\d{0,6})\.\d{1,8})$/
 function standsFor(value: number, text: string, digits: number): boolean {
   const { digits: written, exponent } = significant(text)
   if (written === '' || value === 0) return written === '' && value === 0
-  if (written.length <= digits) {
+  const isShort = written.length <= digits
+  if (isShort) {
     const shown = significant(Math.abs(value).toPrecision(written.length))
     if (shown.digits === written && shown.exponent === exponent) return true
   }
   // 770 digits write out any double.
   if (written.length > 770) return false
   const exact = significant(exactText(Math.abs(value)))
-  return exact.digits === written && exact.exponent === exponent
+  // toPrecision rounds a half up; down is as near.
+  return (
+    exact.exponent === exponent && (exact.digits === written || (isShort && exact.digits === `${written}5`))
+  )
 }
 
 /** All digits of a double: an integer times a power of two, written with a power of ten. */

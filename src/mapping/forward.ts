@@ -6,8 +6,8 @@ import type { Evaluate } from './expression.ts'
 import type { Fields } from './fields-read.ts'
 import { isMatch, type KeyMatcher } from './key-match.ts'
 import type { Claimed, CompiledMapping, Part, RecordSink } from './mapping.ts'
-import { RecordScope } from './record.ts'
-import type { Records, RecordVisitor } from './records.ts'
+import { RecordScope, type RecordVisitor } from './record.ts'
+import type { Records } from './records.ts'
 import type { Where } from './where.ts'
 
 export interface ForwardParts {

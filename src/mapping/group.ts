@@ -6,7 +6,7 @@ export interface Group {
   readonly members: readonly Mapping[]
   /** Fields of this mapping's records that somebody takes (`all`: the whole). */
   readonly record: Fields
-  /** For a path of `each`: fields of the whole that somebody takes, or goes into. */
+  /** For a path of `each`: fields of the whole that somebody takes, or goes into; `all` where another mapping tells of them. */
   readonly whole: Fields
   /** Fields of the record that some column names: what `rest()` leaves out. */
   readonly named: ReadonlySet<string>
@@ -29,10 +29,11 @@ export function compileGroup(plan: Plan, mapping: Mapping): Group {
   if (mapping.each?.kind !== 'path')
     for (const it of sameWhole) for (const field of fieldsRead(it).inside) named.add(field)
   const whole = unite(sameWhole.map((it) => takenOf(it, 'whole')))
+  const teller = sameWhole.find((it) => it.each === undefined) ?? sameWhole[0]
   return {
     members,
     record: mapping.each?.kind === 'path' ? unite(sameRecord.map((it) => takenOf(it, 'record'))) : whole,
-    whole,
+    whole: mapping === teller ? whole : 'all',
     named,
     takesExpiry: members.some((it) => it.ttl !== undefined || fieldsRead(it).takesExpiry),
   }

@@ -73,7 +73,8 @@ function wholeLosses(mapping: Mapping, lineages: readonly Lineage[], decoding: D
     }
   }
   if (each?.kind === 'path') losses.push('an element is only a part of the value it came from')
-  else if (!kept.has('value')) losses.push('no column keeps the value')
+  else if (!lineages.some((it) => it.kind === 'part' && it.root === 'value'))
+    losses.push('no column keeps the value')
   const identity = { field: 'field', message: 'message' } as const
   if ((each?.kind === 'field' || each?.kind === 'message') && !kept.has(identity[each.kind])) {
     losses.push(`no column keeps the ${each.kind === 'field' ? 'name of the field' : 'id of the message'}`)

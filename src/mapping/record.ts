@@ -1,5 +1,6 @@
 import type { Entry } from '../sources/source.ts'
-import type { Value } from '../value.ts'
+import type { RejectError, Value } from '../value.ts'
+import type { Part } from './mapping.ts'
 
 /**
  * What the expressions of a mapping see. One object for each compiled mapping, filled anew for every record: nothing may keep it, or read
@@ -34,3 +35,14 @@ export class RecordScope {
 }
 
 const NOTHING = Buffer.alloc(0)
+
+/** Receives the records of an entry, one after the other, each in the scope. */
+export interface RecordVisitor {
+  take(part: () => Part): void
+  /** A record, or all that lies inside a part, that cannot be read. */
+  refuse(error: RejectError, part: () => Part): void
+  /** The whole that a path of `each` goes into, before its records. */
+  whole(value: Value): void
+  /** A field that decoding passed over. */
+  dropped(field: string): void
+}

@@ -1,26 +1,14 @@
 import { isUtf8 } from 'node:buffer'
-import { EACH, type Each, type Mapping, type PathSegment } from '../plan/plan.ts'
+import type { Mapping } from '../plan/plan.ts'
 import type { Entry, EntryValue } from '../sources/source.ts'
-import { mismatch } from '../transforms/kind.ts'
 import type { Transform } from '../transforms/transform.ts'
 import { Decimal, RejectError, type Value } from '../value.ts'
 import type { Decoding } from './decode.ts'
-import { compileTransform, scoreText } from './expression.ts'
+import { scoreText } from './expression.ts'
+import { compileInside } from './inside.ts'
 import type { Part } from './mapping.ts'
-import { valueAt } from './path.ts'
-import type { RecordScope } from './record.ts'
+import type { RecordScope, RecordVisitor } from './record.ts'
 import { readUtf8, type TextPolicy } from './utf8.ts'
-
-/** Receives the records of an entry, one after the other, each in the scope. */
-export interface RecordVisitor {
-  take(part: () => Part): void
-  /** A record, or all that lies inside a part, that cannot be read. */
-  refuse(error: RejectError, part: () => Part): void
-  /** The whole that a path of `each` goes into, before its records. */
-  whole(value: Value): void
-  /** A field that decoding passed over. */
-  dropped(field: string): void
-}
 
 /** Takes an entry apart into records. `fields`: the names of a hash's fields whose values are needed. */
 export type Records = (scope: RecordScope, entry: Entry, visitor: RecordVisitor) => void
@@ -87,18 +75,19 @@ export function compileRecords(mapping: Mapping, { decoding, transforms, fields 
     case 'item':
       return (scope, entry, visitor) => {
         const { items } = expect(entry, 'list')
-        for (const [at, item] of items.entries()) {
+        for (let at = 0; at < items.length; at++) {
           const index = entry.offset + at
           const part = () => `index:${index}`
           scope.index = index
-          if (read(scope, item, part, visitor)) visitor.take(part)
+          if (read(scope, items[at]!, part, visitor)) visitor.take(part)
         }
       }
     case 'member':
       return (scope, entry, visitor) => {
         const value = entryValue(entry)
         if (value.type !== 'set' && value.type !== 'zset') throw new Error(`each: member of a ${value.type}`)
-        for (const [at, member] of value.members.entries()) {
+        for (let at = 0; at < value.members.length; at++) {
+          const member = value.members[at]!
           const part = () => `member:${nameOf(member)}`
           if (value.type === 'zset') scope.score = value.scores[at]!
           if (read(scope, member, part, visitor)) visitor.take(part)
@@ -181,93 +170,4 @@ function readFields(pairs: readonly Buffer[], text: TextPolicy, needed: Readonly
     fields.set(name, needed === 'all' || needed.has(name) ? readUtf8(pairs[at + 1]!, text) : undefined)
   }
   return fields
-}
-
-/** Walks a path of `each` inside the value in the scope. */
-function compileInside(
-  { path, transforms: calls }: Extract<Each, { kind: 'path' }>,
-  transforms: ReadonlyMap<string, Transform>,
-): (scope: RecordScope, visitor: RecordVisitor) => void {
-  const applied = calls.map((it) => compileTransform(it, transforms))
-  return (scope, visitor) =>
-    new Walk(path, applied, scope, visitor).inside(scope.value, 0, scope.value, undefined)
-}
-
-/** One walk. `outer` is the value of the record that encloses what is found: the whole, or the object of the level above. */
-class Walk {
-  readonly #path: readonly PathSegment[]
-  readonly #applied: readonly ((value: Value) => Value)[]
-  readonly #scope: RecordScope
-  readonly #visitor: RecordVisitor
-
-  constructor(
-    path: readonly PathSegment[],
-    applied: readonly ((value: Value) => Value)[],
-    scope: RecordScope,
-    visitor: RecordVisitor,
-  ) {
-    this.#path = path
-    this.#applied = applied
-    this.#scope = scope
-    this.#visitor = visitor
-  }
-
-  inside(value: Value, at: number, outer: Value, part: (() => Part) | undefined): void {
-    if (value === undefined || value === null) return
-    const step = this.#path[at]
-    if (step === undefined) {
-      let list: Value = value
-      for (const apply of this.#applied) list = apply(list)
-      if (list === undefined || list === null) return
-      if (!Array.isArray(list)) throw mismatch('a list', list)
-      this.#each(list, at, { outer, above: part, isEnd: true })
-    } else if (step === EACH) {
-      if (!Array.isArray(value) && !(value instanceof Map)) throw mismatch('a list or an object', value)
-      const isEnd = at + 1 === this.#path.length && this.#applied.length === 0
-      this.#each(value, at + 1, { outer, above: part, isEnd })
-    } else {
-      this.inside(valueAt(value, [step]), at + 1, outer, part)
-    }
-  }
-
-  /** Every element: a record, if the path ends here, or what the rest of the path goes into. */
-  #each(
-    values: Value,
-    at: number,
-    {
-      outer,
-      above,
-      isEnd,
-    }: { readonly outer: Value; readonly above: (() => Part) | undefined; readonly isEnd: boolean },
-  ): void {
-    const prefix = () => (above ? `${above()}/` : '')
-    const visit = (value: Value, part: () => Part): void => {
-      if (isEnd) {
-        this.#scope.value = value
-        this.#scope.parent = outer
-        this.#visitor.take(part)
-        return
-      }
-      try {
-        this.inside(value, at, value instanceof Map ? value : outer, part)
-      } catch (error) {
-        if (!(error instanceof RejectError)) throw error
-        this.#visitor.refuse(error, part)
-      }
-    }
-    const { name: outerName, index: outerIndex } = this.#scope
-    if (values instanceof Map) {
-      for (const [name, value] of values) {
-        this.#scope.name = name
-        visit(value, () => `${prefix()}field:${name}`)
-      }
-    } else if (Array.isArray(values)) {
-      for (const [index, value] of values.entries()) {
-        this.#scope.index = index
-        visit(value, () => `${prefix()}index:${index}`)
-      }
-    }
-    this.#scope.name = outerName
-    this.#scope.index = outerIndex
-  }
 }

@@ -44,17 +44,21 @@ export function createRouter(
     mayClaim: (key, wanted) => {
       const text = key.toString('latin1')
       let answer: 'key' | 'nothing' = 'nothing'
-      for (const route of candidatesOf(text)) {
-        const found = route.matcher.match(text)
-        if (found === undefined || (route.mappings.length === 0 && !isMatch(found))) continue
-        answer = 'key'
-        if (route.mappings.length === 0) {
-          if (route.skip?.type === undefined) return answer
-        } else if (isMatch(found) && (!wanted || route.mappings.some((it) => wanted.has(it)))) {
-          return 'entry'
+      let isRejected = false
+      for (const { matcher, mappings, skip } of candidatesOf(text)) {
+        const found = matcher.match(text)
+        if (found === undefined) continue
+        if (skip) {
+          if (!isMatch(found)) continue
+          if (skip.type === undefined) return 'key'
+        } else if (!wanted || mappings.some((it) => wanted.has(it))) {
+          if (isMatch(found)) return 'entry'
+          // It belongs to the mapping only if no rule further down has it.
+          isRejected = true
         }
+        answer = 'key'
       }
-      return answer
+      return isRejected ? 'entry' : answer
     },
   }
 }

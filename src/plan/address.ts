@@ -16,9 +16,10 @@ export function readAddress(
   if (!text || url === undefined) return undefined
   const insecure = textOf(node.get('insecure'))
   const schemes = role === 'target' ? TARGET_SCHEMES : [...catalog.sources.keys()]
-  checkTemplate(url, text, notes)
-  checkScheme(url, text.at, schemes, notes)
-  checkClearText(url, text.at, insecure, notes)
+  if (checkTemplate(url, text, notes)) {
+    checkScheme(url, text.at, schemes, notes)
+    checkClearText(url, text.at, insecure, notes)
+  }
   const options = node.entries.flatMap(({ key, value }) => {
     const option = key === 'url' || key === 'insecure' ? undefined : textOf(value)
     return option === undefined ? [] : [[key, option] as const]
@@ -35,11 +36,12 @@ const TARGET_SCHEMES = ['postgres', 'postgresql', 'pglite']
 
 const TEMPLATE = /\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}/g
 
-function checkTemplate(url: string, node: YamlNode, notes: Notes): void {
+function checkTemplate(url: string, node: YamlNode, notes: Notes): boolean {
   const offset = url.replace(TEMPLATE, (it) => ' '.repeat(it.length)).indexOf('${')
-  if (offset === -1) return
+  if (offset === -1) return true
   const hint = 'Write ${NAME} or ${NAME:-default}; a default cannot hold another variable.'
   notes.error('KV016', node.locate(offset), 'This variable cannot be read.', hint)
+  return false
 }
 
 /** Every address that may come out, as far as the file alone tells: a variable's default, or nothing known in its place. */

@@ -1,21 +1,24 @@
 import type { ValueKind } from '../value.ts'
-import { ARTICLE } from './expression-kind.ts'
+import type { TransformSignature } from './catalog.ts'
+import { ARTICLE } from './literal-kind.ts'
 import type { BaseType, ColumnType } from './table.ts'
 
 /**
  * Why a value of this kind can never be stored in a column of that type; undefined where it can, or where only the data will tell.
- * `transforms` are those there are, so that the hint names none that is missing.
+ * `transforms` are those there are: the hint names only what can take such a value.
  */
 export function misfit(
   kind: ValueKind,
   type: ColumnType,
-  transforms: Pick<ReadonlySet<string>, 'has'>,
+  transforms: ReadonlyMap<string, Pick<TransformSignature, 'takes'>>,
 ): { readonly message: string; readonly hint?: string } | undefined {
   const target = type.array ? `${type.sql}[]` : type.sql
   if (kind === 'null' || acceptedBy(type).includes(kind)) return undefined
-  const ways = (WAYS[type.array ? 'array' : type.base] ?? []).filter((way) =>
-    transforms.has(way.split('(')[0]!),
-  )
+  const leads = (way: string) => {
+    const takes = transforms.get(way.split('(')[0]!)?.takes ?? []
+    return takes.includes(kind) || takes.includes('any') || (kind === 'any' && takes.length > 0)
+  }
+  const ways = (WAYS[type.array ? 'array' : type.base] ?? []).filter(leads)
   const shown = ways.map((way) => `"| ${way}"`)
   const hint = shown.length > 0 ? `Say how to read it: ${shown.join(', ')}.` : undefined
   const found = kind === 'any' ? 'data that may be of any kind' : ARTICLE[kind]

@@ -1,14 +1,10 @@
 import { didYouMean } from '../diagnostic.ts'
 import type { ValueKind } from '../value.ts'
-import type { Parameter, PlanCatalog } from './catalog.ts'
-import {
-  type Argument,
-  type Expression,
-  isLiteralList,
-  isLiteralMap,
-  type Literal,
-  showPath,
-} from './expression.ts'
+import type { PlanCatalog } from './catalog.ts'
+import { CLOCK_HINT, CLOCKS } from './clock-words.ts'
+import { type Expression, showPath } from './expression.ts'
+import { checkArguments } from './expression-arguments.ts'
+import { ARTICLE, kindOfLiteral } from './literal-kind.ts'
 import { listOf, type Problem, quote } from './problem.ts'
 
 /** What an expression can see in its mapping. */
@@ -25,7 +21,7 @@ export interface ExpressionScope {
 export type RecordShape = 'any' | 'fields' | 'text' | 'list'
 
 /** Functions of the language; lookups come with a later version. */
-export const FUNCTIONS = ['const', 'rest'] as const
+const FUNCTIONS = ['const', 'rest'] as const
 const LOOKUPS = ['get', 'hget', 'score', 'member', 'first_of', 'owner']
 
 /**
@@ -56,15 +52,6 @@ function kindIn(expression: Expression, scope: ExpressionScope, problems: Proble
     case 'pipe':
       return kindOfPipe(expression, scope, problems)
   }
-}
-
-/** The kind of literal data. */
-export function kindOfLiteral(value: Literal): ValueKind {
-  if (value === null) return 'null'
-  if (typeof value === 'string') return 'text'
-  if (typeof value === 'boolean') return 'boolean'
-  if (isLiteralList(value)) return 'array'
-  return isLiteralMap(value) ? 'object' : 'number'
 }
 
 // What several possibilities have in common; null says nothing about the others.
@@ -216,118 +203,5 @@ function unknownTransform(name: string, offset: number, { transforms }: Expressi
   }
 }
 
-/** Names by which people ask for the time or for chance. */
-const CLOCKS = new Set([
-  'now',
-  'today',
-  'current_timestamp',
-  'current_date',
-  'clock_timestamp',
-  'random',
-  'uuid',
-  'gen_random_uuid',
-  'uuid_generate_v4',
-  'uuidv4',
-  'uuidv7',
-  'nextval',
-  'nanoid',
-])
-const CLOCK_HINT =
-  'No expression looks at the clock or at chance. Leave the column NULL, or give it a constant.'
-
-function checkArguments(
-  { transform, arguments: given, span }: Extract<Expression, { kind: 'pipe' }>,
-  parameters: readonly Parameter[],
-  problems: Problem[],
-): void {
-  const required = parameters.filter((it) => !it.optional).length
-  const usage = `${transform}(${parameters.map((it) => (it.optional ? `[${it.name}]` : it.name)).join(', ')})`
-  if (given.length < required || given.length > parameters.length) {
-    const expected =
-      parameters.length === 0
-        ? 'no arguments'
-        : required === parameters.length
-          ? count(required)
-          : `${required} to ${count(parameters.length)}`
-    problems.push({
-      code: 'KV032',
-      offset: span.start,
-      message: `${transform} takes ${expected}, not ${given.length}.`,
-      ...(parameters.length > 0 && { hint: `It is written ${usage}.` }),
-    })
-    return
-  }
-  for (const [index, argument] of given.entries()) {
-    const problem = argumentProblem(argument, parameters[index]!, transform)
-    if (problem) problems.push(problem)
-  }
-}
-
-const count = (arguments_: number) => `${arguments_} argument${arguments_ === 1 ? '' : 's'}`
-
-function argumentProblem(argument: Argument, parameter: Parameter, transform: string): Problem | undefined {
-  const place = { code: 'KV032', offset: argument.span.start } as const
-  if (argument.kind === 'expression') {
-    const { expression } = argument
-    const word =
-      expression.kind === 'path' && expression.path.length === 1 ? String(expression.path[0]) : undefined
-    const clock = CLOCKS.has((word ?? (expression.kind === 'call' ? expression.name : '')).toLowerCase())
-    if (clock) {
-      const message = `${transform} cannot be given the time or chance: a second run has to give the same rows.`
-      return { code: 'KV073', offset: place.offset, message, hint: CLOCK_HINT }
-    }
-    const message = `"${parameter.name}" of ${transform} has to be a fixed value, not something from the record.`
-    const hint = word ? `Text goes in quotes: '${word}'.` : 'Use "??" for another field of the record.'
-    return { ...place, message, hint }
-  }
-  const { value } = argument
-  if (fits(value, parameter.type)) return undefined
-  const found = ARTICLE[kindOfLiteral(value)]
-  return {
-    ...place,
-    message: `"${parameter.name}" of ${transform} has to be ${PARAMETERS[parameter.type]}, not ${found}.`,
-  }
-}
-
-function fits(value: Literal, type: Parameter['type']): boolean {
-  const kind = kindOfLiteral(value)
-  switch (type) {
-    case 'any':
-      return true
-    case 'integer':
-      return kind === 'number' && /^-?\d+$/.test((value as { number: string }).number)
-    case 'list':
-      return kind === 'array'
-    case 'map':
-      return kind === 'object'
-    default:
-      return kind === type
-  }
-}
-
-const PARAMETERS: Readonly<Record<Parameter['type'], string>> = {
-  text: 'text in quotes',
-  integer: 'a whole number',
-  number: 'a number',
-  boolean: 'true or false',
-  list: 'a list',
-  map: 'a map',
-  any: 'a value',
-}
-
 const WORDS: Partial<Record<ValueKind, string>> = { instant: 'a time', date: 'a date', any: 'anything' }
 const word = (kind: ValueKind): string => WORDS[kind] ?? kind
-
-/** A kind in a sentence: “is text”, “is a number”. */
-export const ARTICLE: Readonly<Record<ValueKind, string>> = {
-  any: 'data of unknown kind',
-  null: 'null',
-  boolean: 'a boolean',
-  number: 'a number',
-  text: 'text',
-  bytes: 'bytes',
-  instant: 'a time',
-  date: 'a date',
-  array: 'a list',
-  object: 'an object',
-}

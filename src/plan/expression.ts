@@ -113,8 +113,6 @@ export function parseDecodeStep(source: string): {
 /** Literal data as a value of its own, not as a container: is it a map? Lists and maps are both objects to `typeof`. */
 export const isLiteralMap = (value: Literal): value is ReadonlyMap<string, Literal> => value instanceof Map
 export const isLiteralList = (value: Literal): value is readonly Literal[] => Array.isArray(value)
-export const isLiteralNumber = (value: Literal): value is { readonly number: string } =>
-  typeof value === 'object' && value !== null && 'number' in value
 
 /** The expression as text again; reading it gives the same expression. */
 export function showExpression(expression: Expression): string {
@@ -159,7 +157,7 @@ const NAME = /^[\p{L}_][\p{L}\p{N}_-]*$/u
 const SEGMENT = /^[\p{L}\p{N}_][\p{L}\p{N}_-]*$/u
 const WORDS = new Set(['true', 'false', 'null'])
 
-export function showLiteral(value: Literal): string {
+function showLiteral(value: Literal): string {
   if (value === null || typeof value === 'boolean') return String(value)
   if (typeof value === 'string') return showText(value)
   if (isLiteralList(value)) return `[${value.map(showLiteral).join(', ')}]`

@@ -1,7 +1,6 @@
 import type { Position } from '../diagnostic.ts'
 import type { Notes } from './notes.ts'
 import { quote } from './problem.ts'
-import type { TableName } from './table.ts'
 
 /** Reports a name that Postgres would cut, or that kvmig's SQL would take apart; true for a good one. `what` is a noun: `table`. */
 export function checkIdentifier(name: string, what: string, at: Position, notes: Notes): boolean {
@@ -38,9 +37,10 @@ const DOTS: Readonly<Record<string, string>> = {
   table: 'Write { schema: app, table: users } in "into:", or "target_schema: app" in the project file.',
 }
 
-/** Reports schemas in which no application keeps its tables. */
-export function checkSchema({ schema }: TableName, at: Position, notes: Notes): void {
-  if (schema !== 'kvmig' && schema !== 'information_schema' && !schema.startsWith('pg_')) return
+/** Reports schemas in which no application keeps its tables; true for a good one. */
+export function checkSchema(schema: string, at: Position, notes: Notes): boolean {
+  if (schema !== 'kvmig' && schema !== 'information_schema' && !schema.startsWith('pg_')) return true
   const owner = schema === 'kvmig' ? 'kvmig' : 'Postgres'
   notes.error('KV048', at, `The schema "${schema}" belongs to ${owner}.`, 'Choose another schema.')
+  return false
 }

@@ -1,5 +1,5 @@
 import { RE2JS } from 're2js'
-import type { KeyPart, KeyPattern } from './key-pattern.ts'
+import { type KeyPart, type KeyPattern, literalPrefix } from './key-pattern.ts'
 
 /** Can one key fit both patterns? `maybe` where a regular expression is too large or uses assertions inside. */
 export function overlaps(a: KeyPattern, b: KeyPattern): 'no' | 'yes' | 'maybe' {
@@ -8,6 +8,9 @@ export function overlaps(a: KeyPattern, b: KeyPattern): 'no' | 'yes' | 'maybe' {
 
 /** Like `overlaps`, with the shortest key that fits both. */
 export function sharedKey(a: KeyPattern, b: KeyPattern): Overlap {
+  const [before, behind] = [literalPrefix(a), literalPrefix(b)]
+  // Most pairs of a project are told apart by how they begin.
+  if (!before.startsWith(behind) && !behind.startsWith(before)) return { answer: 'no' }
   const [left, right] = [automaton(a), automaton(b)]
   const exact = left.exact && right.exact
   const seen = new Set<string>()
@@ -84,7 +87,7 @@ function partRegex(part: KeyPart): string {
 const CAPTURES = {
   text: '[^:]+',
   rest: '(?s:.+)',
-  int: '-?[0-9]+',
+  int: '(?:0|-?[1-9][0-9]*)',
   uuid: '[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}',
   date: '[0-9]{4}-[0-9]{2}-[0-9]{2}',
 } as const
@@ -144,7 +147,17 @@ const OP = {
 const FOLD_CASE = 1
 const LAST = 0x10ffff
 
+const automata = new WeakMap<KeyPattern, Automaton>()
+
 function automaton(pattern: KeyPattern): Automaton {
+  const known = automata.get(pattern)
+  if (known) return known
+  const made = makeAutomaton(pattern)
+  automata.set(pattern, made)
+  return made
+}
+
+function makeAutomaton(pattern: KeyPattern): Automaton {
   const program = (RE2JS.compile(keyRegex(pattern)).re2() as unknown as { prog: Program }).prog
   const at = (state: number) => program.inst[state]!
   const folds = (it: Program['inst'][number]) =>

@@ -148,9 +148,7 @@ function checkRegex(written: string, offset: number): string {
 }
 
 /** Why RE2 refuses a regular expression; undefined for a good one. */
-export function regexProblem(
-  regex: string,
-): { readonly message: string; readonly hint?: string } | undefined {
+function regexProblem(regex: string): { readonly message: string; readonly hint?: string } | undefined {
   try {
     RE2JS.compile(regex)
     return undefined

@@ -110,7 +110,12 @@ class Loader {
   async #readSchema(name: FileName | undefined, targetSchema: string): Promise<Application> {
     const bytes = name && this.#readFile(name.path, name.at)
     if (!name || !bytes) return { schema: NO_SCHEMA }
-    const sql = new TextDecoder().decode(bytes)
+    const sql = decodeUtf8(bytes)
+    if (sql === undefined) {
+      this.#complete = false
+      this.notes.error('KV007', name.at, `The file "${name.path}" is not UTF-8.`)
+      return { schema: NO_SCHEMA }
+    }
     const { schema, diagnostics } = await readSchemaSql(this.#shown(name.path), sql, targetSchema)
     this.notes.diagnostics.push(...diagnostics)
     if (diagnostics.length > 0) this.#complete = false
@@ -165,6 +170,14 @@ class Loader {
 
   #shown(path: string): string {
     return this.#folder + path
+  }
+}
+
+function decodeUtf8(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    return undefined
   }
 }
 

@@ -1,5 +1,6 @@
 import type { ValueKind } from '../value.ts'
 import type { PlanCatalog } from './catalog.ts'
+import type { Expression } from './expression.ts'
 import type { ExpressionScope, RecordShape } from './expression-kind.ts'
 import type { EntryType, Mapping } from './plan.ts'
 
@@ -22,12 +23,7 @@ export function decodedKind({ decode }: Pick<Mapping, 'decode'>, { decoders }: P
   return last ? (decoders.get(last.name)?.gives ?? 'any') : 'text'
 }
 
-/** The type an entry must have for `each` to make sense; several where several do. */
-export function typesOf({ each, type }: Pick<Mapping, 'each' | 'type'>): readonly EntryType[] {
-  if (type) return [type]
-  return each && each.kind !== 'path' ? TYPES[each.kind] : []
-}
-
+/** The types of entries that each way of `each` reads. */
 export const TYPES = {
   field: ['hash'],
   item: ['list'],
@@ -54,7 +50,7 @@ interface RecordKind {
 }
 
 function recordOf(mapping: Mapping, catalog: PlanCatalog): RecordKind {
-  const { each, type, decode } = mapping
+  const { each, type } = mapping
   const decoded = decodedKind(mapping, catalog)
   const record = shapeOf(decoded)
   switch (each?.kind) {
@@ -99,11 +95,30 @@ function recordOf(mapping: Mapping, catalog: PlanCatalog): RecordKind {
         ],
       }
   }
-  if (type === 'hash') return { record: 'fields', roots: [['value', 'object']] }
-  if (type === 'string' || decode.length > 0) return { record, roots: [['value', decoded]] }
-  // Without a type it may be a hash, whose fields are text.
-  if (type === undefined) return { record: 'fields', roots: [['value', 'any']] }
+  if (isHash(mapping)) return { record: 'fields', roots: [['value', 'object']] }
+  if (type === undefined || type === 'string') return { record, roots: [['value', decoded]] }
   return { record: 'list', roots: [['value', 'array']] }
+}
+
+/** Does the mapping read a hash as one record? Without a type and a decoder, looking at fields says so. */
+export function isHash({ type, each, decode, fields }: Mapping): boolean {
+  if (type !== undefined || decode.length > 0) return type === 'hash'
+  return each !== undefined || fields.some((it) => looksAtFields(it.expression))
+}
+
+function looksAtFields(expression: Expression): boolean {
+  switch (expression.kind) {
+    case 'path':
+      return true
+    case 'call':
+      return expression.name === 'rest'
+    case 'pipe':
+      return looksAtFields(expression.input)
+    case 'coalesce':
+      return expression.options.some(looksAtFields)
+    default:
+      return false
+  }
 }
 
 function shapeOf(kind: ValueKind): RecordShape {

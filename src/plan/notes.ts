@@ -43,7 +43,7 @@ export class Notes {
   }
 
   /** Where a key below `part` stands (not its value). */
-  keyAt(part: object & { readonly at: Position }, ...path: readonly string[]): Position {
+  keyAt(part: object & { readonly at: Position }, ...path: readonly (string | number)[]): Position {
     const map = this.node(part, ...path.slice(0, -1))
     return map?.entries.find((it) => it.key === path.at(-1))?.at ?? part.at
   }

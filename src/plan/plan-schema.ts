@@ -1,5 +1,7 @@
 import { REJECT_CODES } from '../value.ts'
-import type { OptionSignature, PlanCatalog } from './catalog.ts'
+import type { PlanCatalog } from './catalog.ts'
+import { checkRequest, LATER_CHECKS } from './check-schema.ts'
+import { exampleDefinitions } from './example-schema.ts'
 import { ENTRY_TYPES } from './plan.ts'
 import {
   duration,
@@ -14,26 +16,7 @@ import {
   ref,
   text,
 } from './schema-parts.ts'
-
-/** Checks of the phases after A. Their names are known, so that plans can be written ahead; their options are not looked at yet. */
-export const LATER_CHECKS = [
-  'soak',
-  'divergence',
-  'write_errors',
-  'error_rate',
-  'data_loss',
-  'reconciled',
-  'load',
-  'fleet',
-  'rollback_drill',
-  'idle',
-  'latency',
-  'reports',
-  'command',
-  'sql',
-  'prometheus',
-  'http',
-] as const
+import { tableDefinitions } from './table-schema.ts'
 
 /** Keys of the language that a later version understands, with where they belong. */
 export const LATER_KEYS: ReadonlySet<string> = new Set([
@@ -121,9 +104,7 @@ export function planDefinitions(catalog: PlanCatalog): JsonSchema {
     skip: SKIP,
     mapping: mapping(catalog),
     entry_type: oneOf('a type of entry', ...ENTRY_TYPES),
-    table: TABLE,
-    index: INDEX,
-    reference: REFERENCE,
+    ...tableDefinitions(),
     query: object(
       {
         sql: text('SQL'),
@@ -135,8 +116,8 @@ export function planDefinitions(catalog: PlanCatalog): JsonSchema {
       },
       { required: ['sql'], title: 'a map with sql, args, uses' },
     ),
-    gate_check: check(catalog.checks, []),
-    later_check: check(catalog.checks, LATER_CHECKS),
+    gate_check: checkRequest(catalog.checks, []),
+    later_check: checkRequest(catalog.checks, LATER_CHECKS),
     trigger: {
       type: 'object',
       title: 'a map with when, do, for',
@@ -153,8 +134,7 @@ export function planDefinitions(catalog: PlanCatalog): JsonSchema {
       { code: oneOf('a reason code', ...REJECT_CODES), match: keyPattern, because: text('the reason') },
       { required: ['code', 'match', 'because'], title: 'a map with code, match and because' },
     ),
-    example: EXAMPLE,
-    bytes: BYTES,
+    ...exampleDefinitions(),
   }
 }
 
@@ -263,133 +243,3 @@ const drop = (description: string): JsonSchema =>
     { drop: text('the reason') },
     { required: ['drop'], title: 'a map such as { drop: the reason }', description },
   )
-
-const NAMES = { ...list(name('the name of a column'), 'a list of columns'), minItems: 1 }
-const SQL_LIST = {
-  ...list(text('a column or an expression'), 'a list of columns and expressions'),
-  minItems: 1,
-}
-
-const TABLE: JsonSchema = object(
-  {
-    columns: {
-      ...map(text('a column definition, such as text not null'), 'a map from columns to their definitions'),
-      minProperties: 1,
-    },
-    primary_key: NAMES,
-    unique: { ...list(NAMES, 'a list of lists of columns'), description: 'Such as [[email]].' },
-    indexes: map(ref('index'), 'a map from names to indexes'),
-    references: list(ref('reference')),
-    checks: list(text('a condition in SQL')),
-    partition_by: text('SQL, such as range (created_at)'),
-  },
-  { required: ['columns'], title: 'a table' },
-)
-
-const INDEX: JsonSchema = {
-  type: ['array', 'object'],
-  title: 'a list of columns and expressions, or a map with columns',
-  items: text('a column or an expression'),
-  minItems: 1,
-  properties: {
-    columns: SQL_LIST,
-    unique: { type: 'boolean', title: 'true or false' },
-    using: text('an index method, such as gin'),
-    where: text('a condition in SQL'),
-  },
-  required: ['columns'],
-  additionalProperties: false,
-}
-
-const REFERENCE: JsonSchema = object(
-  {
-    columns: NAMES,
-    to: { ...text('a table with columns, such as users(id)'), pattern: '^[^()]+(\\([^()]+\\))?$' },
-    on_delete: oneOf('an action', 'no action', 'restrict', 'cascade', 'set null', 'set default'),
-    deferrable: { type: 'boolean', title: 'true or false' },
-  },
-  { required: ['columns', 'to'], title: 'a map with columns and to' },
-)
-
-const BYTES: JsonSchema = {
-  type: ['string', 'object'],
-  title: 'text, or a map with base64',
-  properties: { base64: { type: 'string', format: 'base64', title: 'base64' } },
-  required: ['base64'],
-  additionalProperties: false,
-}
-
-const EXAMPLE: JsonSchema = object(
-  {
-    entry: object(
-      {
-        key: ref('bytes'),
-        string: ref('bytes'),
-        hash: map(ref('bytes'), 'a map from fields to text'),
-        list: list(ref('bytes')),
-        set: list(ref('bytes')),
-        zset: map({ type: 'number', title: 'a number' }, 'a map from members to scores'),
-        stream: list({
-          type: 'object',
-          title: 'a map with id and fields',
-          properties: {
-            id: { type: 'string', pattern: '^\\d+-\\d+$', title: 'an id, such as 1526919030474-0' },
-          },
-          required: ['id'],
-          additionalProperties: ref('bytes'),
-        }),
-        expires_at: { type: 'string', format: 'instant', title: "a time, such as '2026-01-08T00:00:00Z'" },
-      },
-      {
-        required: ['key'],
-        minProperties: 2,
-        title: 'a map with key, and string, hash, list, set, zset or stream',
-      },
-    ),
-    rows: {
-      ...map(
-        list({ type: 'object', title: 'a map from columns to values' }, 'a list of rows'),
-        'a map from tables to lists of rows',
-      ),
-      description:
-        'The rows that the entry gives, table by table; columns that are left out are not compared.',
-    },
-    rejects: list({
-      type: ['string', 'object'],
-      title: 'a reason code, or a map with code and column',
-      if: { type: 'string' },
-      // biome-ignore lint/suspicious/noThenProperty: JSON Schema's word
-      then: oneOf('a reason code', ...REJECT_CODES),
-      properties: { code: oneOf('a reason code', ...REJECT_CODES), column: name('the name of a column') },
-      required: ['code'],
-      additionalProperties: false,
-    }),
-  },
-  { required: ['entry'], title: 'a map with entry, rows, rejects' },
-)
-
-// A check is asked for by its name, or by a map from its name to its options, with the reason beside it.
-function check(checks: ReadonlyMap<string, OptionSignature>, later: readonly string[]): JsonSchema {
-  const bare = [...checks].filter(
-    ([, it]) => !Array.isArray(it.options.required) || it.options.required.length === 0,
-  )
-  const options = Object.fromEntries(
-    [...checks].map(([it, { options, summary }]) => [it, { description: summary, ...options }]),
-  )
-  return {
-    type: ['string', 'object'],
-    title: 'a check, or a map from a check to its options',
-    if: { type: 'string' },
-    // biome-ignore lint/suspicious/noThenProperty: JSON Schema's word
-    then: oneOf('a check', ...bare.map(([it]) => it), ...later),
-    properties: {
-      ...options,
-      ...Object.fromEntries(
-        later.map((it) => [it, { type: ['object', 'string', 'number'], title: 'options' }]),
-      ),
-      because: text('the reason'),
-    },
-    additionalProperties: false,
-    minProperties: 1,
-  }
-}

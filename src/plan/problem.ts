@@ -1,4 +1,3 @@
-import type { Diagnostic, Position } from '../diagnostic.ts'
 import type { PlanCode } from './codes.ts'
 
 /** A mistake inside one piece of text, by offset. Whoever knows where the text stands makes a Diagnostic of it. */
@@ -28,11 +27,6 @@ export function parsing<T>(parse: () => T): { readonly value?: T; readonly probl
     if (error instanceof ParseProblem) return { problems: [error.problem] }
     throw error
   }
-}
-
-export function diagnosticOf(problem: Problem, at: Position): Diagnostic {
-  const { code, message, hint, severity = 'error' } = problem
-  return { severity, code, message, ...(hint && { hint }), at }
 }
 
 /** Text for a message: quoted, one line, not longer than `limit`. */

@@ -94,7 +94,12 @@ function readMapping(node: YamlNode, context: RuleContext): Mapping | undefined 
     ...(where && cel !== undefined && { where: { cel, at: where.at } }),
     into,
     key:
-      node.get('key')?.items.flatMap((it) => optional(textOf(it))) ?? context.table(into)?.primaryKey ?? [],
+      // In one order, however it was written: mappings of one table tell their rows apart in the same way.
+      (
+        node.get('key')?.items.flatMap((it) => optional(textOf(it))) ??
+        context.table(into)?.primaryKey ??
+        []
+      ).toSorted(),
     conflict: readConflict(textOf(node.get('conflict'))),
     fields,
     ...dropOf('unmapped', node),
@@ -128,8 +133,10 @@ function readInto(node: YamlNode | undefined, { notes, targetSchema }: RuleConte
   if (!node || table === undefined || schema === undefined) return undefined
   const written = node.get('schema')
   const good = checkIdentifier(table, 'table', node.get('table')?.at ?? node.at, notes)
-  if ((written && !checkIdentifier(schema, 'schema', written.at, notes)) || !good) return undefined
-  checkSchema({ schema, table }, written?.at ?? node.at, notes)
+  const goodSchema =
+    !written ||
+    (checkIdentifier(schema, 'schema', written.at, notes) && checkSchema(schema, written.at, notes))
+  if (!good || !goodSchema) return undefined
   return { schema, table }
 }
 
@@ -177,7 +184,7 @@ function readDecode(node: YamlNode | undefined, { catalog, notes }: RuleContext)
       const wanted = most === 0 ? 'no arguments' : least === most ? `${most}` : `${least} to ${most}`
       notes.error('KV032', it.at, `The decoder ${step.name} takes ${wanted}, not ${given}.`)
     }
-    return signature ? [{ ...step, at: it.at }] : []
+    return [{ ...step, at: it.at }]
   })
 }
 

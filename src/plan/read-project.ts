@@ -83,8 +83,7 @@ function readEnvironment(node: YamlNode, context: Context): Environment {
 function readSchemaName(node: YamlNode | undefined, notes: Notes): string {
   const schema = textOf(node) ?? 'public'
   if (node) {
-    checkIdentifier(schema, 'schema', node.at, notes)
-    checkSchema({ schema, table: '' }, node.at, notes)
+    if (checkIdentifier(schema, 'schema', node.at, notes)) checkSchema(schema, node.at, notes)
   }
   return schema
 }

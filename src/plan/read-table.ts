@@ -1,5 +1,5 @@
 import { parseColumn } from './column-type.ts'
-import { checkIdentifier, checkSchema } from './identifier.ts'
+import { checkIdentifier } from './identifier.ts'
 import type { Notes } from './notes.ts'
 import {
   type ColumnDefinition,
@@ -23,7 +23,6 @@ export function readTable({ key, at, value }: YamlEntry, context: TableContext):
   const { notes, targetSchema } = context
   const name = { schema: targetSchema, table: key }
   checkIdentifier(key, 'table', at, notes)
-  checkSchema(name, at, notes)
   const primaryKey = names(value.get('primary_key'))
   const columns = (value.get('columns')?.entries ?? []).flatMap((it) => optional(readColumn(it, context)))
   const partitionBy = textOf(value.get('partition_by'))

@@ -1,9 +1,8 @@
-import type { Position } from '../diagnostic.ts'
-import { columnType, isSerial } from './column-type.ts'
 import { labelled } from './read-table.ts'
 import type { ApplicationSchema, SqlStatement } from './schema-sql.ts'
-import { sqlTokens } from './sql-tokens.ts'
+import { type SqlText, splitList } from './sql-text.ts'
 import type { ColumnDefinition, IndexDefinition, Reference, TableDefinition, TableName } from './table.ts'
+import { columnType, isSerial } from './type-name.ts'
 
 // Nodes of Postgres's syntax tree, each looked at where its kind is known.
 // biome-ignore lint/suspicious/noExplicitAny: see above
@@ -11,27 +10,19 @@ type SqlNode = any
 
 /** Reads the statements of one file, in order. Locations of the tree are byte offsets into the text. */
 export class SchemaReader {
-  readonly #file: string
-  readonly #bytes: Buffer
-  readonly #lineStarts: readonly number[]
+  readonly #sql: SqlText
   readonly #targetSchema: string
   readonly #tables = new Map<string, MutableTable>()
   readonly #enums = new Map<string, readonly string[]>()
-  #statementEnd = 0
 
-  constructor(file: string, text: string, targetSchema: string) {
-    this.#file = file
-    this.#bytes = Buffer.from(text)
-    this.#lineStarts = [
-      0,
-      ...[...this.#bytes.keys()].filter((it) => this.#bytes[it] === 10).map((it) => it + 1),
-    ]
+  constructor(sql: SqlText, targetSchema: string) {
+    this.#sql = sql
     this.#targetSchema = targetSchema
   }
 
   read(statements: readonly SqlStatement[]): ApplicationSchema {
     for (const { stmt, stmt_location = 0, stmt_len } of statements) {
-      this.#statementEnd = stmt_len ? stmt_location + stmt_len : this.#bytes.length
+      this.#sql.statementEnd = stmt_len ? stmt_location + stmt_len : this.#sql.length
       const [kind, node] = Object.entries(stmt)[0]!
       this.#readers[kind]?.(node)
     }
@@ -77,15 +68,14 @@ export class SchemaReader {
       indexes: [],
       references: [],
       checks: [],
-      at: this.#position(node.relation.location),
+      at: this.#sql.position(node.relation.location),
     }
     this.#tables.set(key(name), table)
     if (node.partbound) this.#inheritKeys(table, parents)
     if (node.partspec)
-      table.partitionBy = this.#slice(node.partspec.location, this.#statementEnd).replace(
-        /^partition\s+by\s+/i,
-        '',
-      )
+      table.partitionBy = this.#sql
+        .slice(node.partspec.location, this.#sql.statementEnd)
+        .replace(/^partition\s+by\s+/i, '')
     for (const element of node.tableElts ?? []) {
       if (element.ColumnDef) this.#addColumn(table, element.ColumnDef)
       else if (element.Constraint) this.#addConstraint(table, element.Constraint)
@@ -106,12 +96,9 @@ export class SchemaReader {
 
   #addColumn(table: MutableTable, node: SqlNode): void {
     const constraints: readonly SqlNode[] = (node.constraints ?? []).map((it: SqlNode) => it.Constraint)
-    const end = this.#elementEnd(node.location)
-    const written = this.#slice(node.typeName.location, end)
-    const places = [
-      ...constraints.map((it) => it.location as number),
-      node.collClause?.CollateClause?.location ?? end,
-    ]
+    const end = this.#sql.elementEnd(node.location)
+    const written = this.#sql.slice(node.typeName.location, end)
+    const places = [...constraints.map((it) => it.location as number), node.collClause?.location ?? end]
     const type = this.#type(node.typeName, Math.min(...places, end))
     const column: MutableColumn = {
       name: node.colname,
@@ -120,7 +107,7 @@ export class SchemaReader {
       identity: type.serial,
       generated: false,
       sql: written,
-      at: this.#position(node.location),
+      at: this.#sql.position(node.location),
     }
     table.columns.push(column)
     for (const [index, constraint] of constraints.entries()) {
@@ -135,10 +122,9 @@ export class SchemaReader {
     const modifiers: readonly number[] = (node.typmods ?? []).map(
       (it: SqlNode) => it.A_Const?.ival?.ival ?? 0,
     )
-    const sql = this.#slice(node.location, end).replace(
-      /(?:\s*\[\s*\d*\s*\])+$|\s+array(?:\s*\[\s*\d*\s*\])?$/i,
-      '',
-    )
+    const sql = this.#sql
+      .slice(node.location, end)
+      .replace(/(?:\s*\[\s*\d*\s*\])+$|\s+array(?:\s*\[\s*\d*\s*\])?$/i, '')
     const type = columnType(name, name === 'interval' ? [] : modifiers, {
       sql,
       array: Boolean(node.arrayBounds),
@@ -156,7 +142,7 @@ export class SchemaReader {
         column.notNull = true
         break
       case 'CONSTR_DEFAULT':
-        this.#setDefault(column, this.#slice(node.location, end).replace(/^default\s+/i, ''))
+        this.#setDefault(column, this.#sql.slice(node.location, end).replace(/^default\s+/i, ''))
         break
       case 'CONSTR_IDENTITY':
         Object.assign(column, { identity: true, notNull: true })
@@ -195,7 +181,7 @@ export class SchemaReader {
         table.references.push(this.#reference(node))
         break
       case 'CONSTR_CHECK':
-        table.checks.push(this.#insideParentheses(node.location))
+        table.checks.push(this.#sql.insideParentheses(node.location))
         break
       case 'CONSTR_NOTNULL':
         for (const column of table.columns) if (keys.includes(column.name)) column.notNull = true
@@ -217,7 +203,7 @@ export class SchemaReader {
       toColumns: (node.pk_attrs ?? []).map(text),
       onDelete: ON_DELETE[node.fk_del_action] ?? 'no action',
       deferrable: node.deferrable === true,
-      at: this.#position(node.location),
+      at: this.#sql.position(node.location),
     }
   }
 
@@ -229,14 +215,14 @@ export class SchemaReader {
   #createIndex(node: SqlNode): void {
     const table = this.#find(node.relation)
     if (!table) return
-    const where = node.whereClause && this.#afterWord(node.relation.location, 'where')
+    const where = node.whereClause && this.#sql.afterWord(node.relation.location, 'where')
     table.indexes.push({
       name: node.idxname ?? '',
-      columns: splitList(this.#insideParentheses(node.relation.location)),
+      columns: splitList(this.#sql.insideParentheses(node.relation.location)),
       unique: node.unique === true,
       ...(node.accessMethod && node.accessMethod !== 'btree' && { using: node.accessMethod }),
       ...(where && { where }),
-      at: this.#position(node.relation.location),
+      at: this.#sql.position(node.relation.location),
     })
   }
 
@@ -256,7 +242,7 @@ export class SchemaReader {
       else if (command.subtype === 'AT_AddIdentity') Object.assign(column, { identity: true, notNull: true })
       else if (command.subtype === 'AT_ColumnDefault' && !def) delete column.default
       else if (command.subtype === 'AT_ColumnDefault')
-        this.#setDefault(column, this.#afterWord(node.relation.location, 'default'))
+        this.#setDefault(column, this.#sql.afterWord(node.relation.location, 'default'))
     }
   }
 
@@ -288,50 +274,6 @@ export class SchemaReader {
   #named(names: readonly string[]): TableName {
     return { schema: names.length > 1 ? names.at(-2)! : this.#targetSchema, table: names.at(-1)! }
   }
-
-  #slice(start: number, end: number): string {
-    return this.#bytes.subarray(start, end).toString().trim()
-  }
-
-  /** Where the element of a list that begins here ends: before the next comma or the list's closing parenthesis. */
-  #elementEnd(start: number): number {
-    const rest = this.#rest(start)
-    let depth = 0
-    for (const { text, start: at } of sqlTokens(rest)) {
-      if (depth === 0 && (text === ',' || text === ')')) return start + Buffer.byteLength(rest.slice(0, at))
-      if (text === '(' || text === '[') depth += 1
-      if (text === ')' || text === ']') depth -= 1
-    }
-    return this.#statementEnd
-  }
-
-  #insideParentheses(start: number): string {
-    const rest = this.#rest(start)
-    let depth = 0
-    let from = 0
-    for (const { text, start: at, end } of sqlTokens(rest)) {
-      if (text === '(' && depth++ === 0) from = end
-      if (text === ')' && --depth === 0) return rest.slice(from, at).trim()
-    }
-    return ''
-  }
-
-  #afterWord(start: number, word: string): string {
-    const rest = this.#rest(start)
-    const found = sqlTokens(rest).find((it) => it.word === word)
-    return found ? rest.slice(found.end).trim() : ''
-  }
-
-  /** The rest of the statement. */
-  #rest(start: number): string {
-    return this.#bytes.subarray(start, this.#statementEnd).toString()
-  }
-
-  #position(offset: number): Position {
-    const start = offset === 0 ? 0 : this.#bytes.lastIndexOf(10, offset - 1) + 1
-    const line = this.#lineStarts.findLastIndex((it) => it <= start) + 1
-    return { file: this.#file, line, column: this.#bytes.subarray(start, offset).toString().length + 1 }
-  }
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
@@ -359,18 +301,4 @@ const ON_DELETE: Readonly<Record<string, Reference['onDelete']>> = {
   c: 'cascade',
   n: 'set null',
   d: 'set default',
-}
-
-function splitList(sql: string): readonly string[] {
-  const items: string[] = []
-  let depth = 0
-  let from = 0
-  for (const { text, start, end } of sqlTokens(sql)) {
-    if (text === '(') depth += 1
-    if (text === ')') depth -= 1
-    if (text !== ',' || depth > 0) continue
-    items.push(sql.slice(from, start).trim())
-    from = end
-  }
-  return [...items, sql.slice(from).trim()].filter((it) => it !== '')
 }

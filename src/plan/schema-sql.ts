@@ -1,6 +1,7 @@
 import type { Diagnostic, Position } from '../diagnostic.ts'
 import { ParseProblem } from './problem.ts'
 import { SchemaReader } from './schema-sql-reader.ts'
+import { SqlText } from './sql-text.ts'
 import type { TableDefinition, TableName } from './table.ts'
 
 /** What the application's DDL says about its tables. */
@@ -21,14 +22,19 @@ export async function readSchemaSql(
   sql: string,
   targetSchema: string,
 ): Promise<{ readonly schema: ApplicationSchema; readonly diagnostics: readonly Diagnostic[] }> {
+  const start: Position = { file, line: 1, column: 1 }
+  if (sql.includes('\0')) return refused(start, 'The file holds a NUL character.')
+  // The parser refuses an empty text.
+  const text = `${sql.replace(/^\\.*/gm, (line) => ' '.repeat(line.length))};`
   // Half a megabyte of wasm, which only projects with a schema file have to pay for.
   const { parse } = await import('libpg-query')
-  const text = sql.replace(/^\\.*/gm, (line) => ' '.repeat(line.length))
   try {
     const tree = (await parse(text)) as { readonly stmts?: readonly SqlStatement[] }
-    return { schema: new SchemaReader(file, text, targetSchema).read(tree.stmts ?? []), diagnostics: [] }
+    return {
+      schema: new SchemaReader(new SqlText(file, text), targetSchema).read(tree.stmts ?? []),
+      diagnostics: [],
+    }
   } catch (error) {
-    const start: Position = { file, line: 1, column: 1 }
     // Legal SQL, but with a token that kvmig's own cutter does not know.
     if (error instanceof ParseProblem)
       return refused(start, `The statements cannot be taken apart: ${error.message}`)

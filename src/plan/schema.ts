@@ -107,7 +107,12 @@ function projectDefinitions({ sources }: PlanCatalog): JsonSchema {
       required: ['url'],
       additionalProperties: false,
     },
-    count: { type: ['integer', 'string'], format: 'count', minimum: 1, title: 'a number above 0, such as 500 or 200k' },
+    count: {
+      type: ['integer', 'string'],
+      format: 'count',
+      minimum: 1,
+      title: 'a number above 0, such as 500 or 200k',
+    },
     let_be: object(
       { match: keyPattern, type: ref('entry_type'), because: text('the reason') },
       { required: ['match', 'because'], title: 'a map with match and because' },

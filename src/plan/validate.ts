@@ -1,10 +1,11 @@
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js'
 import { type Diagnostic, didYouMean, type Position } from '../diagnostic.ts'
+import { LATER_CHECKS } from './check-schema.ts'
 import type { PlanCode } from './codes.ts'
 import { parseCount, parseDuration, parsePercentage } from './duration.ts'
-import { LATER_CHECKS, LATER_KEYS } from './plan-schema.ts'
+import { LATER_KEYS } from './plan-schema.ts'
 import { listOf, quote } from './problem.ts'
-import type { JsonSchema } from './schema-parts.ts'
+import { duration, type JsonSchema, percentage } from './schema-parts.ts'
 import type { YamlNode } from './yaml.ts'
 
 /** Compiles a schema once; the function it gives holds a file against it and says what is wrong, one message for one mistake. */
@@ -112,11 +113,13 @@ const EXPLANATIONS: Readonly<Record<string, (error: ErrorObject, place: Place) =
   }),
   minItems: (_, { label }) => ({ code: 'KV011', message: `${label} is an empty list.` }),
   minLength: (_, { label }) => ({ code: 'KV011', message: `${label} is empty.` }),
-  format: ({ parentSchema }, { label, node }) => ({
+  format: ({ params, parentSchema }, { label, node }) => ({
     code: 'KV015',
-    message: `${label} has to be ${title(parentSchema)}, not ${quote(String(node.value))}.`,
+    message: `${label} has to be ${parentSchema?.title ?? FORMATS[params.format] ?? params.format}, not ${quote(String(node.value))}.`,
   }),
 }
+
+const FORMATS: Readonly<Record<string, unknown>> = { duration: duration.title, percentage: percentage.title }
 
 function explainUnknownKey({ params, parentSchema }: ErrorObject, { node }: Place): Explanation {
   const found = String(params.additionalProperty)
@@ -141,7 +144,7 @@ function explainValue(error: ErrorObject, { node, label }: Place): Explanation {
   if (!sameType || keyword === 'not')
     return {
       code: 'KV012',
-      message: `${label} has to be ${title(parentSchema)}, but it is ${found(node)}.`,
+      message: `${label} has to be ${allowed ? listOf(allowed.map(String), 'or') : title(parentSchema)}, but it is ${found(node)}.`,
       hint: typeHint(node, parentSchema),
     }
   if (!allowed) return { code: 'KV013', message: `${label} has to be ${title(parentSchema)}.` }
@@ -162,7 +165,10 @@ function allowedValues(schema: JsonSchema | undefined): readonly unknown[] | und
 
 function title(schema: JsonSchema | undefined): string {
   if (typeof schema?.title === 'string') return schema.title
-  return listOf([schema?.type].flat().map((it) => TYPES[String(it)] ?? 'something else'), 'or')
+  return listOf(
+    [schema?.type].flat().map((it) => TYPES[String(it)] ?? 'something else'),
+    'or',
+  )
 }
 
 const TYPES: Readonly<Record<string, string>> = {

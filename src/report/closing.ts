@@ -67,27 +67,27 @@ function closeApply(report: ApplyReport): string {
     return `${title}: ${counted(count('failed'), 'step')} failed${behind}; what is done stays done. Mend the cause, then run ${again} again: it goes on where it stopped.`
   }
   if (outcome === 'interrupted')
-    return `${title}: stopped; ${did}. Run ${again} again: it goes on where it stopped.`
+    return `${title}: stopped; ${count('done') > 0 ? did : 'nothing was done yet'}. Run ${again} again: it goes on where it stopped.`
   if (outcome === 'closed')
     return `${title}: ${did}, but ${closedGates(gates)}. ${wayOut(
       gates,
       quarantine.some(({ open }) => open > 0),
     )}`
   const open = gates.filter(({ status }) => status === 'open')
-  return `${title}: ${did}.${open.length > 0 ? ` Gate ${open[0]!.opens} is open for ${listed(open.map(({ plan }) => plan))}.` : ''}`
+  return `${title}: ${did}.${open.length > 0 ? ` Gate ${open[0]!.opens} is open for ${plansText(open.map(({ plan }) => plan))}.` : ''}`
 }
 
 function closeCheck({ gates }: CheckReport): string {
   if (gates.length === 0) return 'Check: there is no gate to ask.'
   if (gates.every(({ status }) => status === 'open')) {
-    return `Check: gate ${gates[0]!.opens} is open for ${listed(gates.map(({ plan }) => plan))}. Nothing has been changed.`
+    return `Check: gate ${gates[0]!.opens} is open for ${plansText(gates.map(({ plan }) => plan))}. Nothing has been changed.`
   }
   return `Check: ${closedGates(gates)}. ${wayOut(gates, false)}`
 }
 
 const closedGates = (gates: readonly GateResult[]): string => {
   const closed = gates.filter(({ status }) => status !== 'open')
-  return `gate ${closed[0]!.opens} stays closed for ${listed(closed.map(({ plan }) => plan))}`
+  return `gate ${closed[0]!.opens} stays closed for ${plansText(closed.map(({ plan }) => plan))}`
 }
 
 function wayOut(gates: readonly GateResult[], hasQuarantine: boolean): string {
@@ -104,7 +104,7 @@ function closeStatus({ installed, plans, lease }: StatusReport): string {
   const ready = plans.filter(({ canAdvance }) => canAdvance.yes)
   const busy = lease ? ` ${lease.holder} is applying since ${lease.since}.` : ''
   if (ready.length === 0) return `Status: no plan can advance yet, for the reasons that are listed.${busy}`
-  return `Status: ${listed(ready.map(({ plan, canAdvance }) => `${plan} (to ${canAdvance.to})`))} can advance.${busy}`
+  return `Status: ${plansText(ready.map(({ plan, canAdvance }) => `${plan} (to ${canAdvance.to})`))} can advance.${busy}`
 }
 
 function closeDiff({ plans }: DiffReport): string {
@@ -137,3 +137,7 @@ function closeTrace({ fate, rows, rejects, rules, source }: TraceReport): string
   ].filter((it) => it !== false)
   return `Trace: ${fate}${by}${made.length > 0 ? `: ${made.join(', ')}` : ''}.`
 }
+
+/** Names while they are few; the lines above have them all. */
+const plansText = (names: readonly string[]): string =>
+  names.length > 4 ? counted(names.length, 'plan') : listed(names)

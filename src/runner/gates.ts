@@ -1,5 +1,6 @@
 import { askChecks } from '../checks/ask.ts'
 import type { Check, Finding } from '../checks/check.ts'
+import type { Differences, MappingSurvey, SampleSurvey } from '../checks/survey.ts'
 import type { Plan } from '../plan/plan.ts'
 import type { GateStep } from '../plan/step.ts'
 import type { Session } from './session.ts'
@@ -29,8 +30,26 @@ export async function askGates(
       ledger: session.ledger,
       signal,
       survey: () => surveys.of(plan.source),
+      sample: (share: number) => sampleOf(session, plan, share, signal),
     }
     findings.set(gate.id, await askChecks(gate.checks, checks, scope))
   }
   return findings
 }
+
+async function sampleOf(session: Session, plan: Plan, share: number, signal: AbortSignal): Promise<SampleSurvey> {
+  const survey = await new Surveys(session, [plan], { compare: true, share, signal }).of(plan.source)
+  const { mappings, tables } = survey.plans.get(plan.name)!
+  const rejected = (mapping: MappingSurvey) => mapping.rejects.reduce((sum, it) => sum + it.records, 0)
+  return {
+    records: mappings.reduce((sum, it) => sum + it.records - rejected(it), 0),
+    sampled: tables.reduce((sum, it) => sum + it.expected, 0),
+    missing: together(tables.map((it) => it.missing)),
+    different: together(tables.map((it) => it.different)),
+  }
+}
+
+const together = (differences: readonly Differences[]): Differences => ({
+  count: differences.reduce((sum, it) => sum + it.count, 0),
+  samples: differences.flatMap((it) => it.samples).slice(0, 10),
+})

@@ -3,6 +3,7 @@ import { type CompiledProject, compileProject, type MappingParts } from '../mapp
 import type { Environment, Project } from '../plan/plan.ts'
 import type { Source, SourceContext } from '../sources/source.ts'
 import type { Ledger } from '../state/ledger.ts'
+import type { LedgerOptions } from '../state/postgres-ledger.ts'
 import type { OpenOptions } from '../target/connect.ts'
 import type { Target } from '../target/target.ts'
 import { resolveAddress } from './address.ts'
@@ -11,7 +12,7 @@ import { resolveAddress } from './address.ts'
 export interface SessionParts extends MappingParts {
   openSource(address: string, context: SourceContext): Promise<Source>
   openTarget(address: string, options: OpenOptions): Promise<Target>
-  createLedger(target: Target): Ledger
+  createLedger(target: Target, options?: LedgerOptions): Ledger
 }
 
 export interface SessionOptions {
@@ -24,6 +25,8 @@ export interface SessionOptions {
   readonly signal: AbortSignal
   /** Commands a second for each source; overrides the project's budget. */
   readonly perSecond?: number | undefined
+  /** How long a lease lasts without being renewed. */
+  readonly leaseMillis?: number | undefined
 }
 
 /** The open stores of one run. Sources are opened when first asked for; `close` closes whatever was opened. */
@@ -41,7 +44,8 @@ export class Session {
     this.project = options.project
     this.compiled = compileProject(options.project, options.parts)
     this.target = target
-    this.ledger = options.parts.createLedger(target)
+    const { leaseMillis } = options
+    this.ledger = options.parts.createLedger(target, leaseMillis === undefined ? {} : { leaseMillis })
     this.signal = options.signal
   }
 

@@ -30,7 +30,7 @@ export class Surveys {
 
   async #make(sourceName: string): Promise<Survey> {
     const { target, ledger, compiled } = this.#session
-    const { compare, signal, atMost, progress, onDifference, onFate } = this.#options
+    const { compare, share, signal, atMost, progress, onDifference, onFate } = this.#options
     const [row] = await target.transaction((tx) =>
       tx.query('SELECT (extract(epoch FROM now()) * 1000)::int8 AS now'),
     )
@@ -40,6 +40,7 @@ export class Surveys {
       compiled,
       plans: this.#plans.filter((it) => it.source === sourceName),
       ...(compare ? { comparison: { target, ledger, ...(onDifference ? { onDifference } : {}) } } : {}),
+      ...(share === undefined ? {} : { share }),
       now: Number(row?.now),
       signal,
       ...(atMost === undefined ? {} : { atMost }),
@@ -52,6 +53,8 @@ export class Surveys {
 export interface SurveysOptions {
   /** With the target's rows, or only the source? */
   readonly compare: boolean
+  /** Compare only this share of the records. */
+  readonly share?: number
   readonly signal: AbortSignal
   readonly atMost?: number
   /** Told every key and its fate. */

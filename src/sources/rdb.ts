@@ -12,7 +12,7 @@ export const rdb: SourceAdapter = {
   summary: 'A backup of a Redis (RDB versions 1 to 11), read without a server.',
   options: { type: 'object', additionalProperties: false, properties: {} },
   open(address, { root, signal }) {
-    const [, path = '', database] = /^rdb:(.*?)(?:\?db=(\d{1,9}))?$/s.exec(address) ?? []
+    const [, path = '', database] = /^rdb:(.*?)(?:\?db=(\d{1,9}))?$/is.exec(address) ?? []
     return RdbSource.open(
       resolve(root, path),
       `rdb:${path}`,

@@ -50,7 +50,12 @@ export function journal(target: Target): Journal {
       readLedger(
         target,
         async (tx) => {
-          const rows = await tx.db.selectFrom('kvmig.run').selectAll().orderBy('started_at', 'desc').limit(limit).execute()
+          const rows = await tx.db
+            .selectFrom('kvmig.run')
+            .selectAll()
+            .orderBy('started_at', 'desc')
+            .limit(limit)
+            .execute()
           return rows.map(readRun)
         },
         [],
@@ -73,7 +78,11 @@ export function journal(target: Target): Journal {
             .where('plan', '=', plan)
             .orderBy('id', 'desc')
             .execute()
-          return rows.map(({ gate, at, findings }) => ({ gate, at: isoTime(at), findings: JSON.parse(findings) }))
+          return rows.map(({ gate, at, findings }) => ({
+            gate,
+            at: isoTime(at),
+            findings: JSON.parse(findings),
+          }))
         },
         [],
       ),

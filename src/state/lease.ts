@@ -18,7 +18,9 @@ export function leaseDesk(target: Target, { termMillis }: { readonly termMillis:
       if (current) throw heldBy(current)
       const id = randomUUID()
       try {
-        await repeatably(() => target.transaction((tx) => take(tx, id, holder, termMillis), { lockMillis: LOCK_MILLIS }))
+        await repeatably(() =>
+          target.transaction((tx) => take(tx, id, holder, termMillis), { lockMillis: LOCK_MILLIS }),
+        )
       } catch (error) {
         throw (await stillBusy(target, error)) ?? error
       }
@@ -65,10 +67,14 @@ const held = (row: Row | undefined): LeaseInfo | undefined =>
     : undefined
 
 const heldBy = ({ holder, since, until, id }: LeaseInfo): LeaseError =>
-  new LeaseError('LEASE_HELD', `${holder} is applying since ${since}, and holds the lease until ${until} at least.`, {
-    hint: `Wait for it. If that process is gone, its lease ends by itself then; kvmig unlock ${id} takes it away now.`,
-    exitCode: EXIT.leaseHeld,
-  })
+  new LeaseError(
+    'LEASE_HELD',
+    `${holder} is applying since ${since}, and holds the lease until ${until} at least.`,
+    {
+      hint: `Wait for it. If that process is gone, its lease ends by itself then; kvmig unlock ${id} takes it away now.`,
+      exitCode: EXIT.leaseHeld,
+    },
+  )
 
 // The lease has run out, but a transaction of its holder is still open and keeps the row.
 async function stillBusy(target: Target, error: unknown): Promise<LeaseError | undefined> {
@@ -142,10 +148,14 @@ class HeldLease implements Lease {
   }
 
   #lost(): LeaseError {
-    const error = new LeaseError('LEASE_LOST', 'The lease was taken away: another kvmig is applying, or somebody unlocked it.', {
-      hint: 'Nothing was written since. Look with kvmig status who is applying, then apply again.',
-      exitCode: EXIT.leaseHeld,
-    })
+    const error = new LeaseError(
+      'LEASE_LOST',
+      'The lease was taken away: another kvmig is applying, or somebody unlocked it.',
+      {
+        hint: 'Nothing was written since. Look with kvmig status who is applying, then apply again.',
+        exitCode: EXIT.leaseHeld,
+      },
+    )
     this.#controller.abort(error)
     return error
   }

@@ -103,7 +103,7 @@ export interface StepRecord {
   readonly kind: string
   readonly fingerprint: string
   readonly state: 'running' | 'done' | 'failed'
-  /** The step as it was compiled, without values: what is needed to take it back after the plan file has changed or gone. */
+  /** The step, as far as it is needed to name it and to take it back after the plan file has changed or gone. */
   readonly definition: Json
   readonly outcome: Json
   readonly at?: string
@@ -112,9 +112,12 @@ export interface StepRecord {
 export interface Checkpoint {
   /** Of the source; a checkpoint of another one is worthless. */
   readonly identity: string
-  readonly cursor: Cursor
-  /** Counts so far, by mapping. */
+  /** Where the pass can go on; undefined: from the beginning. */
+  readonly cursor: Cursor | undefined
+  /** Counts up to there, by step. */
   readonly counts: Json
+  /** How many batches were written: after a COMMIT whose answer was lost, this says whether it took place. */
+  readonly batch: number
 }
 
 /** Records that could not become rows: key, part, column and reason; never the value. */
@@ -134,6 +137,8 @@ export interface Quarantine {
   clear(tx: Transaction, plan: string, mapping?: string): Promise<void>
   /** The records of these keys. */
   find(tx: Transaction, plan: string, keys: readonly Buffer[]): Promise<readonly QuarantineRecord[]>
+  /** The keys of a mapping's records, each once. */
+  keys(filter: { readonly plan: string; readonly mapping: string; readonly code?: RejectCode }): Promise<readonly Buffer[]>
   counts(): Promise<
     readonly {
       readonly plan: string
@@ -177,6 +182,8 @@ export interface QuarantineRecord {
  * give the same row key. A row without an origin in such a table is not ours.
  */
 export interface Origins {
+  /** Saves origins of rows that have none, in bulk; a row that has one fails with a unique violation. */
+  copy(tx: Transaction, table: string, origins: readonly Origin[]): Promise<void>
   save(tx: Transaction, table: string, origins: readonly Origin[]): Promise<void>
   find(tx: Transaction, table: string, rowKeys: readonly Buffer[]): Promise<readonly (Origin | undefined)[]>
   /** Forgets rows, and the rivals for them. */

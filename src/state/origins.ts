@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto'
-import { tupleFields } from '../target/codec.ts'
+import type { ColumnType } from '../plan/table.ts'
+import { TupleWriter, tupleFields } from '../target/codec.ts'
+import { builtInType } from '../target/column-types.ts'
 import { byteaArray, textArray } from '../target/parameters.ts'
 import type { Target } from '../target/target.ts'
 import type { Origin, Origins, Rival, Rivals } from './ledger.ts'
@@ -7,6 +9,18 @@ import { readLedger } from './schema.ts'
 
 /** Where rows came from, in tables kvmig.origin and kvmig.rival. */
 export const origins = (target: Target): Origins => ({
+  async copy(tx, table, origins) {
+    const writer = new TupleWriter(COLUMNS.map(({ type }) => builtInType(type)))
+    for (const { row, writer: name, key, part, state, existed } of origins) {
+      writer.append([table, row, name, key, Buffer.from(part), state, existed])
+    }
+    await tx.copyIn(
+      { schema: 'kvmig', table: 'origin' },
+      COLUMNS.map((it) => it.name),
+      [writer.all()],
+    )
+  },
+
   async save(tx, table, origins) {
     // The last of a row counts, and in one order: two that save the same rows wait for each other instead of blocking each other.
     const each = [...new Map(origins.map((it) => [it.row.toString('latin1'), it])).values()].sort((a, b) =>
@@ -37,7 +51,10 @@ export const origins = (target: Target): Origins => ({
 
   async remove(tx, table, rowKeys) {
     for (const name of ['origin', 'rival']) {
-      await tx.query(`DELETE FROM kvmig.${name} WHERE target = $1 AND row_key = ANY ($2::bytea[])`, [table, byteaArray(rowKeys)])
+      await tx.query(`DELETE FROM kvmig.${name} WHERE target = $1 AND row_key = ANY ($2::bytea[])`, [
+        table,
+        byteaArray(rowKeys),
+      ])
     }
   },
 
@@ -131,6 +148,20 @@ function readRival(fields: readonly (Buffer | null)[]): Rival {
   const [row, writer, key, part] = fields as Buffer[]
   return { row: row!, writer: writer!.toString(), key: key!, part: part!.toString() }
 }
+
+const TEXT: ColumnType = { base: 'text', array: false, sql: 'text' }
+const BOOLEAN: ColumnType = { base: 'boolean', array: false, sql: 'boolean' }
+const BYTES: ColumnType = { base: 'bytea', array: false, sql: 'bytea' }
+
+const COLUMNS = [
+  { name: 'target', type: TEXT },
+  { name: 'row_key', type: BYTES },
+  { name: 'writer', type: TEXT },
+  { name: 'key', type: BYTES },
+  { name: 'part', type: BYTES },
+  { name: 'state', type: TEXT },
+  { name: 'existed', type: BOOLEAN },
+]
 
 function readOrigin(fields: readonly (Buffer | null)[]): Origin {
   const [state, existed] = fields.slice(4) as Buffer[]

@@ -1,4 +1,3 @@
-import { sql } from 'kysely'
 import type { Phase } from '../plan/plan.ts'
 import type { Target } from '../target/target.ts'
 import { isoTime } from './iso-time.ts'
@@ -32,14 +31,13 @@ export function progress(target: Target): Progress {
       ),
 
     async saveStep(tx, step) {
-      const { id, plan, phase, kind, fingerprint, state } = step
-      const rest = { definition: toJson(step.definition), outcome: toJson(step.outcome), at: sql`now()` }
-      const values = { plan: plan ?? null, phase, kind, fingerprint, state, ...rest }
-      await tx.db
-        .insertInto('kvmig.step')
-        .values({ id, ...values })
-        .onConflict((it) => it.column('id').doUpdateSet(values))
-        .execute()
+      const { id, plan, phase, kind, fingerprint, state, definition, outcome } = step
+      await tx.query(
+        `INSERT INTO kvmig.step (id, plan, phase, kind, fingerprint, state, definition, outcome) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+          ON CONFLICT (id) DO UPDATE SET plan = excluded.plan, phase = excluded.phase, kind = excluded.kind,
+            fingerprint = excluded.fingerprint, state = excluded.state, definition = excluded.definition, outcome = excluded.outcome, at = now()`,
+        [id, plan, phase, kind, fingerprint, state, toJson(definition), toJson(outcome)],
+      )
     },
 
     async forgetSteps(tx, ids) {
@@ -50,19 +48,30 @@ export function progress(target: Target): Progress {
       readLedger(
         target,
         async (tx) => {
-          const row = await tx.db.selectFrom('kvmig.checkpoint').selectAll().where('pass', '=', pass).executeTakeFirst()
-          return row && { identity: row.identity, cursor: row.cursor, counts: fromJson(row.counts) }
+          const row = await tx.db
+            .selectFrom('kvmig.checkpoint')
+            .selectAll()
+            .where('pass', '=', pass)
+            .executeTakeFirst()
+          return (
+            row && {
+              identity: row.identity,
+              cursor: row.cursor ?? undefined,
+              counts: fromJson(row.counts),
+              batch: Number(row.batch),
+            }
+          )
         },
         undefined,
       ),
 
-    async saveCheckpoint(tx, pass, { identity, cursor, counts }) {
-      const values = { identity, cursor, counts: toJson(counts), at: sql`now()` }
-      await tx.db
-        .insertInto('kvmig.checkpoint')
-        .values({ pass, ...values })
-        .onConflict((it) => it.column('pass').doUpdateSet(values))
-        .execute()
+    async saveCheckpoint(tx, pass, { identity, cursor, counts, batch }) {
+      await tx.query(
+        `INSERT INTO kvmig.checkpoint (pass, identity, cursor, counts, batch) VALUES ($1, $2, $3, $4, $5)
+          ON CONFLICT (pass) DO UPDATE SET identity = excluded.identity, cursor = excluded.cursor, counts = excluded.counts,
+            batch = excluded.batch, at = now()`,
+        [pass, identity, cursor, toJson(counts), batch],
+      )
     },
 
     async dropCheckpoint(tx, pass) {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { tupleFields } from '../target/codec.ts'
 import { byteaArray, textArray } from '../target/parameters.ts'
 import type { Target } from '../target/target.ts'
 import type { RejectCode } from '../value.ts'
@@ -11,7 +12,8 @@ export function quarantine(target: Target): Quarantine {
     async add(tx, records) {
       const each = [...new Map(records.map((it) => [identity(it), it])).values()]
       if (each.length === 0) return
-      const texts = (of: (it: QuarantineRecord) => string | undefined) => textArray(each.map((it) => of(it) ?? null))
+      const texts = (of: (it: QuarantineRecord) => string | undefined) =>
+        textArray(each.map((it) => of(it) ?? null))
       // What was accepted stays accepted while it is rejected for the same reason with the same value.
       await tx.query(
         `INSERT INTO kvmig.quarantine AS q (plan, mapping, key_digest, part_digest, key, part, "column", code, message, bytes, digest)
@@ -68,7 +70,10 @@ export function quarantine(target: Target): Quarantine {
     },
 
     async clear(tx, plan, mapping) {
-      await tx.query('DELETE FROM kvmig.quarantine WHERE plan = $1 AND mapping = coalesce($2, mapping)', [plan, mapping ?? null])
+      await tx.query('DELETE FROM kvmig.quarantine WHERE plan = $1 AND mapping = coalesce($2, mapping)', [
+        plan,
+        mapping ?? null,
+      ])
     },
 
     async find(tx, plan, keys) {
@@ -78,6 +83,19 @@ export function quarantine(target: Target): Quarantine {
       )
       return rows.map(readRecord)
     },
+
+    keys: ({ plan, mapping, code }) =>
+      readLedger(
+        target,
+        async (tx) => {
+          const keys: Buffer[] = []
+          const select = `SELECT DISTINCT ON (key_digest) key FROM kvmig.quarantine
+            WHERE plan = $1 AND mapping = $2 AND code = coalesce($3, code) ORDER BY key_digest`
+          for await (const tuples of tx.copyOut(select, [plan, mapping, code])) keys.push(...tuples.map((it) => tupleFields(it)[0]!))
+          return keys
+        },
+        [],
+      ),
 
     counts: () =>
       readLedger(

@@ -68,7 +68,10 @@ async function createSchema(tx: Transaction): Promise<void> {
     throw new TargetError(
       'PERMISSION',
       `kvmig keeps its memory in schema kvmig of database ${who!.database}, and role ${who!.role} may not create it.`,
-      { hint: `As the owner of the database, run: CREATE SCHEMA kvmig AUTHORIZATION ${who!.role};`, sqlState: '42501' },
+      {
+        hint: `As the owner of the database, run: CREATE SCHEMA kvmig AUTHORIZATION ${who!.role};`,
+        sqlState: '42501',
+      },
     )
   })
 }
@@ -130,8 +133,9 @@ const MIGRATIONS: readonly string[] = [
   CREATE TABLE kvmig.checkpoint (
     pass text PRIMARY KEY,
     identity text NOT NULL,
-    cursor text NOT NULL,
+    cursor text,
     counts jsonb,
+    batch bigint NOT NULL,
     at timestamptz NOT NULL DEFAULT now()
   );
 

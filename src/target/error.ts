@@ -43,6 +43,8 @@ export interface Place {
   readonly host?: string | undefined
   readonly user?: string | undefined
   readonly database?: string | undefined
+  /** Not logged in yet: nothing that is said then is about data. */
+  readonly connecting?: boolean
 }
 
 /** The one way from what a driver throws, or a server answers, to what is thrown further. */
@@ -94,7 +96,7 @@ function tellFault(fault: ServerFault, place: Place): Told {
   if (code.startsWith('08'))
     return { code: 'CONNECTION_LOST', message: `The connection to ${at} failed: ${message} (${code}).` }
   // Raised by functions of the application, or from inside the server: what the text quotes nobody knows.
-  if (/^(P0|XX|38|39|HV)/.test(code)) {
+  if (!place.connecting && /^(P0|XX|38|39|HV)/.test(code)) {
     const where = fault.table ? ` at table ${fault.table}` : ''
     return { code: 'SERVER', message: `The server ${at} stopped the statement${where} with error ${code}.` }
   }

@@ -1,4 +1,5 @@
 import { DatabaseError } from './error.ts'
+import { inSavepoint } from './savepoint.ts'
 import type { Transaction } from './target.ts'
 
 /**
@@ -14,23 +15,15 @@ export async function halve<T>(
   look?: (items: readonly T[], error: DatabaseError) => Promise<ReadonlySet<T> | undefined>,
 ): Promise<readonly T[]> {
   if (items.length === 0) return []
-  await tx.query('SAVEPOINT kvmig_halve')
   try {
-    await work(items)
-    await tx.query('RELEASE SAVEPOINT kvmig_halve')
+    await inSavepoint(tx, () => work(items))
     return items
   } catch (error) {
     if (!(error instanceof DatabaseError) || error.class !== 'quarantine') throw error
-    await tx.query('ROLLBACK TO SAVEPOINT kvmig_halve; RELEASE SAVEPOINT kvmig_halve')
     const atFault = await look?.(items, error)
     if (atFault) {
-      return halve(
-        tx,
-        items.filter((it) => !atFault.has(it)),
-        work,
-        refuse,
-        look,
-      )
+      const others = items.filter((it) => !atFault.has(it))
+      return halve(tx, others, work, refuse, look)
     }
     if (items.length === 1) {
       refuse(items[0]!, error)

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { mkdirSync } from 'node:fs'
+import { setImmediate as others } from 'node:timers/promises'
 import { PGlite } from '@electric-sql/pglite'
 import { vector } from '@electric-sql/pglite-pgvector'
 import { TargetError } from '../errors.ts'
@@ -42,6 +43,7 @@ async function take(folder: string): Promise<() => void> {
 class PgliteTarget implements Target, Sessions {
   readonly kind = 'pglite'
   readonly pooled = false
+  readonly watchesClient = false
   readonly warnings: readonly string[] = []
   readonly label: string
   readonly signal: AbortSignal | undefined
@@ -114,6 +116,8 @@ class PgliteTarget implements Target, Sessions {
 function wireOf(db: PGlite): Wire {
   return {
     async exchange(message) {
+      // PGlite answers without ever waiting for anything: signals, timers and sockets have to get their turn.
+      await others()
       const reader = new ResponseReader()
       await db.execProtocolRawStream(message, {
         // The bytes lie in PGlite's memory, which it writes to again.

@@ -4,6 +4,8 @@ import { again } from './again.ts'
 import { targetError } from './error.ts'
 import { wireOf } from './postgres-wire.ts'
 import { Session } from './session.ts'
+import { tryWatchClient } from './settings.ts'
+import { Slots } from './slots.ts'
 import type { Target, Transaction, TransactionOptions } from './target.ts'
 import { type Lent, runTransaction, type Sessions } from './transaction.ts'
 
@@ -22,7 +24,7 @@ export async function openPostgres(
   // Servers that fall asleep end idle connections: without listeners that would end the process.
   pool.on('error', () => {})
   pool.on('connect', (client) => client.on('error', () => {}))
-  const target = new PostgresTarget(pool, address, options.signal)
+  const target = new PostgresTarget(pool, new Slots(options.connections), address, options.signal)
   try {
     await again(() => target.greet(), options.signal)
     return target
@@ -40,13 +42,16 @@ class PostgresTarget implements Target, Sessions {
   readonly signal: AbortSignal | undefined
   pooled = false
   version = 0
+  watchesClient = false
   readonly #pool: pg.Pool
+  readonly #slots: Slots
   readonly #address: PostgresAddress
   #warnings: readonly string[]
   #user: string | undefined
 
-  constructor(pool: pg.Pool, address: PostgresAddress, signal: AbortSignal | undefined) {
+  constructor(pool: pg.Pool, slots: Slots, address: PostgresAddress, signal: AbortSignal | undefined) {
     this.#pool = pool
+    this.#slots = slots
     this.#address = address
     this.#warnings = address.warnings
     this.#user = address.user
@@ -61,18 +66,23 @@ class PostgresTarget implements Target, Sessions {
   async greet(): Promise<void> {
     const client = await this.#connect()
     try {
-      const { rows } = await this.#session(client).run(
+      const session = this.#session(client)
+      const { rows } = await session.run(
         `SELECT current_setting('server_version_num') AS version, pg_backend_pid() AS backend, current_user AS role`,
       )
       this.version = Number(rows[0]!.version)
       this.#user = rows[0]!.role!
       // A pooler answers the login itself, with a process id of its own making.
       this.pooled = this.#address.pooler || String(client.processID) !== rows[0]!.backend
+      this.watchesClient = await session.run(tryWatchClient).then(
+        () => true,
+        () => false,
+      )
       if (this.#address.unverified && isUnverified(client)) {
         this.#warnings = [...this.#address.warnings, `${this.label}: ${UNVERIFIED}`]
       }
     } finally {
-      client.release()
+      this.#release(client, false)
     }
   }
 
@@ -85,7 +95,7 @@ class PostgresTarget implements Target, Sessions {
     return {
       session: this.#session(client),
       cut: () => client.connection.stream.destroy(),
-      giveBack: (broken) => client.release(broken),
+      giveBack: (broken) => this.#release(client, broken),
     }
   }
 
@@ -98,7 +108,7 @@ class PostgresTarget implements Target, Sessions {
       await session.run(sql)
     } finally {
       // Never used again, and with it goes the setting.
-      client.release(true)
+      this.#release(client, true)
     }
   }
 
@@ -106,13 +116,21 @@ class PostgresTarget implements Target, Sessions {
     if (!this.#pool.ended) await this.#pool.end()
   }
 
+  // The pool would count the waiting for a free connection as waiting for the server, and give up.
   async #connect(): Promise<OpenClient> {
+    await this.#slots.take()
     try {
-      // `pg` does not declare these two.
+      // `pg` does not declare all that it has.
       return (await this.#pool.connect()) as OpenClient
     } catch (cause) {
-      throw this.#explain(cause)
+      this.#slots.giveBack()
+      throw targetError(cause, { ...this.#address, connecting: true })
     }
+  }
+
+  #release(client: pg.PoolClient, broken: boolean): void {
+    client.release(broken)
+    this.#slots.giveBack()
   }
 
   #session(client: pg.PoolClient): Session {

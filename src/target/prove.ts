@@ -3,6 +3,7 @@ import type { TableName } from '../plan/table.ts'
 import { quote } from './ddl.ts'
 import { DatabaseError, serverWords } from './error.ts'
 import { inspectTables, type TableFacts } from './inspect.ts'
+import { inSavepoint } from './savepoint.ts'
 import type { Target, Transaction } from './target.ts'
 
 export interface ProofStatement {
@@ -97,14 +98,11 @@ async function execute(
       missing.add(what)
       continue
     }
-    await tx.query('SAVEPOINT statement')
     try {
       // With parameters, if none: then it is one statement and no more, whatever a check or a default may say.
-      await tx.query(sql, [])
-      await tx.query('RELEASE SAVEPOINT statement')
+      await inSavepoint(tx, () => tx.query(sql, []))
     } catch (error) {
       if (!(error instanceof DatabaseError) || error.sqlState === undefined) throw error
-      await tx.query('ROLLBACK TO SAVEPOINT statement')
       missing.add(what)
       const { message, position } = serverWords(error)
       const unknown = /extension .* is not available|extension control file/.test(message)

@@ -130,7 +130,7 @@ function asParameter(value: unknown): Parameter {
   )
 }
 
-const FIRST_PAGE_ROWS = 64
+const FIRST_PAGE_ROWS = 16
 const PAGE_BYTES = 1 << 20
 const MOST_PAGE_ROWS = 20_000
 

@@ -6,11 +6,12 @@ import { qualified, quote } from './ddl.ts'
 import { DatabaseError } from './error.ts'
 import { kyselyOf } from './kysely-session.ts'
 import type { Session, TextRow } from './session.ts'
-import { beginWithSettings } from './settings.ts'
-import type { Target, Transaction, TransactionOptions } from './target.ts'
+import { beginWithSettings, type ServerAbilities } from './settings.ts'
+import type { Transaction, TransactionOptions } from './target.ts'
 
 /** Where transactions run: something that lends sessions. */
-export interface Sessions extends Pick<Target, 'kind' | 'version' | 'label'> {
+export interface Sessions extends ServerAbilities {
+  readonly label: string
   readonly signal: AbortSignal | undefined
   /** A session that is nobody else's until it is given back. */
   lend(): Promise<Lent>
@@ -59,7 +60,8 @@ async function runOnce<T>(
     const result = await work(new SessionTransaction(session))
     if (signal?.aborted) throw signal.reason
     signal?.removeEventListener('abort', cut)
-    broken = !(await commit(session, sessions.label))
+    await commit(session, sessions.label, options.readOnly === true)
+    broken = false
     return result
   } catch (error) {
     if (!(error instanceof TargetError && error.code === 'COMMIT_UNKNOWN')) {
@@ -75,9 +77,9 @@ async function runOnce<T>(
   }
 }
 
-async function commit(session: Session, label: string): Promise<true> {
+async function commit(session: Session, label: string, readOnly: boolean): Promise<void> {
   const tag = await session.finish('COMMIT').catch((error: unknown) => {
-    if (!(error instanceof DatabaseError) || isCertain(error)) throw error
+    if (!(error instanceof DatabaseError) || readOnly || isCertain(error)) throw error
     throw new TargetError(
       'COMMIT_UNKNOWN',
       `The connection to ${label} was lost while a transaction was being committed: it may be there or not.`,
@@ -91,7 +93,6 @@ async function commit(session: Session, label: string): Promise<true> {
       `${label} rolled a transaction back instead of committing it, because a statement in it had failed.`,
     )
   }
-  return true
 }
 
 // The server said no, or was never asked.

@@ -3,6 +3,7 @@ import { canonicalNumeric, multiply } from '../decimal.ts'
 import type { Literal } from '../plan/expression.ts'
 import { Decimal, Instant, RejectError, type Value } from '../value.ts'
 import { numberText } from './canonical-number.ts'
+import { readIso } from './iso.ts'
 import { mismatch } from './kind.ts'
 import { numberArgument } from './literal.ts'
 import { ArgumentError, type Transform } from './transform.ts'
@@ -51,7 +52,12 @@ export function plausibleYears(args: readonly Literal[]): Window {
 /** The source text of a count: of a number, or of text that is one in its plain form. */
 export function numberOf(value: Value): string {
   if (value instanceof Decimal) return value.text
-  if (typeof value === 'string') return numberText(value, 'TYPE_MISMATCH')
+  if (typeof value === 'string') {
+    if (SHORT_INTEGER.test(value)) return value
+    if (readIso(value))
+      throw new RejectError('TYPE_MISMATCH', 'Expected a number, found a time in ISO 8601: say iso instead.')
+    return numberText(value, 'NOT_A_TIMESTAMP')
+  }
   throw mismatch('a number that counts from 1970', value)
 }
 
@@ -74,7 +80,7 @@ export function momentOf(text: string, microsPerUnit: number, { from, to }: Wind
   return new Instant(BigInt(whole))
 }
 
-const SHORT_INTEGER = /^\d{1,16}$/
+const SHORT_INTEGER = /^[1-9]\d{0,15}$/
 
 function countOf(value: Value, microsPerUnit: number): Value {
   if (value === null || value === undefined) return value

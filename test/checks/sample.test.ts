@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import { sample } from '../../src/checks/sample.ts'
-import { chanceToMiss, inSample } from '../../src/checks/sample-keys.ts'
+import { chanceToMiss, inSample } from '../../src/checks/sample-records.ts'
 import { differences, scopeOf, surveyOf, tableSurvey } from './scope.ts'
 
-const drawn = { keys: 10_000, sampled: 1000, rows: 1200, missing: differences(), different: differences() }
+const drawn = { records: 10_000, sampled: 1000, missing: differences(), different: differences() }
 const tables = [tableSurvey()]
 const run = (more: Partial<typeof drawn>, options = {}) =>
   sample.run(scopeOf({ survey: surveyOf({ tables }), sample: { ...drawn, ...more } }), options)
@@ -12,7 +12,7 @@ test('passes with the chance to have missed something', async () => {
   const finding = await run({})
   expect(finding.status).toBe('pass')
   expect(finding.measured).toBe(
-    '1,000 keys of 10,000 compared (10%), with 1,200 rows: 0 missing, 0 different. The chance that such a sample misses so many bad keys is 1: 90 %, 10: 35 %, 28: 5.2 %.',
+    '1,000 records of 10,000 compared (10%): 0 missing, 0 different. The chance that such a sample misses so many bad records is 1: 90 %, 10: 35 %, 28: 5.2 %.',
   )
 })
 
@@ -23,8 +23,8 @@ test.each(['missing', 'different'] as const)('fails for one row that is %s', asy
   })
 })
 
-test('says unknown when no key was picked', async () => {
-  expect((await run({ keys: 3, sampled: 0, rows: 0 })).status).toBe('unknown')
+test('says unknown when no record was picked', async () => {
+  expect((await run({ records: 3, sampled: 0 })).status).toBe('unknown')
 })
 
 test('judges by the full comparison where nobody can draw a sample, and says so', async () => {
@@ -38,9 +38,9 @@ test('judges by the full comparison where nobody can draw a sample, and says so'
   expect((await sample.run(scopeOf({ survey: wrong }), {})).status).toBe('fail')
 })
 
-test('picks the same keys every time, more of them with a larger share, and about as many as were asked for', () => {
+test('picks the same records every time, more of them with a larger share, and about as many as were asked for', () => {
   const keys = Array.from({ length: 20_000 }, (_, index) => Buffer.from(`message:${index}`))
-  const picked = (share: number) => keys.filter((it) => inSample(it, share))
+  const picked = (share: number) => keys.filter((it) => inSample(it, '', share))
   expect(picked(0.1)).toEqual(picked(0.1))
   const more = new Set(picked(0.2))
   expect(picked(0.1).every((it) => more.has(it))).toBe(true)
@@ -54,9 +54,9 @@ test.each([
   [100, 10, 1, 0.9],
   [100, 0, 5, 1],
   [100, 100, 1, 0],
-  // 5 of 10 keys looked at, 2 bad: both among the other 5, (5 · 4) / (10 · 9).
+  // 5 of 10 records looked at, 2 bad: both among the other 5, (5 · 4) / (10 · 9).
   [10, 5, 2, 2 / 9],
   [10, 9, 2, 0],
-])('of %i keys %i looked at, %i bad ones stay unseen with probability %d', (keys, sampled, bad, chance) => {
-  expect(chanceToMiss({ keys, sampled, bad })).toBeCloseTo(chance, 10)
+])('of %i records %i looked at, %i bad ones stay unseen with probability %d', (records, sampled, bad, chance) => {
+  expect(chanceToMiss({ records, sampled, bad })).toBeCloseTo(chance, 10)
 })

@@ -15,6 +15,13 @@ mappings:
   - match: customer:{id:int}
     type: hash
     into: customers
+    conflict: keep
+    fields: { id: $id, name: name, since: since | epoch_s }
+  - match: client:{id:int}                  # the layout before: some are in both
+    type: string
+    decode: json
+    into: customers
+    conflict: keep
     fields: { id: $id, name: name, since: since | epoch_s }
 tables:
   customers:
@@ -53,10 +60,11 @@ accept:
 
 export const ORDERS = 1_200
 
-/** Fills a store: customers 1–100, orders of customers 1–103 (so that some are orphans), every 97th with a total that is no number. */
+/** Fills a store: customers 1–100 and, in an older layout, 91–102; orders of customers 1–103 (so that some are orphans), every 97th with a total that is no number. */
 export async function fillShop(client: Redis): Promise<void> {
   const pipeline = client.pipeline()
   for (let id = 1; id <= 100; id++) pipeline.hset(`customer:${id}`, { name: `Ann ${id}`, since: String(1_700_000_000 + id) })
+  for (let id = 91; id <= 102; id++) pipeline.set(`client:${id}`, JSON.stringify({ name: `Old Ann ${id}`, since: 1_600_000_000 }))
   for (let id = 0; id < ORDERS; id++) {
     const order = {
       customer: (id % 103) + 1,

@@ -41,10 +41,10 @@ export const catalog: PlanCatalog = {
     ['gzip', { summary: 'gzip', arity: [0, 0], takes: 'bytes', gives: 'bytes' }],
   ]),
   checks: new Map([
-    ['coverage', check({})],
-    ['unmapped', check({})],
+    ['coverage', mandatory({})],
+    ['unmapped', mandatory({})],
     ['row_count', check({})],
-    ['full', check({ tolerance: { type: 'string' } })],
+    ['full', mandatory({ tolerance: { type: 'string' } })],
     ['sample', check({ of: { type: 'string', format: 'percentage' } })],
     [
       'recency',
@@ -53,11 +53,11 @@ export const catalog: PlanCatalog = {
         'within',
       ]),
     ],
-    ['orphans', check({})],
+    ['orphans', mandatory({})],
     ['index_use', check({})],
-    ['unique_keys', check({})],
+    ['unique_keys', mandatory({})],
     ['sequences', check({})],
-    ['quarantine', check({ limit: { type: 'integer', minimum: 0 } })],
+    ['quarantine', mandatory({ limit: { type: 'integer', minimum: 0 } })],
   ]),
   sources: new Map([
     ['redis', { driver: 'redis', options: [] }],
@@ -73,6 +73,10 @@ function transform(
   parameters: readonly Parameter[] = [],
 ): TransformSignature {
   return { summary: 'For the tests.', parameters, takes, gives: () => gives }
+}
+
+function mandatory(properties: Readonly<Record<string, unknown>>) {
+  return { ...check(properties), mandatory: true }
 }
 
 function check(properties: Readonly<Record<string, unknown>>, required: readonly string[] = []) {

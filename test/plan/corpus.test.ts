@@ -194,7 +194,9 @@ function identifiers(name: string): readonly (readonly [string, string | RegExp,
 
 describe('a valid project with one change', () => {
   const changed = CASES.filter((it) => CHANGES[it.id]).flatMap((it) =>
-    CHANGES[it.id]!.map(([file, find, by]) => [it.id, file, by.trim().split('\n')[0]!, find, by, it] as const),
+    CHANGES[it.id]!.map(
+      ([file, find, by]) => [it.id, file, by.trim().split('\n')[0]!, find, by, it] as const,
+    ),
   )
   test.each(changed)('%s: %s, %s', async (_, file, __, find, by, it) => {
     const text = PROJECT[file]!.replace(find, () => by)
@@ -217,7 +219,12 @@ describe('a file outside of the project', () => {
     try {
       symlinkSync('/etc/passwd', join(root, 'link.json'))
       writeFileSync(join(root, 'migrations.yaml'), projectWith(String(it.patch!.value)))
-      const { project, diagnostics } = await loadProject({ file: 'migrations.yaml', root, files: filesIn(root), catalog })
+      const { project, diagnostics } = await loadProject({
+        file: 'migrations.yaml',
+        root,
+        files: filesIn(root),
+        catalog,
+      })
       expect(project).toBeUndefined()
       expectMistake(diagnostics, it, 'migrations.yaml')
     } finally {
@@ -256,7 +263,8 @@ function expectMistake(diagnostics: readonly Diagnostic[], { expect: wanted }: C
   const codes = CODES[wanted.code!]!
   const found = diagnostics.filter((it) => codes.includes(it.code) && it.severity === 'error')
   expect(found, JSON.stringify(diagnostics, undefined, 1)).not.toEqual([])
-  for (const { at } of diagnostics) expect(at).toMatchObject({ line: expect.any(Number), column: expect.any(Number) })
+  for (const { at } of diagnostics)
+    expect(at).toMatchObject({ line: expect.any(Number), column: expect.any(Number) })
   if (file !== undefined) expect(found.map((it) => it.at!.file)).toContain(file)
   if (wanted.line !== undefined) expect(found.map((it) => it.at!.line)).toContain(wanted.line)
 }

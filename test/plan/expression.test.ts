@@ -92,7 +92,7 @@ test.each([
   ['a | default([x y])', 15, 'a comma or "]"'],
   ['a | default([|])', 13, 'a value: text'],
   ['a | one_of({a: 1, a: 2})', 18, 'stands twice'],
-  ['a.', 2, 'a field has to follow'],
+  ['a.', 2, 'a field behind "."'],
   ['a .b', 2, '".b" came'],
   ['a[x]', 2, 'index such as 0'],
   ['007', 0, 'no number'],

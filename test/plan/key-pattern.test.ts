@@ -134,6 +134,7 @@ test.each([
   ['user:{id}', 'user:{id:int}', true],
   ['user:{id}', 'user:{id:uuid}', true],
   ['user:{id:int}', 'user:{id}', false],
+  ['user:{id:int}', 'user:{id:/0\\d/}', false],
   ['user:{id}', 'user:{x}', true],
   ['user:{id}', 'user:1', true],
   ['user:{id}', 'user:1:2', false],
@@ -154,5 +155,5 @@ test('gives up on expressions that are too large rather than hang', () => {
 })
 
 test('writes a pattern as one regular expression', () => {
-  expect(keyRegex(pattern('a.b:{id}:{n:int}'))).toBe('a\\.b:[^:]+:-?[0-9]+')
+  expect(keyRegex(pattern('a.b:{id}:{n:int}'))).toBe('a\\.b:[^:]+:(?:0|-?[1-9][0-9]*)')
 })

@@ -124,7 +124,9 @@ export const livePlanReport: PlanReport = {
           {
             plan: 'messages',
             mapping: 'messages',
+            match: 'vibe:messages',
             keys: 1000,
+            expiring: 0,
             records: 12345,
             filtered: 3,
             rejects: [{ code: 'FIELD_MISSING', records: 2, sample: 'message:m9' }],
@@ -315,6 +317,7 @@ export const diffReport: DiffReport = {
       tables: [
         {
           table: 'messages',
+          compared: true,
           expected: 1000,
           actual: 999,
           matching: 997,
@@ -324,6 +327,7 @@ export const diffReport: DiffReport = {
         },
         {
           table: 'reactions',
+          compared: true,
           expected: 5,
           actual: 5,
           matching: 5,

@@ -138,8 +138,7 @@ describe('the text of a report', () => {
         ✓ done  messages  > backfill  vibe:messages ► messages   12 s  1,000 records, 998 inserted, 2 rejected
         = 1 step was done before
 
-      ✓ gate B  handles  open
-        ✓ pass  row_count  1,000 in source, 1,000 in target.
+      ✓ gate B open for handles: 1 check passed
 
       ✗ gate B  messages  closed
         ✗ fail     row_count  1,000 in source, 998 in target.  KV301
@@ -178,7 +177,7 @@ describe('the text of a report', () => {
                 ► Make room.
         – skipped  messages  + foreign key  x           because of messages/A/index/idx
 
-      – gate B  messages  not asked, since something before it failed
+      – gate B not asked for messages: not everything before it is done
 
       Apply: 1 step failed, 1 skipped behind it; what is done stays done. Mend the cause, then run kvmig apply --phase=A again: it goes on where it stopped.
       "

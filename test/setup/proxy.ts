@@ -2,12 +2,12 @@ import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 
 /** A TCP proxy in front of a server, to make the network behave badly. What it does is set while it runs. */
-export interface Proxy {
+export interface FaultyProxy {
   readonly port: number
   /** Connections so far. */
   readonly connections: number
-  /** Cuts every connection, hard, after so many more bytes of answers; Infinity: never. It is used up by the cut. */
-  cutAfter(bytes: number): void
+  /** Cuts every connection, hard, after so many more bytes of answers: once, or again after as many more. */
+  cutAfter(bytes: number, again?: 'again'): void
   /** Passes answers on in pieces of so many bytes; Infinity: as they come. */
   pieces(bytes: number): void
   /** Takes connections and requests, and answers nothing. */
@@ -21,9 +21,10 @@ export interface Proxy {
   close(): Promise<void>
 }
 
-export async function startProxy(target: number): Promise<Proxy> {
+export async function startProxy(target: number): Promise<FaultyProxy> {
   let port = target
   let left = Number.POSITIVE_INFINITY
+  let leftAgain = Number.POSITIVE_INFINITY
   let size = Number.POSITIVE_INFINITY
   let isStalled = false
   let isRefusing = false
@@ -65,7 +66,7 @@ export async function startProxy(target: number): Promise<Proxy> {
       left -= passed.length
       for (let at = 0; at < passed.length; at += size) client.write(passed.subarray(at, at + size))
       if (left > 0) return
-      left = Number.POSITIVE_INFINITY
+      left = leftAgain
       cutAll()
     })
   })
@@ -78,8 +79,9 @@ export async function startProxy(target: number): Promise<Proxy> {
     get connections() {
       return connections
     },
-    cutAfter: (bytes) => {
+    cutAfter: (bytes, again) => {
       left = bytes
+      leftAgain = again ? bytes : Number.POSITIVE_INFINITY
     },
     pieces: (bytes) => {
       size = bytes

@@ -407,9 +407,19 @@ const EVERY_TYPE: readonly Entry[] = [
   string('every:long', 'abcdefgh'.repeat(500)),
 ]
 
-const MANY: readonly Entry[] = Array.from({ length: 4000 }, (_, index) =>
-  index % 10 === 0 ? hash(`many:${index}`, ['n', String(index)]) : string(`many:${index}`, `value ${index}`),
-)
+const MANY: readonly Entry[] = Array.from({ length: 4000 }, (_, index) => {
+  const key = `many:${index}`
+  const text = String(index)
+  const kinds = [
+    string(key, text),
+    hash(key, ['n', text]),
+    list(key, [text, text]),
+    set(key, [text, 'x']),
+    zset(key, [[text, index]]),
+    stream(key, [[`${index + 1}-0`, ['n', text]]]),
+  ]
+  return kinds[index % 10] ?? kinds[0]!
+})
 
 const BIG_SIZE = 2 * PART + 4321
 const numbers = Array.from({ length: BIG_SIZE }, (_, index) => index)

@@ -1,7 +1,8 @@
-import { afterAll, beforeAll } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { redis } from '../../src/sources/redis.ts'
 import { type FreshRedis, freshRedis } from '../setup/redis.ts'
 import { describeSource } from './conformance.ts'
+import { entriesOf, hash, string } from './entries.ts'
 import { writeEntries } from './redis-commands.ts'
 
 let server: FreshRedis
@@ -31,4 +32,37 @@ describeSource({
       stop: async () => {},
     }
   },
+})
+
+test('counts the commands that the server counts', async () => {
+  await server.client.flushall()
+  await writeEntries(
+    server.client,
+    Array.from({ length: 3000 }, (_, it) =>
+      it % 3 ? string(`k:${it}`, 'x') : hash(`k:${it}`, ['f', 'v'], 2_000_000_000_000),
+    ),
+  )
+  await server.client.config('RESETSTAT')
+  const source = await redis.open(server.url, { root: '/', signal: new AbortController().signal })
+  await entriesOf(
+    source.scan({ prefix: Buffer.from('k:'), want: (key) => (key.at(-1) === 48 ? 'key' : 'entry') }),
+  )
+  await source.count!()
+  const counted = [
+    ...(await server.client.info('commandstats')).matchAll(/^cmdstat_(?!config)\S+?:calls=(\d+)/gm),
+  ]
+  expect(counted.reduce((sum, [, calls]) => sum + Number(calls), 0)).toBe(source.commands())
+  await source.close()
+})
+
+test('needs no more than a few commands for a thousand strings that never expire', async () => {
+  await server.client.flushall()
+  await writeEntries(
+    server.client,
+    Array.from({ length: 10_000 }, (_, it) => string(`k:${it}`, 'x')),
+  )
+  const source = await redis.open(server.url, { root: '/', signal: new AbortController().signal })
+  expect(await entriesOf(source.scan({ prefix: Buffer.alloc(0), want: () => 'entry' }))).toHaveLength(10_000)
+  expect(source.commands()).toBeLessThan(150)
+  await source.close()
 })

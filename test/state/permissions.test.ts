@@ -23,13 +23,15 @@ test('a role that may make no schema is told what the owner has to run, and afte
   expect(statement).toBe('CREATE SCHEMA kvmig AUTHORIZATION ledger_apply;')
 
   await database.query(statement)
-  await database.query('CREATE TABLE messages (id int PRIMARY KEY); GRANT SELECT, INSERT ON messages TO ledger_apply')
+  await database.query(
+    'CREATE TABLE public.messages (id int PRIMARY KEY); GRANT SELECT, INSERT ON public.messages TO ledger_apply',
+  )
   await ledger.install()
   const lease = await ledger.lease.acquire('apply')
   await target.transaction(async (tx) => {
     await lease.fence(tx)
     await tx.query('INSERT INTO public.messages VALUES (1)')
-    await ledger.saveCheckpoint(tx, 'pass', { identity: 'i', cursor: 'c', counts: {} })
+    await ledger.saveCheckpoint(tx, 'pass', { identity: 'i', cursor: 'c', counts: {}, batch: 1 })
   })
   await lease.release()
   await target.close()
@@ -42,9 +44,13 @@ test('a reading role can read it once it may, and is told how to get there', asy
     code: 'PERMISSION',
     hint: expect.stringContaining('ON SCHEMA kvmig TO ledger_plan;'),
   })
-  await database.query('GRANT USAGE ON SCHEMA kvmig TO ledger_plan; GRANT SELECT ON ALL TABLES IN SCHEMA kvmig TO ledger_plan')
-  expect(await ledger.checkpoint('pass')).toEqual({ identity: 'i', cursor: 'c', counts: {} })
+  await database.query(
+    'GRANT USAGE ON SCHEMA kvmig TO ledger_plan; GRANT SELECT ON ALL TABLES IN SCHEMA kvmig TO ledger_plan',
+  )
+  expect(await ledger.checkpoint('pass')).toEqual({ identity: 'i', cursor: 'c', counts: {}, batch: 1 })
   expect(await ledger.lease.current()).toBeUndefined()
-  await expect(ledger.lease.acquire('plan')).rejects.toMatchObject({ code: expect.stringMatching(/READ_ONLY|PERMISSION/) })
+  await expect(ledger.lease.acquire('plan')).rejects.toMatchObject({
+    code: expect.stringMatching(/READ_ONLY|PERMISSION/),
+  })
   await target.close()
 })

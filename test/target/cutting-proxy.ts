@@ -3,8 +3,8 @@ import { connect, createServer, type Socket } from 'node:net'
 
 export interface CuttingProxy {
   readonly url: string
-  /** Cuts the connection when a client's next COMMIT comes by: before the server sees it, or before the client sees the answer. */
-  cutAtCommit(when: 'before the server' | 'before the client'): void
+  /** Cuts the connection when a client's next (or nth) COMMIT comes by: before the server sees it, or before the client sees the answer. */
+  cutAtCommit(when: 'before the server' | 'before the client', nth?: number): void
   /** Cuts all connections now. */
   cut(): void
   stop(): Promise<void>
@@ -14,6 +14,7 @@ export interface CuttingProxy {
 export async function startCuttingProxy(database: string): Promise<CuttingProxy> {
   const to = new URL(database)
   let armed: 'before the server' | 'before the client' | undefined
+  let left = 0
   const sockets = new Set<Socket>()
   const server = createServer((client) => {
     const upstream = connect(Number(to.port), to.hostname)
@@ -31,7 +32,7 @@ export async function startCuttingProxy(database: string): Promise<CuttingProxy>
       })
     }
     client.on('data', (chunk) => {
-      const commits = armed !== undefined && chunk.includes('COMMIT\0')
+      const commits = armed !== undefined && chunk.includes('COMMIT\0') && --left === 0
       if (commits && armed === 'before the server') {
         armed = undefined
         cut()
@@ -56,8 +57,9 @@ export async function startCuttingProxy(database: string): Promise<CuttingProxy>
   url.port = String(address.port)
   return {
     url: url.href,
-    cutAtCommit: (when) => {
+    cutAtCommit: (when, nth = 1) => {
       armed = when
+      left = nth
     },
     cut: () => {
       for (const it of sockets) it.destroy()

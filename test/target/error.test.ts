@@ -176,6 +176,13 @@ test.each([
   expect(inspect(error, { depth: 9, showHidden: true })).not.toContain(CANARY)
 })
 
+test('what a server says before anybody is logged in may be repeated', () => {
+  const fault = { severity: 'FATAL', code: 'XX000', message: 'Tenant or user not found' }
+  const place = { label: 'postgres://db:5432/app' }
+  expect(targetError(fault, { ...place, connecting: true }).message).toContain('Tenant or user not found')
+  expect(targetError(fault, place).message).not.toContain('Tenant')
+})
+
 test.each([
   [
     'retry',

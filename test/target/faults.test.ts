@@ -85,6 +85,17 @@ describe('a connection that goes', () => {
     },
   )
 
+  test('during COMMIT of a transaction that only reads has it run again', async () => {
+    const proxy = await startCuttingProxy(database.url)
+    const cut = await openTarget(proxy.url)
+    proxy.cutAtCommit('before the client')
+    expect(await cut.transaction((tx) => tx.query('SELECT 1 AS it'), { readOnly: true })).toEqual([
+      { it: '1' },
+    ])
+    await cut.close()
+    await proxy.stop()
+  })
+
   test('during a COPY leaves nothing behind, and the rows come on the second try', async () => {
     await database.query('TRUNCATE t')
     const proxy = await startCuttingProxy(database.url)
@@ -147,6 +158,15 @@ describe('transactions in each other’s way', () => {
     await expect(slow).rejects.toMatchObject({ code: 'TIMEOUT', sqlState: '57014' })
     expect(runs).toBe(1)
   })
+})
+
+test('more transactions than connections wait for their turn', async () => {
+  const narrow = await openTarget(database.url, { connections: 2 })
+  const backends = await Promise.all(
+    Array.from({ length: 20 }, () => narrow.transaction((tx) => tx.query('SELECT pg_backend_pid() AS it'))),
+  )
+  expect(new Set(backends.map(([row]) => row!.it)).size).toBeLessThanOrEqual(2)
+  await narrow.close()
 })
 
 describe('a signal', () => {
@@ -259,7 +279,7 @@ test('a killed process leaves no statement running on the server', async () => {
     const pg = (await import('pg')).default
     const client = new pg.Client(${JSON.stringify(database.url)})
     await client.connect()
-    await client.query(${JSON.stringify(beginWithSettings({}, target))})
+    await client.query(${JSON.stringify(beginWithSettings({}, { watchesClient: true }))})
     await client.query('SELECT 1 FROM public.t FOR UPDATE')
     await client.query('SELECT pg_sleep(120)')`
   const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'inherit' })

@@ -3,8 +3,10 @@ import { once } from 'node:events'
 import { mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { openTarget } from '../../src/target/connect.ts'
+import { compiledSources } from '../setup/compiled.ts'
 
 let root: string
 beforeEach(() => {
@@ -30,35 +32,46 @@ test('a folder keeps what was written, and is opened by one at a time', async ()
   await second.close()
 })
 
-test('a folder that another process holds is refused, and free when that is killed', async () => {
-  const folder = join(root, 'pg')
-  // Holds the folder as kvmig does; then dies without a chance to let go.
+test('a folder that another process holds is refused; when that is killed, it is free and holds all that was committed', async () => {
+  const compiled = compiledSources()
   const script = `
-    import { mkdirSync, statSync } from 'node:fs'
-    import { createServer } from 'node:net'
-    mkdirSync(${JSON.stringify(folder)})
-    const { dev, ino } = statSync(${JSON.stringify(folder)}, { bigint: true })
-    createServer().listen('\\0kvmig-pglite-' + dev + '-' + ino, () => console.log('held'))`
+    import { openTarget } from ${JSON.stringify(compiled.url('target/connect.js'))}
+    const target = await openTarget('pglite:pg', { root: ${JSON.stringify(root)} })
+    await target.transaction((tx) => tx.query('CREATE TABLE public.t (id int PRIMARY KEY, v text)'))
+    for (let id = 1; ; id++) {
+      await target.transaction((tx) => tx.query('INSERT INTO public.t VALUES ($1, repeat($2, 1000))', [id, 'x']))
+      console.log(id)
+    }`
   const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
-  await once(child.stdout, 'data')
-  await expect(openTarget('pglite:pg', { root })).rejects.toMatchObject({ code: 'PGLITE_LOCKED' })
   const gone = once(child, 'exit')
-  child.kill('SIGKILL')
+  let committed = 0
+  let asked: Promise<unknown> | undefined
+  for await (const line of createInterface({ input: child.stdout })) {
+    committed = Number(line)
+    if (committed === 1) asked = openTarget('pglite:pg', { root }).catch((it) => it)
+    if (committed === 50) {
+      expect(await asked).toMatchObject({ code: 'PGLITE_LOCKED' })
+      child.kill('SIGKILL')
+    }
+  }
   await gone
   const target = await openTarget('pglite:pg', { root })
-  expect(await target.transaction((tx) => tx.query('SELECT 1 AS it'))).toEqual([{ it: '1' }])
+  const [row] = await target.transaction((tx) =>
+    tx.query('SELECT count(*) AS rows, max(id) AS last FROM public.t'),
+  )
+  expect(Number(row!.rows)).toBe(Number(row!.last))
+  expect(Number(row!.rows)).toBeGreaterThanOrEqual(committed)
   await target.close()
+  compiled.remove()
 })
 
 test('a transaction inside another is an error rather than a wait without end', async () => {
   const target = await openTarget('pglite:memory')
   const nested = target.transaction(() => target.transaction((tx) => tx.query('SELECT 1')))
   await expect(nested).rejects.toThrow('one connection')
-  const [a, b] = await Promise.all(
-    [1, 2].map((it) => target.transaction((tx) => tx.query('SELECT $1::int AS it', [it]))),
-  )
-  expect([a, b]).toEqual([[{ it: '1' }], [{ it: '2' }]])
+  const both = [1, 2].map((it) => target.transaction((tx) => tx.query('SELECT $1::int AS it', [it])))
+  expect(await Promise.all(both)).toEqual([[{ it: '1' }], [{ it: '2' }]])
   await target.close()
 })

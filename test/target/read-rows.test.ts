@@ -172,6 +172,27 @@ describe.each(TARGETS)('on %s', async (kind) => {
     ])
   })
 
+  test('takes types without a codec by way of a stage, arrays of them too', async () => {
+    const types = {
+      a: plain('text'),
+      b: plain('other', { sql: 'inet' }),
+      c: plain('other', { sql: 'cidr', array: true }),
+    }
+    const columns = await columnsOf('odd', types)
+    const row: Row = ['x', '10.0.0.1/32', ['10.0.0.0/8', null, '::/0']]
+    const tuple = encodeTuple(
+      columns.map((it) => it.wire),
+      row,
+    )
+    const rows = await target.transaction(async (tx) => {
+      await createStage(tx, 'stage', columns)
+      await tx.copyIn({ temporary: 'stage' }, ['a', 'b', 'c'], [tuple])
+      await tx.query(`INSERT INTO public.odd SELECT ${stagedValues('s', columns)} FROM pg_temp.stage s`)
+      return readRows(tx, { schema: 'public', table: 'odd' }, columns, columns.slice(0, 1), [['x']])
+    })
+    expect(rows[0]!.equals(tuple)).toBe(true)
+  })
+
   test('says which column is missing', async () => {
     await expect(columnsOf('odd', { nope: plain('text') })).rejects.toThrow(
       'Table odd of the target has no column nope',

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { inSavepoint } from '../../src/target/savepoint.ts'
 import { freshTarget, TARGETS } from './targets.ts'
 
 describe.each(TARGETS)('a transaction on %s', async (kind) => {
@@ -76,6 +77,23 @@ describe.each(TARGETS)('a transaction on %s', async (kind) => {
       Promise.all(['a', 'b', 'c'].map((it) => tx.query('SELECT $1::text AS it', [it]))),
     )
     expect(rows).toEqual([[{ it: 'a' }], [{ it: 'b' }], [{ it: 'c' }]])
+  })
+
+  test('goes on after a failure in a savepoint, which leaves nothing behind', async () => {
+    await target.transaction(async (tx) => {
+      await inSavepoint(tx, () => tx.query('INSERT INTO public.t VALUES (20)'))
+      const failing = inSavepoint(tx, async () => {
+        await tx.query('INSERT INTO public.t VALUES (21)')
+        await inSavepoint(tx, () => tx.query('INSERT INTO public.t VALUES (21)')).catch(() => {})
+        await tx.query('INSERT INTO public.t VALUES (20)')
+      })
+      await expect(failing).rejects.toMatchObject({ sqlState: '23505' })
+      await tx.query('INSERT INTO public.t VALUES (22)')
+    })
+    const rows = await target.transaction((tx) =>
+      tx.query('SELECT id FROM public.t WHERE id BETWEEN 20 AND 29 ORDER BY id'),
+    )
+    expect(rows).toEqual([{ id: '20' }, { id: '22' }])
   })
 
   test('is useless when it is over', async () => {

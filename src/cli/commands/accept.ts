@@ -1,12 +1,12 @@
 import { didYouMean } from '../../diagnostic.ts'
 import { EXIT, KvmigError } from '../../errors.ts'
+import { counted } from '../../report/wording.ts'
 import { REJECT_CODES, type RejectCode } from '../../value.ts'
 import type { CommonOptions } from '../args.ts'
 import type { Io } from '../io.ts'
 import { readKey } from '../key.ts'
 import { loadProject, plansNamed } from '../project.ts'
 import { withSession } from '../session.ts'
-import { count } from '../words.ts'
 
 export interface AcceptOptions extends CommonOptions {
   readonly plan: string
@@ -32,7 +32,7 @@ export async function run(options: AcceptOptions, io: Io): Promise<number> {
     const accepted = await target.transaction((tx) => ledger.quarantine.accept(tx, filter, options.because))
     if (accepted === 0) throw nothing(plan!.name)
     io.stdout.write(
-      `Accepted ${count(accepted, 'record')} of ${plan!.name}. They stay in the source; kvmig check asks the gate again.\n`,
+      `Accepted ${counted(accepted, 'record')} of ${plan!.name}. They stay in the source; kvmig check asks the gate again.\n`,
     )
     return EXIT.done
   })

@@ -3,7 +3,6 @@ import { EXIT, KvmigError } from '../../errors.ts'
 import type { Compilation } from '../../plan/compile.ts'
 import { fingerprints } from '../../plan/fingerprint.ts'
 import type { Phase } from '../../plan/plan.ts'
-import type { Step } from '../../plan/step.ts'
 import { listed } from '../../report/wording.ts'
 import { type Applied, apply } from '../../runner/apply.ts'
 import type { Session } from '../../runner/session.ts'
@@ -16,6 +15,7 @@ import { lookCommands } from '../look.ts'
 import { printReport } from '../print-report.ts'
 import { createProgress } from '../progress.ts'
 import { type Loaded, loadProject } from '../project.ts'
+import { countQuarantine } from '../quarantine.ts'
 import { createApplyReport } from '../reports/apply-report.ts'
 import { gateExit } from '../reports/gate-result.ts'
 import { runStart } from '../run-start.ts'
@@ -29,6 +29,7 @@ export interface ApplyOptions extends CommonOptions {
   readonly phase: Phase
   readonly again?: boolean | undefined
   readonly rate?: number | undefined
+  readonly batch?: number | undefined
   readonly yes?: boolean | undefined
   readonly json?: boolean | undefined
 }
@@ -49,15 +50,18 @@ export async function run(options: ApplyOptions, io: Io): Promise<number> {
     const request = { session, loaded, compiled, saved, environment, options }
     if (!(await mayBegin(request, io))) return EXIT.couldNot
     const applied = await applyWithProgress(request, io)
+    const plans = compiled.waves.map((it) => it.plan)
+    const { describeStep } = await import('../../catalog.ts')
     const report = createApplyReport({
       project: project.file,
       environment,
       target: session.target.label,
-      plans: compiled.waves.map((it) => it.plan),
+      plans,
       applied,
-      quarantine: await session.ledger.quarantine.counts(),
+      records: await session.ledger.steps(),
+      quarantine: await countQuarantine(session, plans),
       look: lookCommands(session, compiled.graph),
-      describe: await describer(),
+      describe: describeStep,
     })
     printReport(report, options.json ? 'json' : 'text', io)
     return exitCodeOf(applied, io)
@@ -75,12 +79,12 @@ interface Request {
 
 /** A stale plan is refused; what an edit takes back is asked about, unless it was reviewed in a saved plan. */
 async function mayBegin({ session, loaded, compiled, saved, options }: Request, io: Io): Promise<boolean> {
-  const { records, pending } = await pendingOf(session, compiled, options.again)
+  const { records, states, undo } = await pendingOf(session, compiled, options.again)
   if (saved) {
-    requireFresh(saved, { loaded, graph: compiled.graph, states: pending.states, records })
+    requireFresh(saved, { loaded, graph: compiled.graph, states, records })
     return true
   }
-  const emptied = pending.undo.filter((it) => it.kind === 'table' || it.kind === 'backfill')
+  const emptied = undo.filter((it) => it.kind === 'table' || it.kind === 'backfill')
   if (emptied.length === 0) return true
   const what = listed(emptied.map((it) => it.id))
   return confirm(
@@ -94,7 +98,7 @@ async function applyWithProgress(
   { session, loaded, compiled, saved, options }: Request,
   io: Io,
 ): Promise<Applied> {
-  const { EXECUTORS, CHECKS } = await import('../../catalog.ts')
+  const { EXECUTORS, CHECKS, describeStep } = await import('../../catalog.ts')
   const { graph, waves } = compiled
   const plans = waves.map((it) => it.plan)
   const names = plans.map((it) => it.name)
@@ -103,7 +107,8 @@ async function applyWithProgress(
     io,
     quiet: options.quiet,
     plans: names,
-    describe: await describer(),
+    shared: graph.vertices.some(({ data }) => data.plan === undefined),
+    describe: describeStep,
   })
   let applied: Applied | undefined
   try {
@@ -117,6 +122,7 @@ async function applyWithProgress(
       fingerprint: (step) => known.get(step.id)!,
       run: runStart({ command: 'apply --phase=A', phase: 'A', plans: names, project: loaded.project }, io),
       limit: SIDE_BY_SIDE,
+      batchRows: options.batch,
       again: options.again,
       saved: saved?.digest,
       listener: progress.listener,
@@ -125,13 +131,6 @@ async function applyWithProgress(
   } finally {
     await progress.finish(applied?.steps)
   }
-}
-
-async function describer(): Promise<
-  (step: Step) => ReturnType<typeof import('../../catalog.ts')['describeStep']>
-> {
-  const { describeStep } = await import('../../catalog.ts')
-  return describeStep
 }
 
 /** What stopped the run decides; a gate that only waits for time or people says "not yet". */

@@ -28,7 +28,7 @@ export async function run({ code }: ExplainOptions, { stdout }: Io): Promise<num
       },
     )
   }
-  stdout.write([`${page.code}  ${page.title}`, page.help].filter(Boolean).join('\n\n') + '\n')
+  stdout.write(`${page.code}  ${page.title}\n${page.help === undefined ? '' : `\n${page.help}\n`}`)
   return EXIT.done
 }
 

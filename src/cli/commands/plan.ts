@@ -17,6 +17,7 @@ import { type Loaded, loadProject, projectFile } from '../project.ts'
 import { proveSteps } from '../proof.ts'
 import { basisOf } from '../saved.ts'
 import { type SourceMeter, withSession } from '../session.ts'
+import { shownAddress } from '../shown-address.ts'
 import { pendingOf, type Standing } from '../standing.ts'
 
 export interface PlanOptions extends CommonOptions {
@@ -72,9 +73,11 @@ interface Planning {
   readonly io: Io
 }
 
-async function planOffline({ loaded, compiled, options }: Planning): Promise<PlanReport> {
-  const proof = options.prove ? await proveSteps({ project: loaded.project, graph: compiled.graph }) : []
-  return reportOf({ loaded, compiled, options, diagnostics: proof })
+async function planOffline({ loaded, compiled, options, io }: Planning): Promise<PlanReport> {
+  const proof = options.prove
+    ? await proveSteps({ project: loaded.project, graph: compiled.graph, slow: sayThatItTakes(options, io) })
+    : []
+  return reportOf({ loaded, compiled, options, io, diagnostics: proof })
 }
 
 async function planWith(
@@ -86,7 +89,9 @@ async function planWith(
   const { graph } = compiled
   const standing = await pendingOf(session, compiled)
   const target = options.live ? session.target : undefined
-  const proof = options.prove ? await proveSteps({ project, graph, target }) : []
+  const proof = options.prove
+    ? await proveSteps({ project, graph, target, slow: sayThatItTakes(options, io) })
+    : []
   let live: LiveSection | undefined
   if (options.live) {
     const { lookLive } = await import('../live.ts')
@@ -96,10 +101,20 @@ async function planWith(
   if (saved !== undefined) {
     writeText(resolve(io.cwd, saved), savePlan(toSave({ loaded, compiled, standing, options })))
   }
-  return reportOf({ loaded, compiled, options, diagnostics: proof, session, standing, live, saved })
+  return reportOf({ loaded, compiled, options, io, diagnostics: proof, session, standing, live, saved })
 }
 
-interface Parts extends Omit<Planning, 'io'> {
+// Whoever watches should know what the seconds are for.
+const sayThatItTakes =
+  ({ quiet }: PlanOptions, { stderr, isTerminal }: Io) =>
+  (): void => {
+    if (isTerminal && !quiet)
+      stderr.write(
+        'Trying the DDL on an embedded Postgres: a few seconds, remembered afterwards (--no-prove skips it).\n',
+      )
+  }
+
+interface Parts extends Planning {
   readonly diagnostics: readonly Diagnostic[]
   readonly session?: Session
   readonly standing?: Standing
@@ -108,7 +123,7 @@ interface Parts extends Omit<Planning, 'io'> {
 }
 
 async function reportOf(parts: Parts): Promise<PlanReport> {
-  const { loaded, compiled, options, diagnostics, session, standing, live, saved } = parts
+  const { loaded, compiled, options, io, diagnostics, session, standing, live, saved } = parts
   const { project } = loaded
   const { describeStep, MAPPING_PARTS } = await import('../../catalog.ts')
   const { compileProject: compileMappings } = await import('../../mapping/compiled-project.ts')
@@ -121,8 +136,8 @@ async function reportOf(parts: Parts): Promise<PlanReport> {
     diagnostics: [...loaded.diagnostics, ...diagnostics],
     address: (name) =>
       name === undefined
-        ? (session?.target.label ?? (environment?.target ?? project.target).url)
-        : (environment?.sources.get(name) ?? project.sources.get(name))!.url,
+        ? (session?.target.label ?? shownAddress((environment?.target ?? project.target).url, io.env))
+        : shownAddress((environment?.sources.get(name) ?? project.sources.get(name))!.url, io.env),
     oneWay: oneWayFields(compiled, mappings),
     ...(standing ? { states: standing.states, removed: standing.removed } : {}),
     ...(options.env === undefined ? {} : { environment: options.env }),
@@ -140,7 +155,11 @@ function oneWayFields(
     if (data.kind !== 'backfill') continue
     const { oneWay, table } = mappings.mapping(data.plan, data.mapping.name)
     const list = found.get(data.plan) ?? []
-    for (const { column, why } of oneWay) list.push({ table: table.name.table, column, why })
+    for (const { column, why } of oneWay) {
+      // Two mappings into one table often lose the same thing.
+      const known = list.some((it) => it.table === table.name.table && it.column === column && it.why === why)
+      if (!known) list.push({ table: table.name.table, column, why })
+    }
     found.set(data.plan, list)
   }
   return found
@@ -152,9 +171,9 @@ function toSave({
   standing,
   options,
 }: Omit<Planning, 'io'> & { readonly standing: Standing }): SavedPlan {
-  const { pending, records } = standing
+  const { states, records } = standing
   return {
-    ...basisOf({ loaded, graph: compiled.graph, states: pending.states, records }),
+    ...basisOf({ loaded, graph: compiled.graph, states, records }),
     nonce: randomUUID(),
     phase: 'A',
     ...(options.env === undefined ? {} : { environment: options.env }),

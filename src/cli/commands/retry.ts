@@ -1,12 +1,13 @@
 import { EXIT } from '../../errors.ts'
 import { fingerprints } from '../../plan/fingerprint.ts'
-import { retry } from '../../runner/retry.ts'
+import { type Retried, retry } from '../../runner/retry.ts'
 import type { CommonOptions } from '../args.ts'
 import { compileProject } from '../compile.ts'
 import type { Io } from '../io.ts'
 import { printReport } from '../print-report.ts'
 import { createProgress } from '../progress.ts'
 import { loadProject, plansNamed } from '../project.ts'
+import { countQuarantine } from '../quarantine.ts'
 import { createRetryReport } from '../reports/retry-report.ts'
 import { runStart } from '../run-start.ts'
 import { withSession } from '../session.ts'
@@ -19,30 +20,37 @@ export interface RetryOptions extends CommonOptions {
 /** Replays what is in the quarantine through the plans as they are now. */
 export async function run(options: RetryOptions, io: Io): Promise<number> {
   const { project } = await loadProject(options, io)
-  const plans = plansNamed(project, options.plans).map((it) => it.name)
+  const chosen = plansNamed(project, options.plans)
+  const plans = chosen.map((it) => it.name)
   const { graph } = compileProject(project, options.plans)
   const known = fingerprints(graph)
   return withSession({ project, options, io }, async (session) => {
-    const { describeStep } = await import('../../catalog.ts')
-    const progress = await createProgress({ io, quiet: options.quiet, plans, describe: describeStep })
+    const { describeStep, EXECUTORS } = await import('../../catalog.ts')
     const began = io.now()
-    const retried = (await session.ledger.installed())
-      ? await retry({
+    const progress = await createProgress({ io, quiet: options.quiet, plans, describe: describeStep })
+    let retried: readonly Retried[] = []
+    try {
+      if (await session.ledger.installed()) {
+        retried = await retry({
           session,
           graph,
           plans,
+          executors: EXECUTORS,
           fingerprint: (step) => known.get(step.id)!,
           run: runStart({ command: 'retry', phase: 'A', plans, project }, io),
           listener: progress.listener,
-        }).finally(() => progress.finish())
-      : []
+        })
+      }
+    } finally {
+      await progress.finish()
+    }
     const report = createRetryReport({
       project: project.file,
       environment: options.env,
       target: session.target.label,
       graph,
       retried,
-      quarantine: (await session.ledger.quarantine.counts()).filter((it) => plans.includes(it.plan)),
+      quarantine: await countQuarantine(session, chosen),
       millis: io.now() - began,
       describe: describeStep,
     })

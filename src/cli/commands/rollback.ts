@@ -1,16 +1,16 @@
 import { EXIT } from '../../errors.ts'
-import type { Step } from '../../plan/step.ts'
-import { columns, PLAIN } from '../../report/layout.ts'
-import type { ApplyReport } from '../../report/report.ts'
+import type { Plan } from '../../plan/plan.ts'
 import { counted, listed } from '../../report/wording.ts'
-import { planRollback, rollback } from '../../runner/rollback.ts'
-import type { StepRecord } from '../../state/ledger.ts'
+import { planRollback, type RollbackPlan, rollback } from '../../runner/rollback.ts'
+import type { Session } from '../../runner/session.ts'
 import type { CommonOptions } from '../args.ts'
 import { confirm } from '../confirm.ts'
 import type { Io } from '../io.ts'
+import { showLosses } from '../losses.ts'
 import { printReport } from '../print-report.ts'
 import { createProgress } from '../progress.ts'
 import { loadProject, plansNamed } from '../project.ts'
+import { createRollbackReport } from '../reports/rollback-report.ts'
 import { runStart } from '../run-start.ts'
 import { withSession } from '../session.ts'
 
@@ -26,80 +26,50 @@ export async function run(options: RollbackOptions, io: Io): Promise<number> {
   const plans = plansNamed(project, options.plans)
   const names = plans.map((it) => it.name)
   return withSession({ project, options, io }, async (session) => {
-    const { describeStep, EXECUTORS } = await import('../../catalog.ts')
-    const what = (await session.ledger.installed())
-      ? await planRollback(session, names)
-      : { plans: names, steps: [] }
-    const began = io.now()
-    const report = (undone: readonly string[]): ApplyReport => ({
-      kind: 'apply',
-      project: project.file,
-      ...(options.env === undefined ? {} : { environment: options.env }),
-      target: session.target.label,
-      command: 'rollback',
-      phase: 'A',
-      outcome: 'done',
-      steps: what.steps
-        .filter((it) => undone.includes(it.id))
-        .map((it) => ({
-          id: it.id,
-          ...(it.plan === undefined ? {} : { plan: it.plan }),
-          change: takenBack(it, describeStep),
-          status: 'done',
-          counts: {},
-        })),
-      gates: [],
-      tables: [],
-      accounts: [],
-      quarantine: [],
-      millis: io.now() - began,
-      look: [],
-    })
+    const installed = await session.ledger.installed()
+    const what = installed ? await planRollback(session, names) : { plans: names, steps: [] }
     if (what.steps.length > 0) {
-      io.stderr.write(`${listOf(what.steps, describeStep)}\n`)
-      const question = `Take back ${counted(what.steps.length, 'step')} of ${listed(names)} on ${session.target.label}? The source stays as it is.`
+      io.stderr.write(`${showLosses(what.steps)}\n`)
+      const whose = names.length > 4 ? counted(names.length, 'plan') : listed(names)
+      const question = `Take back phase A of ${whose} on ${session.target.label}? The source stays as it is.`
       if (!(await confirm(question, options.yes, io))) return EXIT.couldNot
     }
-    const progress = await createProgress({ io, quiet: options.quiet, plans: names, describe: describeStep })
-    const undone =
-      what.steps.length === 0
-        ? []
-        : await rollback({
-            session,
-            what,
-            plans,
-            executors: EXECUTORS,
-            run: runStart({ command: 'rollback', phase: 'A', plans: names, project }, io),
-            listener: progress.listener,
-          })
-    await progress.finish()
-    printReport(report(undone), options.json ? 'json' : 'text', io)
+    const began = io.now()
+    const undone = what.steps.length > 0 ? await takeBack({ session, what, plans, options }, io) : []
+    const { describeStep } = await import('../../catalog.ts')
+    const report = createRollbackReport({
+      project: project.file,
+      environment: options.env,
+      target: session.target.label,
+      steps: what.steps.filter((it) => undone.includes(it.id)),
+      millis: io.now() - began,
+      describe: describeStep,
+    })
+    printReport(report, options.json ? 'json' : 'text', io)
     return EXIT.done
   })
 }
 
-type Describe = (step: Step) => ApplyReport['steps'][number]['change']
-
-const listOf = (steps: readonly StepRecord[], describe: Describe): string =>
-  columns(
-    steps.map((it) => {
-      const { symbol, verb, subject, detail } = takenBack(it, describe)
-      return [`${symbol} ${verb}`, subject, detail]
-    }),
-    PLAIN,
-  ).join('\n')
-
-/** The words of a step, turned around. */
-function takenBack({ definition }: StepRecord, describe: Describe): ApplyReport['steps'][number]['change'] {
-  const step = definition as Step
-  const { verb, subject } = describe(step)
-  return { symbol: '-', verb, subject, detail: MEANINGS[step.kind]?.(step) ?? 'forgotten' }
+interface TakeBack {
+  readonly session: Session
+  readonly what: RollbackPlan
+  readonly plans: readonly Plan[]
+  readonly options: RollbackOptions
 }
 
-const MEANINGS: { readonly [K in Step['kind']]?: (step: Step) => string } = {
-  table: (step) =>
-    step.kind === 'table' && step.table.owner === 'schema' ? 'yours: stays as it is' : 'dropped',
-  backfill: () => 'the rows that came from there go',
-  index: () => 'dropped',
-  foreign_key: () => 'dropped',
+async function takeBack({ session, what, plans, options }: TakeBack, io: Io): Promise<readonly string[]> {
+  const { describeStep, EXECUTORS } = await import('../../catalog.ts')
+  const names = plans.map((it) => it.name)
+  const progress = await createProgress({ io, quiet: options.quiet, plans: names, describe: describeStep })
+  try {
+    return await rollback({
+      session,
+      what,
+      executors: EXECUTORS,
+      run: runStart({ command: 'rollback', phase: 'A', plans: names, project: session.project }, io),
+      listener: progress.listener,
+    })
+  } finally {
+    await progress.finish()
+  }
 }

@@ -4,6 +4,7 @@ import { compileProject } from '../compile.ts'
 import type { Io } from '../io.ts'
 import { printReport } from '../print-report.ts'
 import { loadProject } from '../project.ts'
+import { countQuarantine } from '../quarantine.ts'
 import { createStatusReport } from '../reports/status-report.ts'
 import { withSession } from '../session.ts'
 import { pendingOf } from '../standing.ts'
@@ -19,9 +20,9 @@ export async function run(options: StatusOptions, io: Io): Promise<number> {
   return withSession({ project, options, io }, async (session) => {
     const { ledger, target } = session
     const installed = await ledger.installed()
-    const names = compiled.waves.map((it) => it.plan.name)
+    const plans = compiled.waves.map((it) => it.plan)
     const gates = await Promise.all(
-      names.map(async (name) => [name, installed ? await ledger.findings(name) : []] as const),
+      plans.map(async ({ name }) => [name, installed ? await ledger.findings(name) : []] as const),
     )
     const report = createStatusReport({
       project: project.file,
@@ -31,7 +32,7 @@ export async function run(options: StatusOptions, io: Io): Promise<number> {
       compiled,
       standing: await pendingOf(session, compiled),
       routes: installed ? await ledger.routes() : new Map(),
-      quarantine: installed ? await ledger.quarantine.counts() : [],
+      quarantine: await countQuarantine(session, plans),
       gates: new Map(gates),
       lease: installed ? await ledger.lease.current() : undefined,
       run: installed ? (await ledger.runs(1))[0] : undefined,

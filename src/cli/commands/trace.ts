@@ -1,5 +1,5 @@
 import { EXIT, KvmigError } from '../../errors.ts'
-import { traceKey } from '../../runner/trace-key.ts'
+import { type KeyTrace, traceKey } from '../../runner/trace-key.ts'
 import type { CommonOptions } from '../args.ts'
 import type { Io } from '../io.ts'
 import { readKey } from '../key.ts'
@@ -17,15 +17,17 @@ export interface TraceOptions extends CommonOptions {
 export async function run(options: TraceOptions, io: Io): Promise<number> {
   const { project } = await loadProject(options, io)
   const key = readKey(options.key)
-  return withSession({ project, options, io }, async (session) => {
-    const traces = []
+  return withSession({ project, options, io }, async (session, meter) => {
+    const traces: { trace: KeyTrace; bytes: number }[] = []
     for (const source of usedSources(project.plans.map((it) => it.source))) {
-      traces.push(await traceKey(session, source, key))
+      const before = meter.bytes
+      const trace = await traceKey(session, source, key)
+      traces.push({ trace, bytes: meter.bytes - before })
     }
-    const found = traces.filter((it) => it.type !== undefined || it.quarantine.length > 0)
+    const found = traces.filter(({ trace }) => trace.type !== undefined || trace.quarantine.length > 0)
     // A key that no source has is told once.
-    for (const trace of found.length > 0 ? found : traces.slice(0, 1)) {
-      const report = createTraceReport({ session, trace, project, environment: options.env })
+    for (const { trace, bytes } of found.length > 0 ? found : traces.slice(0, 1)) {
+      const report = createTraceReport({ session, trace, bytes, project, environment: options.env })
       printReport(report, options.json ? 'json' : 'text', io)
     }
     return EXIT.done

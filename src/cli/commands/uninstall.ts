@@ -1,10 +1,10 @@
 import { EXIT } from '../../errors.ts'
+import { listed } from '../../report/wording.ts'
 import type { CommonOptions } from '../args.ts'
 import { confirm } from '../confirm.ts'
 import type { Io } from '../io.ts'
 import { loadProject } from '../project.ts'
 import { withSession } from '../session.ts'
-import { list } from '../words.ts'
 
 export interface UninstallOptions extends CommonOptions {
   readonly yes?: boolean | undefined
@@ -22,7 +22,7 @@ export async function run(options: UninstallOptions, io: Io): Promise<number> {
     const consequence =
       applied.length === 0
         ? 'No plan is applied.'
-        : `${list(applied)} ${applied.length === 1 ? 'is' : 'are'} applied: the tables stay, but kvmig forgets that it made them, so rollback, retry and diff will not know them and a later apply refuses to take them over.`
+        : `${listed(applied)} ${applied.length === 1 ? 'is' : 'are'} applied: the tables stay, but kvmig forgets that it made them, so rollback, retry and diff will not know them and a later apply refuses to take them over.`
     const question = `Drop schema kvmig on ${target.label}? ${consequence}`
     if (!(await confirm(question, options.yes, io))) return EXIT.couldNot
 

@@ -7,6 +7,7 @@ import type { Step } from '../../plan/step.ts'
 import { showTable } from '../../plan/table.ts'
 import type { AppliedTable, ApplyReport, GateResult, QuarantineCount } from '../../report/report.ts'
 import type { Applied, AppliedStep } from '../../runner/apply.ts'
+import type { StepRecord } from '../../state/ledger.ts'
 import { gateResult } from './gate-result.ts'
 
 export interface ApplyReportParts {
@@ -15,6 +16,8 @@ export interface ApplyReportParts {
   readonly target: string
   readonly plans: readonly Plan[]
   readonly applied: Applied
+  /** What the ledger knows of steps that were done before. */
+  readonly records: ReadonlyMap<string, StepRecord>
   readonly quarantine: readonly QuarantineCount[]
   readonly look: readonly string[]
   describe(step: Step): Change
@@ -22,7 +25,7 @@ export interface ApplyReportParts {
 
 /** What `kvmig apply` did, for people. */
 export function createApplyReport(parts: ApplyReportParts): ApplyReport {
-  const { project, environment, target, plans, applied, quarantine, look, describe } = parts
+  const { project, environment, target, plans, applied, records, quarantine, look, describe } = parts
   const gates = applied.steps.flatMap(({ step }) =>
     step.kind === 'gate' ? [gateResult(step, plans, applied.findings.get(step.id))] : [],
   )
@@ -36,9 +39,9 @@ export function createApplyReport(parts: ApplyReportParts): ApplyReport {
     outcome: applied.outcome,
     steps: applied.steps.map((it) => reportStep(it, applied, describe)),
     gates,
-    tables: tables(applied, gates),
+    tables: tables(applied, gates, records),
     accounts: accounts(gates, plans),
-    quarantine: quarantine.filter((it) => plans.some((plan) => plan.name === it.plan)),
+    quarantine,
     millis: applied.millis,
     look,
   }
@@ -53,6 +56,7 @@ function reportStep(
     id: step.id,
     ...(step.plan === undefined ? {} : { plan: step.plan }),
     change: describe(step),
+    ...(step.kind === 'table' && counts.tables ? { note: 'created' } : {}),
     status:
       status === 'was done'
         ? 'kept'
@@ -61,7 +65,7 @@ function reportStep(
           : status === 'opened' || status === 'closed'
             ? 'done'
             : status,
-    counts,
+    counts: step.kind === 'table' ? {} : counts,
     ...(error ? { error: tell(error) } : {}),
     ...(because?.length ? { because } : {}),
     millis,
@@ -81,24 +85,37 @@ export function tell(error: Error): { readonly message: string; readonly hint?: 
   }
 }
 
-// Rows by what the gate counted; where it was not asked, by what the copy said.
-function tables({ steps }: Applied, gates: readonly GateResult[]): readonly AppliedTable[] {
+// Rows by what the gate counted; where it could not, by what the copies said, this one's and those before.
+function tables(
+  { steps }: Applied,
+  gates: readonly GateResult[],
+  records: ApplyReportParts['records'],
+): readonly AppliedTable[] {
   const counted = new Map(
     gates.flatMap((it) => comparedTables(it.findings)).map((it) => [it.table, it.expected - it.missing]),
   )
-  const found = new Map<string, { plans: string[]; counts: Record<string, number> }>()
-  for (const { step, counts } of steps) {
+  const found = new Map<string, { plans: string[]; counts: Record<string, number>; before: number }>()
+  for (const { step, status, counts } of steps) {
+    // Orphans leave their table when its foreign key is made.
+    const left = step.kind === 'foreign_key' ? found.get(showTable(step.table)) : undefined
+    if (left && counts.quarantined) {
+      left.counts.quarantined = (left.counts.quarantined ?? 0) + counts.quarantined
+    }
     if (step.kind !== 'backfill') continue
     const name = showTable(step.table.name)
-    const known = found.get(name) ?? { plans: [], counts: {} }
+    const known = found.get(name) ?? { plans: [], counts: {}, before: 0 }
     if (!known.plans.includes(step.plan)) known.plans.push(step.plan)
-    for (const [word, value] of Object.entries(counts)) known.counts[word] = (known.counts[word] ?? 0) + value
+    for (const [word, value] of Object.entries(counts)) {
+      // Rows are counted here; several mappings may read the same keys.
+      if (word !== 'keys') known.counts[word] = (known.counts[word] ?? 0) + value
+    }
+    if (status === 'was done') known.before += copied(records.get(step.id)?.outcome?.counts ?? {})
     found.set(name, known)
   }
-  return [...found].map(([table, { plans, counts }]) => ({
+  return [...found].map(([table, { plans, counts, before }]) => ({
     table,
     plans,
-    rows: counted.get(table) ?? copied(counts),
+    rows: counted.get(table) ?? before + copied(counts),
     counts,
   }))
 }

@@ -1,6 +1,6 @@
 import type { Finding } from '../../checks/check.ts'
 import type { Compilation } from '../../plan/compile.ts'
-import type { PlanStatus, StatusReport } from '../../report/report.ts'
+import type { PlanStatus, QuarantineCount, StatusReport } from '../../report/report.ts'
 import { counted, listed } from '../../report/wording.ts'
 import type { LeaseInfo, Ledger, Route, RunRecord } from '../../state/ledger.ts'
 import type { Standing } from '../standing.ts'
@@ -13,7 +13,7 @@ export interface StatusParts {
   readonly compiled: Compilation
   readonly standing: Standing
   readonly routes: ReadonlyMap<string, Route>
-  readonly quarantine: Awaited<ReturnType<Ledger['quarantine']['counts']>>
+  readonly quarantine: readonly QuarantineCount[]
   /** Of each plan, newest first. */
   readonly gates: ReadonlyMap<string, Awaited<ReturnType<Ledger['findings']>>>
   readonly lease: LeaseInfo | undefined
@@ -52,7 +52,7 @@ function planStatus(
 ): PlanStatus {
   const states = compiled.graph.vertices
     .filter(({ data }) => data.plan === plan && data.kind !== 'gate')
-    .map(({ id }) => standing.pending.states.get(id)!)
+    .map(({ id }) => standing.states.get(id)!.state)
   const route = routes.get(plan)
   const [judged] = gates.get(plan) ?? []
   const findings = (judged?.findings ?? []) as readonly Finding[]

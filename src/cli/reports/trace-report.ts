@@ -7,6 +7,8 @@ import type { Session } from '../../runner/session.ts'
 import type { KeyTrace } from '../../runner/trace-key.ts'
 
 export interface TraceReportParts {
+  /** Of the entry, key included. */
+  readonly bytes: number
   readonly session: Session
   readonly trace: KeyTrace
   readonly project: Project
@@ -14,8 +16,14 @@ export interface TraceReportParts {
 }
 
 /** Why there is a row for a key, or why there is none. */
-export function createTraceReport({ session, trace, project, environment }: TraceReportParts): TraceReport {
-  const { source, key, type, bytes, expiresAt, fate, rows, rejects, quarantine } = trace
+export function createTraceReport({
+  session,
+  trace,
+  bytes,
+  project,
+  environment,
+}: TraceReportParts): TraceReport {
+  const { source, key, type, expiresAt, fate, rows, rejects, quarantine } = trace
   return {
     kind: 'trace',
     project: project.file,

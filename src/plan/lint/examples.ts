@@ -1,8 +1,9 @@
-import type { LintScope } from './scope.ts'
+import { hasColumn, type LintScope } from './scope.ts'
 import { noColumn } from './tables.ts'
 
 /** Tables and columns that examples expect rows of exist. Whether the rows are right is for running them to tell. */
-export function examples({ plans, notes }: LintScope): void {
+export function examples(scope: LintScope): void {
+  const { plans, notes } = scope
   for (const plan of plans)
     for (const example of plan.examples) {
       for (const table of example.rows.keys())
@@ -17,10 +18,10 @@ export function examples({ plans, notes }: LintScope): void {
         if (!definition) continue
         rows.forEach((row, index) => {
           for (const column of row.keys())
-            if (!definition.columns.some((it) => it.name === column))
+            if (!hasColumn(scope, definition, column))
               notes.error(
                 'KV043',
-                notes.at(example, 'rows', table, index, column),
+                notes.keyAt(example, 'rows', table, index, column),
                 ...noColumn(definition, column),
               )
         })

@@ -4,11 +4,13 @@ import { kindOf } from '../expression-kind.ts'
 import { scopeOf } from '../mapping-scope.ts'
 import type { Field, Mapping } from '../plan.ts'
 import type { ColumnDefinition } from '../table.ts'
+import { clashes } from './records.ts'
 import { findTable, type LintScope, mappings } from './scope.ts'
 
 /** Every expression is of a kind that its transforms and its column take. */
 export function expressions(scope: LintScope): void {
   for (const { mapping } of mappings(scope)) {
+    if (clashes(mapping)) continue
     const table = findTable(scope, mapping.into)
     const rests = mapping.fields.filter((it) => callsRest(it.expression))
     for (const field of mapping.fields) {

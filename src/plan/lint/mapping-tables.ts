@@ -59,10 +59,11 @@ function checkColumns(mapping: Mapping, table: TableDefinition, scope: LintScope
 }
 
 function checkFilled(mapping: Mapping, table: TableDefinition, { notes }: LintScope): void {
-  // By the file, not by what could be read of it: a field whose expression is wrong is there.
-  const filled = new Set(notes.node(mapping, 'fields')?.entries.map((it) => it.key))
+  // By the file, not by what could be read of it: a field whose expression is wrong is there. Of the key another rule speaks.
+  const filled = notes.node(mapping, 'fields')?.entries.map((it) => it.key) ?? []
+  const named = new Set([...filled, ...mapping.key])
   const empty = table.columns.filter(
-    (it) => it.notNull && it.default === undefined && !it.identity && !it.generated && !filled.has(it.name),
+    (it) => it.notNull && it.default === undefined && !it.identity && !it.generated && !named.has(it.name),
   )
   if (empty.length === 0) return
   const names = listOf(empty.map((it) => `"${it.name}"`))

@@ -1,7 +1,9 @@
 import type { ValueKind } from '../../value.ts'
-import { ARTICLE, kindOf } from '../expression-kind.ts'
-import { decodedKind, scopeOf, TYPES } from '../mapping-scope.ts'
-import type { Mapping } from '../plan.ts'
+import type { Expression } from '../expression.ts'
+import { kindOf } from '../expression-kind.ts'
+import { ARTICLE } from '../literal-kind.ts'
+import { decodedKind, isHash, scopeOf, TYPES } from '../mapping-scope.ts'
+import { EACH, type Mapping } from '../plan.ts'
 import { listOf } from '../problem.ts'
 import { type LintScope, mappings } from './scope.ts'
 
@@ -9,16 +11,27 @@ import { type LintScope, mappings } from './scope.ts'
 export function records(scope: LintScope): void {
   for (const { mapping } of mappings(scope)) {
     checkTypes(mapping, scope)
-    checkChain(mapping, scope)
+    if (!clashes(mapping)) checkChain(mapping, scope)
     checkPath(mapping, scope)
   }
 }
 
+/** Does `each` read another type than the mapping says? */
+export function clashes({ each, type }: Mapping): boolean {
+  return (
+    each !== undefined &&
+    each.kind !== 'path' &&
+    type !== undefined &&
+    !fittingTypes(each.kind).includes(type)
+  )
+}
+
+const fittingTypes = (each: keyof typeof TYPES): readonly string[] => TYPES[each]
+
 function checkTypes(mapping: Mapping, { notes }: LintScope): void {
   const { each, type } = mapping
-  if (!each || each.kind === 'path' || !type) return
-  const fitting: readonly string[] = TYPES[each.kind]
-  if (fitting.includes(type)) return
+  if (!clashes(mapping) || !each || each.kind === 'path') return
+  const fitting = fittingTypes(each.kind)
   const message = `"each: ${each.kind}" reads a ${listOf(fitting, 'or')}, and this is a ${type}.`
   notes.error('KV013', notes.at(mapping, 'each'), message)
 }
@@ -26,17 +39,11 @@ function checkTypes(mapping: Mapping, { notes }: LintScope): void {
 function checkChain(mapping: Mapping, { notes, catalog }: LintScope): void {
   const { decode, each, type } = mapping
   const at = notes.at(mapping, 'decode')
-  if (decode.length > 0 && (each?.kind === 'message' || (!each && type !== undefined && type !== 'string'))) {
-    const hint =
-      type === 'hash'
-        ? 'Use "each: field", or transforms such as: tags | json.'
-        : 'Use "each:", or transforms.'
-    notes.error(
-      'KV037',
-      at,
-      `A ${type ?? 'stream'} read ${each ? 'by message' : 'as one record'} takes no "decode:".`,
-      hint,
-    )
+  const asRecord = type === 'hash' && (!each || each.kind === 'path')
+  if (decode.length > 0 && (asRecord || type === 'stream' || each?.kind === 'message')) {
+    const what = asRecord ? 'hash read as one record' : 'message of a stream'
+    const hint = `${asRecord ? 'Use "each: field", or' : 'Use'} transforms such as: tags | json.`
+    notes.error('KV037', at, `A ${what} takes no "decode:": its fields are text.`, hint)
   }
   let kind: ValueKind = 'bytes'
   for (const step of decode) {
@@ -61,35 +68,34 @@ function checkPath(mapping: Mapping, { notes, catalog }: LintScope): void {
   const { each, type } = mapping
   if (each?.kind !== 'path') return
   const node = notes.node(mapping, 'each')
-  const [first] = each.path
+  const at = notes.at(mapping, 'each')
   if (type !== undefined && type !== 'string' && type !== 'hash') {
     const word = { list: 'item', set: 'member', zset: 'member', stream: 'message' }[type]
-    notes.error('KV013', notes.at(mapping, 'each'), `A ${type} has no paths.`, `Use "each: ${word}".`)
+    notes.error('KV013', at, `A ${type} has no paths.`, `Use "each: ${word}".`)
     return
   }
+  const hash = isHash(mapping)
   const decoded = decodedKind(mapping, catalog)
-  if (type !== 'hash' && decoded !== 'any' && decoded !== 'object' && decoded !== 'array') {
-    notes.error('KV037', notes.at(mapping, 'each'), 'There is no path into text.', 'Say "decode: json".')
-    return
-  }
-  if (each.path.includes('*') && each.transforms.length > 0) {
-    notes.error('KV032', notes.at(mapping, 'each'), 'Transforms of "each:" stand behind a path without "*".')
+  if (!hash && decoded !== 'any' && decoded !== 'object' && decoded !== 'array') {
+    notes.error('KV037', at, 'There is no path into text.', 'Say "decode: json".')
     return
   }
   // The whole as one expression, so that its transforms are judged like those of any field.
-  const start = { kind: 'path', path: [first ?? ''], span: { start: 0, end: 0 } } as const
-  const expression = each.transforms.reduce<Parameters<typeof kindOf>[0]>(
+  const start = { kind: 'path', path: [String(each.path[0])], span: { start: 0, end: 0 } } as const
+  const expression = each.transforms.reduce<Expression>(
     (input, it) => ({ kind: 'pipe', input, ...it }),
     start,
   )
-  const record = type === 'hash' && each.path.length === 1 ? 'fields' : 'any'
+  const inText = hash && each.path.length > 1
+  const record = hash ? 'fields' : 'any'
   const { kind, problems } = kindOf(expression, { ...scopeOf(mapping, catalog), record })
   if (node) notes.problems(node, problems)
-  if (problems.length === 0 && first !== '*' && !['any', 'array', 'object'].includes(kind))
+  const walksResult = each.transforms.length > 0 || each.path.at(-1) !== EACH
+  if (problems.length === 0 && (inText || (walksResult && kind !== 'any' && kind !== 'array')))
     notes.error(
       'KV038',
-      notes.at(mapping, 'each'),
-      `"each" walks a list or an object, and this is ${ARTICLE[kind]}.`,
-      'A field of a hash is text: add a transform, such as | json.',
+      at,
+      `"each" makes a record of every element of a list, and this is ${ARTICLE[inText ? 'text' : kind]}.`,
+      'The fields of a hash are text: add a transform, such as | json. If the entries are no hashes, say "decode: json".',
     )
 }

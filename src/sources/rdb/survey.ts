@@ -31,8 +31,9 @@ export async function survey(file: ByteFile, checksum: Crc64, signal: AbortSigna
     await turn()
     signal.throwIfAborted()
   }
+  const left = file.size - file.position - (version >= FIRST_WITH_CHECKSUM ? CHECKSUM : 0)
+  if (left > 0) throw file.damaged(`the backup ends here, and ${left} bytes too many follow`)
   if (version >= FIRST_WITH_CHECKSUM) verify(file, checksum)
-  if (file.position !== file.size) throw file.damaged('the backup ends here, and the file does not')
   return databases
 }
 
@@ -52,13 +53,15 @@ export function readModule(file: ByteFile, typeByte: number): string {
 }
 
 const FIRST_WITH_CHECKSUM = 5
+/** Its length. */
+const CHECKSUM = 8
 const MODULE = 7
 /** Bytes after which others have a turn, and the signal is asked. */
 const TURN = 8 * 1024 * 1024
 
 function verify(file: ByteFile, checksum: Crc64): void {
   const at = file.position
-  const written = file.bytes(8)
+  const written = file.bytes(CHECKSUM)
   if (written.readBigUInt64LE(0) !== 0n && !checksum.matches(written))
     throw file.damaged('the checksum here is not that of the bytes before it', at)
 }

@@ -29,9 +29,17 @@ export interface Limits {
   readonly connectMillis: number
   /** A server that owes an answer and says nothing for so long is taken for lost. */
   readonly silenceMillis: number
+  /** How often the same is asked again after a fault that may pass, with longer and longer waits in between. */
+  readonly attempts: number
+  readonly longestWaitMillis: number
 }
 
-export const LIMITS: Limits = { connectMillis: 10_000, silenceMillis: 60_000 }
+export const LIMITS: Limits = {
+  connectMillis: 10_000,
+  silenceMillis: 60_000,
+  attempts: 10,
+  longestWaitMillis: 2000,
+}
 
 /**
  * A connection for bulk reading. ioredis connects, secures and authenticates; then the socket is taken over, so that replies are read as
@@ -79,6 +87,7 @@ export class Connection {
       if (this.#waiting.length > 0) this.#fail(explain(line.address.label, { code: 'ETIMEDOUT' }))
     })
     line.signal.addEventListener('abort', this.#abort, { once: true })
+    if (line.signal.aborted) this.#abort()
   }
 
   get isBroken(): boolean {
@@ -139,9 +148,9 @@ interface Waiting {
 }
 
 async function connected({ address, signal, limits }: Line): Promise<Redis> {
-  signal.throwIfAborted()
   const tls = address.tls ? { tls: await trust(address) } : {}
   const { Redis } = await import('ioredis')
+  signal.throwIfAborted()
   const client = new Redis({
     host: address.host,
     port: address.port,

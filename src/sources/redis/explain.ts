@@ -73,7 +73,7 @@ const UNKNOWN_HOST: Explanation = {
 const TIMEOUT: Explanation = {
   code: 'SOURCE_TIMEOUT',
   say: (label) => `${label} did not answer in time.`,
-  hint: 'Is it overloaded, or is a firewall in between?',
+  hint: 'Is it overloaded, is a firewall in between, or does only one side speak TLS (rediss://)?',
 }
 const NETWORK: Readonly<Record<string, Explanation>> = {
   ECONNREFUSED: REFUSED,
@@ -155,7 +155,8 @@ const REPLIES: readonly (Explanation & { readonly when: RegExp })[] = [
   },
 ]
 
-function explainReply(label: string, text: string): SourceError {
+function explainReply(label: string, line: string): SourceError {
+  const text = line.replace(/^EXECABORT Transaction discarded because of: /, '')
   if (text.startsWith('NOPERM')) return refused(label, text)
   const known = REPLIES.find(({ when }) => when.test(text))
   if (known) return new SourceError(known.code, known.say(label), { hint: known.hint })
@@ -171,7 +172,7 @@ function explainReply(label: string, text: string): SourceError {
 
 /** What an ACL user needs so that kvmig can read with it. */
 export const ACL_COMMANDS =
-  '+scan +type +mget +get +hlen +hgetall +hscan +llen +lrange +scard +smembers +sscan +zcard +zrange +zscan +xlen +xrange +pexpiretime +pttl +time +multi +exec +watch +select +dbsize +info +ping'
+  '+scan +type +mget +get +hlen +hgetall +hscan +llen +lrange +scard +smembers +sscan +zcard +zrange +zscan +xlen +xrange +pexpiretime +pttl +time +multi +exec +watch +select +dbsize +info'
 
 // NOPERM this user has no permissions to run the 'mget' command | … to access one of the keys used as arguments
 function refused(label: string, text: string): SourceError {

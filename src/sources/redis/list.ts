@@ -13,14 +13,15 @@ import { fitting, readValue } from './value.ts'
  * long is read with one command where it is not too long for that; beyond, SourceError SOURCE_UNSTABLE.
  */
 export async function* readList(store: Store, key: Buffer): AsyncGenerator<Part, 'read' | 'again'> {
-  const connection = await store.another()
-  try {
-    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const connection = await store.another()
+    try {
       const outcome = yield* readWatched({ ...store, connection }, key)
       if (outcome !== 'changed') return outcome
+    } finally {
+      // And with it what it still watches.
+      connection.close()
     }
-  } finally {
-    connection.close()
   }
   return yield* readAtOnce(store, key)
 }

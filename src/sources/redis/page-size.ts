@@ -28,8 +28,8 @@ export class PageSize {
   }
 }
 
-const FIRST = 125
-const LEAST = 10
+const FIRST = 20
+const LEAST = 1
 const MOST = 1000
 /** Of one page; three are under way. */
 const BYTES = 4 * 1024 * 1024

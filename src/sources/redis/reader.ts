@@ -15,18 +15,29 @@ export interface Reading {
 }
 
 /**
- * Reads whole entries, value and expiry at the same instant. MGET finds the strings: it gives a value for no other type, so that types
- * need not be asked for first. What it leaves over is asked for type and length; small collections are read together, big ones one by one
- * and in parts. A key that became something else in between is read again, with the commands of all types in one transaction: one fits.
+ * Reads whole entries, value and expiry at the same instant. Types are seldom asked for: MGET gives values of strings and of nothing else,
+ * HLEN and its like lengths of one type and of nothing else, so all keys are first taken for what most were before, and only the others
+ * are asked. Small collections are read together, big ones one by one and in parts. A key that became something else in between is read
+ * again, with the commands of all types in one transaction: one fits.
  */
 export async function readEntries(store: Store, keys: readonly Buffer[]): Promise<Reading> {
   const entries: Entry[] = []
-  const others = store.habits.strings ? await readStrings(store, keys, entries) : keys
+  const { expected } = store.habits
+  const guessed =
+    expected === 'string'
+      ? NONE
+      : await sized(
+          store,
+          keys.map((key) => ({ key, type: expected })),
+        )
+  const others = expected === 'string' ? await readStrings(store, keys, entries) : guessed.others
   const { strings, collections, unknown, gone } = sorted(others, await typesOf(store, others))
-  const again = await readStrings(store, strings, entries)
-  store.habits.strings = entries.length > 0
+  const asked = await sized(store, collections)
+  const small = [...guessed.small, ...asked.small]
+  const big = [...guessed.big, ...asked.big]
+  const again = [...(await readStrings(store, strings, entries)), ...asked.others]
+  store.habits.expected = mostOf(entries.length, small)
   const vanished = await readBare(store, unknown, entries)
-  const { small, big } = await sized(store, collections)
   const [group, ...groups] = grouped(small)
   if (group) again.push(...(await readTogether(store, group, entries)))
   const first = { entries, expired: gone + vanished }
@@ -34,7 +45,7 @@ export async function readEntries(store: Store, keys: readonly Buffer[]): Promis
   return { first, rest: remaining(store, groups, big, again) }
 }
 
-/** Only which key is of which type. A key that the user may not look at has type `unknown:noperm`. */
+/** Only which keys are of which type. A key that the user may not look at has type `unknown:noperm`. */
 export async function readTypes(store: Store, keys: readonly Buffer[]): Promise<Part> {
   const types = await typesOf(store, keys, NOT_PERMITTED)
   const typed = keys.map((key, index) => ({ key, type: types[index]! }))
@@ -133,22 +144,40 @@ function sorted(keys: readonly Buffer[], types: readonly string[]) {
   return { strings, collections, unknown, gone }
 }
 
-async function sized(store: Store, collections: readonly Collection[]) {
-  const small: (Collection & { readonly length: number })[] = []
+interface Sized {
+  readonly small: readonly Small[]
+  readonly big: readonly Collection[]
+  /** Keys that hold something else, or an empty stream, or nothing. */
+  readonly others: readonly Buffer[]
+}
+type Small = Collection & { readonly length: number }
+
+const NONE: Sized = { small: [], big: [], others: [] }
+
+async function sized(store: Store, collections: readonly Collection[]): Promise<Sized> {
+  if (collections.length === 0) return NONE
+  const small: Small[] = []
   const big: Collection[] = []
-  if (collections.length === 0) return { small, big }
+  const others: Buffer[] = []
   const request = new Request()
   for (const { key, type } of collections) request.add(LENGTH[type], key)
   const lengths = await store.connection.ask(request)
-  for (const [index, collection] of collections.entries()) {
-    const length = fitting(store.label, lengths[index]) ?? 0
-    if (typeof length === 'number' && length > PART) big.push(collection)
-    else small.push({ ...collection, length: Number(length) })
+  for (const [index, { key, type }] of collections.entries()) {
+    const length = fitting(store.label, lengths[index])
+    if (typeof length !== 'number' || length === 0) others.push(key)
+    else if (length > PART) big.push({ key, type })
+    else small.push({ key, type, length })
   }
-  return { small, big }
+  return { small, big, others }
 }
 
-function grouped(collections: readonly (Collection & { readonly length: number })[]): Collection[][] {
+function mostOf(strings: number, collections: readonly Collection[]): EntryType {
+  const counts = new Map<EntryType, number>([['string', strings]])
+  for (const { type } of collections) counts.set(type, (counts.get(type) ?? 0) + 1)
+  return [...counts].reduce((most, it) => (it[1] > most[1] ? it : most))[0]
+}
+
+function grouped(collections: readonly Small[]): Collection[][] {
   const groups: Collection[][] = []
   let total = Infinity
   for (const collection of collections) {

@@ -16,7 +16,7 @@ export class RedisSource implements Source {
   readonly #line: Line
   readonly #stop = new AbortController()
   readonly #size: PageSize
-  readonly #habits: Habits = { expiry: 'none', strings: true }
+  readonly #habits: Habits = { expiry: 'none', expected: 'string' }
   #connection: Connection | undefined
   #connecting: Promise<Connection> | undefined
 
@@ -162,12 +162,13 @@ export class RedisSource implements Source {
   // Returns when it is worth trying again, throws when it is not.
   async #recover(error: unknown, failures: number): Promise<void> {
     this.#line.signal.throwIfAborted()
-    if (!mayPass(error) || failures > ATTEMPTS) throw error
-    await MONOTONIC.sleep(Math.min(FIRST_WAIT * 2 ** (failures - 1), LONGEST_WAIT), this.#line.signal)
+    const { attempts, longestWaitMillis } = this.#line.limits
+    if (!mayPass(error) || failures > attempts) throw error
+    await MONOTONIC.sleep(
+      Math.min(FIRST_WAIT_MILLIS * 2 ** (failures - 1), longestWaitMillis),
+      this.#line.signal,
+    )
   }
 }
 
-/** Without any progress; together with the waits about ten seconds. */
-const ATTEMPTS = 10
-const FIRST_WAIT = 20
-const LONGEST_WAIT = 2000
+const FIRST_WAIT_MILLIS = 20

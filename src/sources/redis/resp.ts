@@ -220,7 +220,13 @@ function wide(text: string): number {
 }
 
 function status(bytes: Buffer, start: number, end: number): string {
-  // A transaction answers this once for every command.
-  if (end - start === 6 && bytes[start] === 81) return 'QUEUED'
-  return bytes.toString('latin1', start, end)
+  return isQueued(bytes, start, end) ? 'QUEUED' : bytes.toString('latin1', start, end)
 }
+
+// A transaction answers this once for every command: often enough to save the text.
+function isQueued(bytes: Buffer, start: number, end: number): boolean {
+  for (let at = 0; at < QUEUED.length; at++) if (bytes[start + at] !== QUEUED[at]) return false
+  return end - start === QUEUED.length
+}
+
+const QUEUED = Buffer.from('QUEUED')

@@ -1,3 +1,4 @@
+import type { EntryType } from '../../plan/plan.ts'
 import type { Entry } from '../source.ts'
 import type { Connection } from './connection.ts'
 import type { CollectionType } from './value.ts'
@@ -19,8 +20,8 @@ export interface Habits {
    * command instead of one a key. `absolute`: PEXPIRETIME. `relative`: PTTL and TIME, for Redis before 7. It only moves to the right.
    */
   expiry: 'none' | 'absolute' | 'relative'
-  /** Whether the keys read last held a string: then MGET comes first, else TYPE. */
-  strings: boolean
+  /** The type that most of the keys read last had: the next ones are taken for the same until they prove otherwise. */
+  expected: EntryType
 }
 
 /** Some entries, and how many keys were gone when they were to be read. */

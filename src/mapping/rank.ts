@@ -1,4 +1,13 @@
-import type { BaseType, ColumnType } from '../plan/table.ts'
+import type { BaseType, ColumnDefinition, ColumnType } from '../plan/table.ts'
+import type { CompareRank } from './resolve.ts'
+
+/** Compares values of some columns, by their names. */
+export const rankOf =
+  (columns: readonly Pick<ColumnDefinition, 'name' | 'type'>[]): CompareRank =>
+  (name, a, b) => {
+    const column = columns.find((it) => it.name === name)
+    return column && compareRanks(column.type, a, b)
+  }
 
 /**
  * Compares two values of a column as Postgres sends them in binary: more than 0 if `a` is greater. NULL is less than every value; text is

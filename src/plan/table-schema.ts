@@ -1,0 +1,51 @@
+import { type JsonSchema, list, map, name, object, oneOf, ref, text } from './schema-parts.ts'
+
+/** What stands under `tables:`, with references into itself. */
+export const tableDefinitions = (): JsonSchema => ({ table: TABLE, index: INDEX, reference: REFERENCE })
+
+const NAMES = { ...list(name('the name of a column'), 'a list of columns'), minItems: 1 }
+const SQL_LIST = {
+  ...list(text('a column or an expression'), 'a list of columns and expressions'),
+  minItems: 1,
+}
+
+const TABLE: JsonSchema = object(
+  {
+    columns: {
+      ...map(text('a column definition, such as text not null'), 'a map from columns to their definitions'),
+      minProperties: 1,
+    },
+    primary_key: NAMES,
+    unique: { ...list(NAMES, 'a list of lists of columns'), description: 'Such as [[email]].' },
+    indexes: map(ref('index'), 'a map from names to indexes'),
+    references: list(ref('reference')),
+    checks: list(text('a condition in SQL')),
+    partition_by: text('SQL, such as range (created_at)'),
+  },
+  { required: ['columns'], title: 'a table' },
+)
+
+const INDEX: JsonSchema = {
+  type: ['array', 'object'],
+  title: 'a list of columns and expressions, or a map with columns',
+  items: text('a column or an expression'),
+  minItems: 1,
+  properties: {
+    columns: SQL_LIST,
+    unique: { type: 'boolean', title: 'true or false' },
+    using: text('an index method, such as gin'),
+    where: text('a condition in SQL'),
+  },
+  required: ['columns'],
+  additionalProperties: false,
+}
+
+const REFERENCE: JsonSchema = object(
+  {
+    columns: NAMES,
+    to: { ...text('a table with columns, such as users(id)'), pattern: '^[^()]+(\\([^()]+\\))?$' },
+    on_delete: oneOf('an action', 'no action', 'restrict', 'cascade', 'set null', 'set default'),
+    deferrable: { type: 'boolean', title: 'true or false' },
+  },
+  { required: ['columns', 'to'], title: 'a map with columns and to' },
+)
