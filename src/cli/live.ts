@@ -4,7 +4,7 @@ import { mappingsOf, type Plan } from '../plan/plan.ts'
 import type { TableStep } from '../plan/step.ts'
 import { showTable } from '../plan/table.ts'
 import type { LiveSection, LiveSource } from '../report/report.ts'
-import type { StepState } from '../runner/pending.ts'
+import type { StepState } from '../plan/step-state.ts'
 import type { Session } from '../runner/session.ts'
 import { Surveys } from '../runner/surveys.ts'
 import { drift } from '../target/drift.ts'
@@ -132,7 +132,7 @@ function rest({ fates, plans }: Survey): Survey['fates'] {
 async function findDrift(
   { target }: Session,
   { graph }: Compilation,
-  { pending, records }: Standing,
+  { states, records }: Standing,
 ): Promise<LiveSection['drift']> {
   const steps = graph.vertices.flatMap(({ data }) => (data.kind === 'table' ? [data] : []))
   const facts = await target.transaction(
@@ -146,7 +146,7 @@ async function findDrift(
   return steps.flatMap((step) => {
     const { schema, table } = step.table.name
     const found = facts.get(`${schema}.${table}`)
-    const state = records.has(step.id) ? pending.states.get(step.id)! : 'not made'
+    const state = records.has(step.id) ? states.get(step.id)!.state : 'not made'
     return differences(step, state, found).map((message) => ({ table: showTable(step.table.name), message }))
   })
 }
@@ -154,7 +154,7 @@ async function findDrift(
 // A table of kvmig's that was edited or not finished is made again: how it looks now does not matter.
 function differences(
   { table }: TableStep,
-  state: StepState | 'not made',
+  state: StepState['state'] | 'not made',
   found: TableFacts | undefined,
 ): readonly string[] {
   if (table.owner === 'plan' && state === 'not made') {

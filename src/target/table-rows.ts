@@ -1,7 +1,7 @@
 import { TargetError } from '../errors.ts'
 import { type ColumnDefinition, showTable, type TableName } from '../plan/table.ts'
 import type { Row } from '../value.ts'
-import { encodeTuple, TupleWriter } from './codec.ts'
+import { encodeTuple, TupleWriter, tupleFields } from './codec.ts'
 import { wireTypes } from './column-types.ts'
 import { type ForeignKeyFacts, inspectTable } from './inspect.ts'
 import { rowKeyOf } from './row-key.ts'
@@ -80,3 +80,22 @@ export const readTuples = (tx: Transaction, table: TableRows, rows: readonly Row
     table.keyWires,
     rows.map((row) => table.keyIndexes.map((it) => row[it]!)),
   )
+
+/** What a row has in each column, by name, from its tuple. */
+export function cellsOf({ columnNames }: Pick<TableRows, 'columnNames'>, tuple: Buffer): ReadonlyMap<string, Buffer | null> {
+  const fields = tupleFields(tuple)
+  return new Map(columnNames.map((name, place) => [name, fields[place]!]))
+}
+
+/** The key's fields of a row's tuple, as a tuple. */
+export function keyTupleOf({ keyIndexes }: Pick<TableRows, 'keyIndexes'>, tuple: Buffer): Buffer {
+  const fields = tupleFields(tuple)
+  const key = keyIndexes.map((it) => fields[it]!)
+  const made = Buffer.allocUnsafe(2 + key.reduce((sum, it) => sum + 4 + (it?.length ?? 0), 0))
+  let at = made.writeInt16BE(key.length, 0)
+  for (const field of key) {
+    at = made.writeInt32BE(field?.length ?? -1, at)
+    if (field) at += field.copy(made, at)
+  }
+  return made
+}

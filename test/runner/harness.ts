@@ -56,7 +56,6 @@ export async function openProject(root: string, variables: Readonly<Record<strin
       rollback({
         session,
         what: await planRollback(session, plans),
-        plans: project.plans,
         executors: EXECUTORS,
         run: run('rollback'),
         listener: () => {},

@@ -63,8 +63,6 @@ export async function run(options: ApplyOptions, io: Io): Promise<number> {
       look: lookCommands(session, compiled.graph),
       describe: describeStep,
     })
-    for (const id of applied.abandoned)
-      io.stderr.write(`${id} is in no plan any more; its table stays as it is.\n`)
     printReport(report, options.json ? 'json' : 'text', io)
     return exitCodeOf(applied, io)
   })
@@ -81,12 +79,12 @@ interface Request {
 
 /** A stale plan is refused; what an edit takes back is asked about, unless it was reviewed in a saved plan. */
 async function mayBegin({ session, loaded, compiled, saved, options }: Request, io: Io): Promise<boolean> {
-  const { records, pending } = await pendingOf(session, compiled, options.again)
+  const { records, states, undo } = await pendingOf(session, compiled, options.again)
   if (saved) {
-    requireFresh(saved, { loaded, graph: compiled.graph, states: pending.states, records })
+    requireFresh(saved, { loaded, graph: compiled.graph, states, records })
     return true
   }
-  const emptied = pending.undo.filter((it) => it.kind === 'table' || it.kind === 'backfill')
+  const emptied = undo.filter((it) => it.kind === 'table' || it.kind === 'backfill')
   if (emptied.length === 0) return true
   const what = listed(emptied.map((it) => it.id))
   return confirm(

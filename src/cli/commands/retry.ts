@@ -25,7 +25,7 @@ export async function run(options: RetryOptions, io: Io): Promise<number> {
   const { graph } = compileProject(project, options.plans)
   const known = fingerprints(graph)
   return withSession({ project, options, io }, async (session) => {
-    const { describeStep } = await import('../../catalog.ts')
+    const { describeStep, EXECUTORS } = await import('../../catalog.ts')
     const began = io.now()
     const progress = await createProgress({ io, quiet: options.quiet, plans, describe: describeStep })
     let retried: readonly Retried[] = []
@@ -35,6 +35,7 @@ export async function run(options: RetryOptions, io: Io): Promise<number> {
           session,
           graph,
           plans,
+          executors: EXECUTORS,
           fingerprint: (step) => known.get(step.id)!,
           run: runStart({ command: 'retry', phase: 'A', plans, project }, io.env),
           listener: progress.listener,

@@ -65,7 +65,6 @@ async function takeBack({ session, what, plans, options }: TakeBack, io: Io): Pr
     return await rollback({
       session,
       what,
-      plans,
       executors: EXECUTORS,
       run: runStart({ command: 'rollback', phase: 'A', plans: names, project: session.project }, io.env),
       listener: progress.listener,
