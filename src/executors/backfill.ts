@@ -8,6 +8,7 @@ import type { BackfillStep } from '../plan/step.ts'
 import { sameTable, showTable } from '../plan/table.ts'
 import type { Cursor, Entry, Page, Source } from '../sources/source.ts'
 import { repeatably } from '../state/schema.ts'
+import { writerName } from '../state/trace.ts'
 import { qualified } from '../target/ddl.ts'
 import { DatabaseError } from '../target/error.ts'
 import { inspectTable } from '../target/inspect.ts'
@@ -337,8 +338,11 @@ class Pass {
   async #settle(): Promise<void> {
     const tables = new Map(this.#copies.map(({ loading: { table } }) => [showTable(table.name), table.name]))
     for (const table of tables.values()) {
-      await settleContests(table, this.#context, async (work) => {
-        await this.#commit(END, async (tx) => shiftCounts(this.#copies, await work(tx)))
+      await settleContests(table, this.#context, {
+        counted: this.#copies.map((it) => writerName(it.compiled)),
+        transact: async (work) => {
+          await this.#commit(END, async (tx) => shiftCounts(this.#copies, await work(tx)))
+        },
       })
     }
   }
