@@ -28,6 +28,7 @@ const END: Cursor = 'end'
 
 /** Keys that are replayed by one pass. */
 const REPLAYED_KEYS = 5_000
+const REPLAYED_ROWS = 20_000
 
 /**
  * Copies what mappings make of a source. Steps of one source that are ready together share one pass, so that every key is read once.
@@ -209,7 +210,7 @@ class Pass {
       this.#context.signal.throwIfAborted()
       if (this.#failed) throw this.#failed
       for (const entry of page.entries) this.#take(entry, clock)
-      if (this.#size() >= this.#context.batchRows) await this.#flush(page.cursor)
+      if (this.#size() >= this.#batchRows) await this.#flush(page.cursor)
     }
     this.#drop()
     await this.#flush(END)
@@ -280,6 +281,12 @@ class Pass {
       batch.seen[word] -= 1
     }
     this.#unfinished = undefined
+  }
+
+  /** What is replayed comes together, where it can: rows may refer to each other. */
+  get #batchRows(): number {
+    const { batchRows } = this.#context
+    return this.#keys ? Math.max(batchRows, REPLAYED_ROWS) : batchRows
   }
 
   #size(): number {

@@ -3,7 +3,7 @@ import { tracedTo, writerName } from '../state/trace.ts'
 import { canonicalRows } from '../target/canonical-rows.ts'
 import { qualified } from '../target/ddl.ts'
 import { rowKeyOf } from '../target/row-key.ts'
-import { cellsOf, keyTupleOf, openTableRows, readTuples, type TableRows } from '../target/table-rows.ts'
+import { cellsOf, keyTupleOf, openTableRows, reachTypes, readTuples, type TableRows } from '../target/table-rows.ts'
 import type { Transaction } from '../target/target.ts'
 import type { Reject, Row } from '../value.ts'
 import type { LoadCounts } from './batch.ts'
@@ -66,7 +66,9 @@ export class Settling {
     const access = new Map<string, TableRows>()
     for (const mapping of scope.writers.mappings) {
       const { columns, keyIndexes, table } = mapping
-      access.set(writerName(mapping), await openTableRows(tx, { name: table.name, columns, keyIndexes }))
+      const rows = await openTableRows(tx, { name: table.name, columns, keyIndexes })
+      await reachTypes(tx, rows)
+      access.set(writerName(mapping), rows)
     }
     return new Settling(tx, scope, access)
   }

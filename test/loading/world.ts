@@ -51,7 +51,7 @@ export interface WorldOptions {
   readonly kv?: string
   readonly entries?: readonly Entry[]
   readonly batchRows?: number
-  readonly openSource?: (entries: readonly Entry[]) => Source
+  readonly openSource?: (entries: readonly Entry[], pageSize: number) => Source
 }
 
 export const PROJECT = `version: 1
@@ -68,10 +68,12 @@ export function makeWorld(options: WorldOptions): World {
     ...(plan === undefined ? {} : { 'plans/data.yaml': plan }),
     ...options.files,
   })
+  // A batch is never smaller than a page.
+  const openEntries = options.openSource ?? ((entries: readonly Entry[], pageSize: number) => memorySource(entries, undefined, { pageSize }))
   const open = (): Promise<Harness> => {
     const harness: HarnessOptions = {
       batchRows: world.batchRows,
-      ...(kv === undefined ? { openSource: async () => (options.openSource ?? memorySource)(world.entries) } : {}),
+      ...(kv === undefined ? { openSource: async () => openEntries(world.entries, world.batchRows) } : {}),
     }
     return openProject(folder.path, { DATABASE_URL: database, KV_URL: kv ?? 'memory:' }, harness)
   }
