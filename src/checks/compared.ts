@@ -7,7 +7,7 @@ import type { Ledger, Origin } from '../state/ledger.ts'
 import { type Traced, trace, tracedTo, writerName } from '../state/trace.ts'
 import { canonicalRows } from '../target/canonical-rows.ts'
 import { rowKeyOf } from '../target/row-key.ts'
-import { cellsOf, keyTupleOf, openTableRows, readTuples, type TableRows } from '../target/table-rows.ts'
+import { cellsOf, keyTupleOf, openTableRows, reachTypes, readTuples, type TableRows } from '../target/table-rows.ts'
 import type { Target, Transaction } from '../target/target.ts'
 import type { Row } from '../value.ts'
 import { ownKeys } from './own-keys.ts'
@@ -101,6 +101,7 @@ export class Compared {
     const { tracked } = this.#options
     const { ledger } = this.#options.comparison!
     const rows = this.#rows.get(writer)!
+    await reachTypes(tx, rows)
     const { rows: canonical, refused } = await canonicalRows(tx, rows.wires, expected.map((it) => it.row))
     const places = [...expected.keys()].filter((it) => !refused.has(it))
     const there = await readTuples(tx, rows, places.map((it) => canonical[it]!))

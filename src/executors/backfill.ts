@@ -8,6 +8,7 @@ import type { BackfillStep } from '../plan/step.ts'
 import { sameTable, showTable } from '../plan/table.ts'
 import type { Cursor, Entry, Page, Source } from '../sources/source.ts'
 import { repeatably } from '../state/schema.ts'
+import { writerName } from '../state/trace.ts'
 import { qualified } from '../target/ddl.ts'
 import { DatabaseError } from '../target/error.ts'
 import { inspectTable } from '../target/inspect.ts'
@@ -27,6 +28,7 @@ const END: Cursor = 'end'
 
 /** Keys that are replayed by one pass. */
 const REPLAYED_KEYS = 5_000
+const REPLAYED_ROWS = 20_000
 
 /**
  * Copies what mappings make of a source. Steps of one source that are ready together share one pass, so that every key is read once.
@@ -208,7 +210,7 @@ class Pass {
       this.#context.signal.throwIfAborted()
       if (this.#failed) throw this.#failed
       for (const entry of page.entries) this.#take(entry, clock)
-      if (this.#size() >= this.#context.batchRows) await this.#flush(page.cursor)
+      if (this.#size() >= this.#batchRows) await this.#flush(page.cursor)
     }
     this.#drop()
     await this.#flush(END)
@@ -281,6 +283,12 @@ class Pass {
     this.#unfinished = undefined
   }
 
+  /** What is replayed comes together, where it can: rows may refer to each other. */
+  get #batchRows(): number {
+    const { batchRows } = this.#context
+    return this.#keys ? Math.max(batchRows, REPLAYED_ROWS) : batchRows
+  }
+
   #size(): number {
     return this.#copies.reduce((sum, copy) => sum + copy.batch.size, 0)
   }
@@ -337,8 +345,11 @@ class Pass {
   async #settle(): Promise<void> {
     const tables = new Map(this.#copies.map(({ loading: { table } }) => [showTable(table.name), table.name]))
     for (const table of tables.values()) {
-      await settleContests(table, this.#context, async (work) => {
-        await this.#commit(END, async (tx) => shiftCounts(this.#copies, await work(tx)))
+      await settleContests(table, this.#context, {
+        counted: this.#copies.map((it) => writerName(it.compiled)),
+        transact: async (work) => {
+          await this.#commit(END, async (tx) => shiftCounts(this.#copies, await work(tx)))
+        },
       })
     }
   }

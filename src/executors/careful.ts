@@ -4,7 +4,7 @@ import type { Origin, Rival } from '../state/ledger.ts'
 import { writerName } from '../state/trace.ts'
 import { canonicalRows } from '../target/canonical-rows.ts'
 import { rowKeyOf } from '../target/row-key.ts'
-import { cellsOf, keyTupleOf, readTuples } from '../target/table-rows.ts'
+import { cellsOf, keyTupleOf, reachTypes, readTuples } from '../target/table-rows.ts'
 import type { Transaction } from '../target/target.ts'
 import type { Reject, Row } from '../value.ts'
 import { type Batch, noLoadCounts, type Rejected } from './batch.ts'
@@ -72,6 +72,7 @@ class CarefulLoad {
   async run(): Promise<Loaded> {
     // A deferred constraint would refuse the whole batch at COMMIT, when nobody can tell the rows at fault any more.
     await this.#tx.query('SET CONSTRAINTS ALL IMMEDIATE')
+    await reachTypes(this.#tx, this.#loading.table)
     let groups = await this.#groups()
     while (groups.length > 0) {
       const writes = groups.flatMap((it) => this.#decide(it) ?? [])

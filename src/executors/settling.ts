@@ -3,7 +3,7 @@ import { tracedTo, writerName } from '../state/trace.ts'
 import { canonicalRows } from '../target/canonical-rows.ts'
 import { qualified } from '../target/ddl.ts'
 import { rowKeyOf } from '../target/row-key.ts'
-import { cellsOf, keyTupleOf, openTableRows, readTuples, type TableRows } from '../target/table-rows.ts'
+import { cellsOf, keyTupleOf, openTableRows, reachTypes, readTuples, type TableRows } from '../target/table-rows.ts'
 import type { Transaction } from '../target/target.ts'
 import type { Reject, Row } from '../value.ts'
 import type { LoadCounts } from './batch.ts'
@@ -58,13 +58,17 @@ export class Settling {
   /** Records that are quarantined, and why; undefined: not any more. */
   readonly #verdicts: { contender: Contender; reject: Reject | undefined }[] = []
   readonly shifts: Shift[] = []
+  /** Records that were settled before, and are counted as rejected since. */
+  #rejected: ReadonlySet<string> = new Set()
 
   static async begin(tx: Transaction, scope: Scope): Promise<Settling> {
     await tx.query('SET CONSTRAINTS ALL IMMEDIATE')
     const access = new Map<string, TableRows>()
     for (const mapping of scope.writers.mappings) {
       const { columns, keyIndexes, table } = mapping
-      access.set(writerName(mapping), await openTableRows(tx, { name: table.name, columns, keyIndexes }))
+      const rows = await openTableRows(tx, { name: table.name, columns, keyIndexes })
+      await reachTypes(tx, rows)
+      access.set(writerName(mapping), rows)
     }
     return new Settling(tx, scope, access)
   }
@@ -78,6 +82,7 @@ export class Settling {
 
   async run(open: readonly Origin[], rivals: readonly Rival[], records: readonly FoundRecord[]): Promise<void> {
     let contests = await this.#contests(open, rivals, records)
+    this.#rejected = await this.#settledBefore(contests)
     const lost: Contest[] = []
     while (contests.length > 0) {
       const won: Contest[] = []
@@ -120,6 +125,19 @@ export class Settling {
       const member = { writer: placeIn(this.#scope.writers, compiled), policy: compiled.mapping.conflict, key, part }
       return [{ ...member, cells: cellsOf(access, tuple), mapping, access, cellsOfRow, tuple, keyTuple: keyTupleOf(access, tuple) }]
     })
+  }
+
+  async #settledBefore(contests: readonly Contest[]): Promise<ReadonlySet<string>> {
+    const { ledger, writers } = this.#scope
+    const found = new Set<string>()
+    const all = contests.flatMap((it) => it.contenders)
+    for (const plan of new Set(writers.mappings.map((it) => it.plan))) {
+      const keys = all.filter((it) => it.mapping.startsWith(`${plan}/`)).map((it) => it.key)
+      for (const { mapping, key, part, doubted } of await ledger.quarantine.find(this.#tx, plan, keys)) {
+        if (!doubted) found.add(nameOf({ writer: writerName({ plan, mapping: { name: mapping } }), key, part }))
+      }
+    }
+    return found
   }
 
   /** The rows that are there for these, as their writers see them. */
@@ -230,11 +248,12 @@ export class Settling {
     }
   }
 
-  /** While a row was open, its records were counted as duplicates, but for the one that had put it there. */
+  /** While a row was open, its records were counted as duplicates, but for the one that had put it there, and what was settled before. */
   #shift({ origin, isThere }: Contest, contender: Contender, to: Shift['to']): void {
-    const hadIt = isThere && !origin.existed && nameOf(origin) === nameOf({ ...contender, writer: contender.mapping })
-    if (hadIt && to === 'updated') return
-    if (hadIt || to !== 'duplicate') this.shifts.push({ writer: contender.mapping, from: hadIt ? 'inserted' : 'duplicate', to })
+    const name = nameOf({ ...contender, writer: contender.mapping })
+    const hadIt = isThere && !origin.existed && nameOf(origin) === name
+    const from = this.#rejected.has(name) ? 'rejected' : hadIt ? 'inserted' : 'duplicate'
+    if (from !== to && !(hadIt && to === 'updated')) this.shifts.push({ writer: contender.mapping, from, to })
   }
 
   async #save(open: readonly Origin[]): Promise<void> {

@@ -109,10 +109,14 @@ async function bringUp(options: ApplyOptions, context: Context, began: number): 
     },
   })
 
+  // Records of a mapping may have lost their rows to those of a later one: the ledger knows.
+  const counted = await ledger.steps()
+  const countsBy = (id: string, step: Step): Counts =>
+    step.kind === 'backfill' && results.has(id) ? (counted.get(id)?.outcome?.counts ?? {}) : countsOf(results.get(id)?.outcome)
   const steps = graph.vertices.map(({ id, data }): AppliedStep => {
     const visit = visits.get(id)!
     const result = results.get(id)
-    const common = { step: data, before: states.get(id)!.state, counts: countsOf(result?.outcome), millis: result?.millis ?? 0 }
+    const common = { step: data, before: states.get(id)!.state, counts: countsBy(id, data), millis: result?.millis ?? 0 }
     if (visit.status === 'skipped') {
       listener({ kind: 'skipped', step: data, because: visit.because })
       return { ...common, status: 'skipped', because: visit.because }

@@ -175,6 +175,8 @@ export interface QuarantineRecord {
   readonly digest: string | undefined
   readonly accepted?: string
   readonly attempts?: number
+  /** It is being read again, and may be let go. */
+  readonly doubted?: true
 }
 
 /**

@@ -144,7 +144,7 @@ export function quarantine(target: Target): Quarantine {
   }
 }
 
-const RECORD = 'plan, mapping, key, part, "column", code, message, bytes, digest, accepted, attempts'
+const RECORD = 'plan, mapping, key, part, "column", code, message, bytes, digest, accepted, attempts, doubtful'
 
 const sha256 = (it: Buffer | string): Buffer => createHash('sha256').update(it).digest()
 
@@ -164,6 +164,7 @@ function readRecord(row: Readonly<Record<string, string | null>>): QuarantineRec
     digest: row.digest ?? undefined,
     attempts: Number(row.attempts),
     ...(row.accepted === null ? {} : { accepted: row.accepted! }),
+    ...(row.doubtful === 't' ? { doubted: true } : {}),
   }
 }
 

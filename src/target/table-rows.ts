@@ -3,6 +3,7 @@ import { type ColumnDefinition, showTable, type TableName } from '../plan/table.
 import type { Row } from '../value.ts'
 import { encodeTuple, TupleWriter, tupleFields } from './codec.ts'
 import { wireTypes } from './column-types.ts'
+import { quote } from './ddl.ts'
 import { type ForeignKeyFacts, inspectTable } from './inspect.ts'
 import { rowKeyOf } from './row-key.ts'
 import { isDirect, type StageColumn } from './stage.ts'
@@ -69,6 +70,15 @@ export async function openTableRows(
     keyTuple,
     rowKey: (row) => rowKeyOf(keyTuple(row)),
   }
+}
+
+/**
+ * Brings the operators of a table's types into reach for the rest of the transaction: two texts may be the same citext, and only citext
+ * knows. Names of kvmig's own are qualified, or Postgres's, which come first.
+ */
+export async function reachTypes(tx: Transaction, { wires }: Pick<TableRows, 'wires'>): Promise<void> {
+  const schemas = [...new Set(wires.flatMap(({ wire }) => wire.schema ?? []))].sort()
+  if (schemas.length > 0) await tx.query(`SET LOCAL search_path = pg_catalog, ${schemas.map(quote).join(', ')}`)
 }
 
 /** The stored tuples of rows with the keys of these; undefined where there is none. */
