@@ -84,7 +84,7 @@ async function* readAtOnce(store: Store, key: Buffer): AsyncGenerator<Part, 'rea
     if (total > AT_ONCE)
       throw new SourceError(
         'SOURCE_UNSTABLE',
-        `The list ${printable(key)} of ${store.label} has ${total} elements and was written to each of the ${ATTEMPTS} times it was read.`,
+        `The list "${printable(key)}" of ${store.label} has ${total} elements and was written to each of the ${ATTEMPTS} times it was read.`,
         { hint: 'Run it again when it is quieter, or read a backup: rdb:./dump.rdb.' },
       )
     const value = readValue('list', items)
