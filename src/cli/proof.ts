@@ -39,8 +39,7 @@ export async function proveSteps({
       const { failures } = await proveDdl(target, build)
       return failures.map(toDiagnostic)
     } catch (error) {
-      // No right to, or a server or role that only reads.
-      if (!(error instanceof TargetError) || !['42501', '25006'].includes(error.sqlState ?? '')) throw error
+      if (!(error instanceof TargetError) || !MAY_NOT.has(error.sqlState ?? '')) throw error
       return [noScratch(target.label), ...(await proveSteps({ project, graph, ...(slow ? { slow } : {}) }))]
     }
   }
@@ -69,6 +68,9 @@ function toDiagnostic({ at, what, message, unknown }: ProofFailure): Diagnostic 
       }
     : { severity: 'error', code: 'KV200', message: `Postgres refuses ${what}: ${words}`, ...where }
 }
+
+// insufficient_privilege, read_only_sql_transaction: access to look is enough for a plan.
+const MAY_NOT: ReadonlySet<string> = new Set(['42501', '25006'])
 
 const noScratch = (label: string): Diagnostic => ({
   severity: 'warning',
