@@ -114,7 +114,7 @@ test(
       await sideBySide([...looks, ...traces], (args) => run(args))
     }
     await redis.client.hset(
-      'person:good',
+      'person:fine',
       'email',
       canaries.plant((it) => `${it}@b`),
     )

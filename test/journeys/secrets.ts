@@ -58,7 +58,7 @@ mappings:
     type: string
     decode: json
     into: docs
-    unmapped: { drop: not wanted }
+    unmapped: { drop: all, because: not wanted }
     fields:
       id: $id
       a_text: a_text
@@ -77,7 +77,7 @@ mappings:
   - match: form:{id}
     type: hash
     into: forms
-    unmapped: { drop: not wanted }
+    unmapped: { drop: all, because: not wanted }
     fields: { id: $id, an_int: an_int | int, a_decimal: a_decimal | decimal, a_bool: a_bool | bool, an_epoch: an_epoch | epoch_s, a_json: a_json | json, needed: needed }
   - match: fields:{id}
     type: hash
@@ -98,7 +98,7 @@ mappings:
     each: message
     into: entries
     key: [owner, at]
-    unmapped: { drop: not wanted }
+    unmapped: { drop: all, because: not wanted }
     fields: { owner: $id, at: $message, n: n | int }
 tables:
   docs:
@@ -182,6 +182,7 @@ export async function fillWithSecrets(client: Redis, canaries: Canaries): Promis
     kind: 'cat',
     team: 'red',
   })
+  await person('person:fine', { email: plant((it) => `${it}@example.org`), kind: 'dog' })
   await person('person:check', { email: plant(), kind: 'cat' })
   await person('person:unique', { email: twice })
   await person('person:unique2', { email: twice })
