@@ -7,7 +7,7 @@ import { rowKeyOf } from '../target/row-key.ts'
 import { cellsOf, keyTupleOf, reachTypes, readTuples } from '../target/table-rows.ts'
 import type { Transaction } from '../target/target.ts'
 import type { Reject, Row } from '../value.ts'
-import { type Batch, noLoadCounts, type Rejected } from './batch.ts'
+import { type Batch, fingerprint, noLoadCounts, type Rejected } from './batch.ts'
 import type { Loaded, Loading } from './load.ts'
 import { existingRow, refusal } from './refusal.ts'
 import { rankOf } from '../mapping/rank.ts'
@@ -287,7 +287,7 @@ class CarefulLoad {
     this.#counts.unchanged += records
   }
 
-  #refuse({ key, part }: Incoming, reject: Reject): void {
-    this.#rejects.push({ key, part, reject })
+  #refuse({ key, part, tuple }: Incoming, reject: Reject): void {
+    this.#rejects.push({ key, part, reject, ...fingerprint(reject, tuple) })
   }
 }

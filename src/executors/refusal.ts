@@ -1,5 +1,5 @@
 import { showTable, type TableName } from '../plan/table.ts'
-import type { DatabaseError } from '../target/error.ts'
+import type { Refused } from '../target/halve.ts'
 import type { TableRows } from '../target/table-rows.ts'
 import type { Reject } from '../value.ts'
 
@@ -27,7 +27,7 @@ export const notUnique = (table: TableName, constraint: string, columns: readonl
 })
 
 /** What the server said to a row, without the row. */
-export function refusal(error: DatabaseError, { name }: Pick<TableRows, 'name'>): Reject {
+export function refusal(error: Refused, { name }: Pick<TableRows, 'name'>): Reject {
   const at = error.column ? { column: error.column } : {}
   if (error.sqlState === '23505') return { ...notUnique(name, error.constraint ?? 'a unique constraint'), ...at }
   if (error.sqlState === '23502') return { code: 'NULL_NOT_ALLOWED', message: `${showTable(name)} wants a value here.`, ...at }

@@ -6,7 +6,7 @@ import { rowKeyOf } from '../target/row-key.ts'
 import { cellsOf, keyTupleOf, openTableRows, reachTypes, readTuples, type TableRows } from '../target/table-rows.ts'
 import type { Transaction } from '../target/target.ts'
 import type { Reject, Row } from '../value.ts'
-import type { LoadCounts } from './batch.ts'
+import { fingerprint, type LoadCounts } from './batch.ts'
 import type { FoundRecord } from './read-records.ts'
 import { requireUnreferenced } from './referenced.ts'
 import { conflict, existingRow } from './refusal.ts'
@@ -263,13 +263,13 @@ export class Settling {
     await ledger.origins.rivals.add(this.#tx, name, this.#rivals)
     const records = this.#verdicts.map(({ contender, reject }) => {
       const { plan, mapping, key, part } = tracedTo({ ...contender, writer: contender.mapping }, writers.mappings)!
-      return { plan, mapping, key, part, reject }
+      return { plan, mapping, key, part, reject, tuple: contender.tuple }
     })
     await ledger.quarantine.remove(this.#tx, records.filter((it) => it.reject === undefined))
     await ledger.quarantine.add(
       this.#tx,
-      records.flatMap(({ reject, ...record }) =>
-        reject ? [{ ...record, ...reject, column: reject.column, bytes: undefined, digest: undefined }] : [],
+      records.flatMap(({ reject, tuple, ...record }) =>
+        reject ? [{ ...record, ...reject, column: reject.column, bytes: undefined, digest: undefined, ...fingerprint(reject, tuple) }] : [],
       ),
     )
   }

@@ -4,6 +4,7 @@ import { builtInType } from '../target/column-types.ts'
 import { qualified, quote } from '../target/ddl.ts'
 import { createStage, type StageColumn, stagedValues, storedValues } from '../target/stage.ts'
 import type { TableRows } from '../target/table-rows.ts'
+import type { Refused } from '../target/halve.ts'
 import type { Transaction } from '../target/target.ts'
 
 const N = 'kvmig_n'
@@ -47,6 +48,42 @@ export class Stage {
     await this.#tx.query(
       `UPDATE ${qualified(this.#into.name)} t SET ${others.map((it) => `${quote(it.name)} = ${this.#value(it)}`).join(', ')} FROM ${this.#from} WHERE ${this.#sameKey} AND ${AMONG}`,
       [list(numbers)],
+    )
+  }
+
+  /** Writes rows one by one, and gives those that the table refuses. The loop runs in the server: there may be many of them. */
+  async writeEach(numbers: readonly number[], how: 'insert' | 'update'): Promise<ReadonlyMap<number, Refused>> {
+    const { name, wires, columnNames, key } = this.#into
+    const keys = new Set(key.map((it) => it.name))
+    const others = wires.filter((it) => !keys.has(it.name))
+    const write =
+      how === 'insert'
+        ? `INSERT INTO ${qualified(name)} (${columnNames.map(quote).join(', ')}) ${this.#overriding} VALUES (${stagedValues('s', wires)})`
+        : `UPDATE ${qualified(name)} t SET ${others.map((it) => `${quote(it.name)} = ${this.#value(it)}`).join(', ')} WHERE ${this.#sameKey}`
+    if (how === 'update' && others.length === 0) return new Map()
+    const refused = `pg_temp.${quote(`${this.#name}_refused`)}`
+    await this.#tx.query(
+      `CREATE TEMPORARY TABLE IF NOT EXISTS ${quote(`${this.#name}_refused`)} (n int, state text, col text, con text) ON COMMIT DROP;
+      TRUNCATE ${refused};
+      DO $kvmig$
+      DECLARE s record; kvmig_state text; kvmig_column text; kvmig_constraint text;
+      BEGIN
+        FOR s IN SELECT * FROM pg_temp.${quote(this.#name)} r WHERE r.${N} = ANY ('${list(numbers)}') ORDER BY r.${N} LOOP
+          BEGIN
+            ${write};
+          EXCEPTION WHEN data_exception OR integrity_constraint_violation OR program_limit_exceeded THEN
+            GET STACKED DIAGNOSTICS kvmig_state = RETURNED_SQLSTATE, kvmig_column = COLUMN_NAME, kvmig_constraint = CONSTRAINT_NAME;
+            INSERT INTO ${refused} VALUES (s.${N}, kvmig_state, kvmig_column, kvmig_constraint);
+          END;
+        END LOOP;
+      END $kvmig$`,
+    )
+    const rows = await this.#tx.query(`SELECT n, state, nullif(col, '') AS col, nullif(con, '') AS con FROM ${refused}`)
+    return new Map(
+      rows.map((it) => [
+        Number(it.n),
+        { sqlState: it.state ?? undefined, column: it.col ?? undefined, constraint: it.con ?? undefined },
+      ]),
     )
   }
 

@@ -28,7 +28,7 @@ export interface Writing {
 }
 
 /**
- * Writes all staged rows that the table takes, and gives their numbers. A refused statement is halved until the rows at fault stand alone;
+ * Writes all staged rows that the table takes, and gives their numbers. A refused statement is halved until few rows are left to try alone;
  * orphans and values that have to be unique are found by one query each, because there may be many of them.
  */
 export const writeWhatFits = (
@@ -36,15 +36,16 @@ export const writeWhatFits = (
   numbers: readonly number[],
   how: 'insert' | 'update',
 ): Promise<readonly number[]> =>
-  halve(
-    writing.tx,
-    numbers,
-    (some) => (how === 'insert' ? writing.stage.insert(some) : writing.stage.update(some)),
-    (number, error) => writing.refuse(number, refusal(error, writing.table)),
-    (some, error) => (error.sqlState === '23503' ? findOrphans(writing, some, error) : error.sqlState === '23505' ? giveWay(writing, some, error) : none()),
-  )
-
-const none = async (): Promise<undefined> => undefined
+  halve(writing.tx, numbers, {
+    work: (some) => (how === 'insert' ? writing.stage.insert(some) : writing.stage.update(some)),
+    refuse: (number, error) => writing.refuse(number, refusal(error, writing.table)),
+    look: async (some, error) => {
+      if (error.sqlState === '23503') return findOrphans(writing, some, error)
+      if (error.sqlState === '23505') return giveWay(writing, some, error)
+      return undefined
+    },
+    each: (some) => writing.stage.writeEach(some, how),
+  })
 
 async function findOrphans(
   { stage, table, refuse }: Writing,
