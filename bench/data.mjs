@@ -44,7 +44,7 @@ export const SHAPES = {
     summary: 'JSON strings of 300–1000 bytes, one key each',
     table: 'messages',
     columns: MESSAGE_TABLE,
-    plan: `  - match: messages:{id}\n    type: string\n${MESSAGE_PLAN.replace('fields: { id: id,', 'unmapped: { drop: the id is in the key }\n    fields: { id: $id,')}`,
+    plan: `  - match: messages:{id}\n    type: string\n${MESSAGE_PLAN.replace('fields: { id: id,', 'unmapped: { drop: [id], because: it is in the key }\n    fields: { id: $id,')}`,
     command: (i) => {
       const m = message(i)
       return ['SET', `messages:${m.id}`, JSON.stringify(m)]
@@ -55,7 +55,7 @@ export const SHAPES = {
     summary: 'one hash of JSON fields',
     table: 'messages',
     columns: MESSAGE_TABLE,
-    plan: `  - match: vibe:messages\n    type: hash\n    each: field\n${MESSAGE_PLAN.replace('id: id,', 'id: $field,')}    \n`.replace('fields: { id: $field,', 'unmapped: { drop: the id is the name of the field }\n    fields: { id: $field,'),
+    plan: `  - match: vibe:messages\n    type: hash\n    each: field\n${MESSAGE_PLAN.replace('id: id,', 'id: $field,')}    \n`.replace('fields: { id: $field,', 'unmapped: { drop: [id], because: it is the name of the field }\n    fields: { id: $field,'),
     command: (i) => {
       const m = message(i)
       return ['HSET', 'vibe:messages', m.id, JSON.stringify(m)]

@@ -22,7 +22,7 @@ export class MappingTally {
     this.#keys += 1
     if (expiresAt === null) return
     this.#expiring += 1
-    if (!this.#compiled.takesExpiry && !this.#compiled.mapping.ttl) this.unmapped('$expires_at', key)
+    if (!this.#compiled.takesExpiry) this.unmapped('$expires_at', key)
   }
 
   record(): void {

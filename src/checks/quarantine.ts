@@ -21,8 +21,7 @@ export const quarantine: Check = {
     // Without acceptances the counts say it all, and a few records will do for samples: there may be millions.
     const limit = relevant.length > 0 ? Number.MAX_SAFE_INTEGER : byHand + MOST_SAMPLES
     const records = total > byHand ? await ledger.quarantine.list({ plan: plan.name, limit }) : []
-    const acceptances = relevant.map(acceptance)
-    const left = records.filter((it) => !it.accepted && !acceptances.some((accepts) => accepts(it)))
+    const { left, exceeded } = notAccepted(relevant, records)
     const reasons = tally(relevant.length > 0 ? left.map((it) => ({ code: it.code, open: 1 })) : counts)
     const open = reasons.reduce((sum, [, count]) => sum + count, 0)
     const accepted = Math.max(total - open, 0)
@@ -30,19 +29,51 @@ export const quarantine: Check = {
       measured: `${counted(open, 'open record')}${showReasons(reasons)}, ${accepted.toLocaleString('en-US')} accepted.`,
       expected: quarantine.summary,
       samples: left.map(showRecord),
-      data: { open, accepted, reasons: Object.fromEntries(reasons) },
+      data: {
+        open,
+        accepted,
+        reasons: Object.fromEntries(reasons),
+        ...(exceeded.length > 0 && { exceeded }),
+      },
     }
     return open === 0
       ? pass(quarantine, facts)
       : fail(quarantine, {
           ...facts,
-          hint: `Mend the plan or the data, then kvmig retry ${plan.name}. What may stay behind: accept: in the plan, or kvmig accept ${plan.name}, with a reason.`,
+          hint: `${exceeded.map(showExceeded).join('')}Mend the plan or the data, then kvmig retry ${plan.name}. What may stay behind: accept: in the plan, or kvmig accept ${plan.name}, with a reason.`,
         })
   },
 }
 
+/** Of open records those that no acceptance of the plan covers, and the acceptances with more records than they allow: they cover none. */
+export function notAccepted(
+  acceptances: readonly Acceptance[],
+  records: readonly QuarantineRecord[],
+): { readonly left: readonly QuarantineRecord[]; readonly exceeded: readonly Exceeded[] } {
+  const open = records.filter((it) => !it.accepted)
+  const accepted = new Set<QuarantineRecord>()
+  const exceeded: Exceeded[] = []
+  for (const it of acceptances) {
+    const covered = open.filter(coveredBy(it))
+    if (covered.length <= (it.atMost ?? Number.POSITIVE_INFINITY))
+      for (const record of covered) accepted.add(record)
+    else exceeded.push({ code: it.code, match: it.match.source, atMost: it.atMost!, found: covered.length })
+  }
+  return { left: open.filter((it) => !accepted.has(it)), exceeded }
+}
+
+export interface Exceeded {
+  readonly code: string
+  readonly match: string
+  readonly atMost: number
+  readonly found: number
+}
+
+const showExceeded = ({ code, match, atMost, found }: Exceeded): string =>
+  `The plan accepts at most ${atMost.toLocaleString('en-US')} ${code} of ${match}, and there are ${found.toLocaleString('en-US')}. `
+
 /** Is this record what the plan accepts? A pattern also fits the keys that were quarantined because they did not quite fit it. */
-export function acceptance({ code, match }: Acceptance): (record: QuarantineRecord) => boolean {
+function coveredBy({ code, match }: Acceptance): (record: QuarantineRecord) => boolean {
   const matcher = compileKeyPattern(match)
   return (record) => {
     if (record.code !== code) return false

@@ -1,4 +1,3 @@
-import { mappingsOf } from '../plan/plan.ts'
 import { object } from '../plan/schema-parts.ts'
 import type { Check } from './check.ts'
 import { counted, listed } from './counted.ts'
@@ -13,12 +12,9 @@ export const unmapped: Check = {
   options: object({}, { title: 'nothing: it has no options' }),
   run: async (scope) => {
     const survey = await surveyPlan(scope)
-    const dropped = survey.mappings.flatMap(({ mapping, unmapped }) => {
-      const rule = mappingsOf(scope.plan).find((it) => it.name === mapping)
-      return unmapped
-        .filter(({ field }) => !(field === EXPIRY ? rule?.ttl : rule?.unmapped))
-        .map((it) => ({ mapping, ...it }))
-    })
+    const dropped = survey.mappings.flatMap(({ mapping, unmapped }) =>
+      unmapped.map((it) => ({ mapping, ...it })),
+    )
     const records = survey.mappings.reduce((sum, it) => sum + it.records, 0)
     const fields = dropped.filter((it) => it.field !== EXPIRY)
     const expiring = dropped.filter((it) => it.field === EXPIRY)
@@ -37,14 +33,13 @@ export const unmapped: Check = {
       data: { unmapped: dropped.map(({ mapping, field, records }) => ({ mapping, field, records })) },
     }
     if (found.length === 0) return pass(unmapped, facts)
-    const advice = [
-      ...(fields.length > 0
-        ? ['Give each field a column, take what is left with rest(), or say unmapped: { drop: the reason }.']
-        : []),
-      ...(expiring.length > 0
-        ? ['Give the expiry a column ($expires_at), or say ttl: { drop: the reason }.']
-        : []),
+    const names = [...new Set(dropped.map((it) => it.field))]
+    const shown = names.length > 3 ? `${names.slice(0, 3).join(', ')}, …` : names.join(', ')
+    const columns = [
+      ...(fields.length > 0 ? ['Give each field a column, or take what is left with rest().'] : []),
+      ...(expiring.length > 0 ? ['Give the expiry a column ($expires_at).'] : []),
     ]
+    const advice = [...columns, `Or drop them by name: unmapped: { drop: [${shown}], because: … }.`]
     return fail(unmapped, { ...facts, hint: advice.join(' ') })
   },
 }

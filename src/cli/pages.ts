@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { CHECKS } from '../checks/index.ts'
 import { PLAN_CODES } from '../plan/codes.ts'
 import { COMPILE_CODES } from '../plan/passes/codes.ts'
+import { PLAN_EXAMPLES, type PlanExample } from './plan-examples.ts'
 import { PLAN_PAGES } from './plan-pages.ts'
 import { PROOF_CODES } from './proof-codes.ts'
 
@@ -13,6 +14,7 @@ export interface Page {
   readonly title: string
   /** What to do, or more about it. */
   readonly help?: string | undefined
+  readonly example?: PlanExample | undefined
 }
 
 /** Every code that has a page, by chapter. */
@@ -22,7 +24,14 @@ export const readPages = (): readonly Page[] => [
     chapter: 'Mistakes in plans',
     title,
     help: PLAN_PAGES[code],
+    example: PLAN_EXAMPLES[code],
   })),
+  {
+    code: 'KV300',
+    chapter: 'Checks of gates',
+    title: 'a check that this version does not have',
+    help: 'A gate only opens when all that is listed could be asked. Take it out of the list, or upgrade kvmig.',
+  },
   ...[...CHECKS.values()].map(({ code, name, summary }) => ({
     code,
     chapter: 'Checks of gates',

@@ -16,7 +16,8 @@ export const PLAN_PAGES: Readonly<Partial<Record<string, string>>> = {
     'The message names the keys that are known here. kvmig schema prints all of them, for editors that complete.',
   KV011: 'The message names what is missing. docs/language.md has an example of every part.',
   KV012: 'The message says what was expected and what was found.',
-  KV013: 'The message lists what is allowed here.',
+  KV013:
+    'The message lists what is allowed here. Where drop: is meant, it names fields (or says all), and the reason stands beside it under because:.',
   KV014: 'Transforms stand behind |, as in name | trim | lower. docs/language.md lists them.',
   KV015: 'Durations are 500ms, 10m, 24h, 14d; sizes 200k or 1M; shares 0.1%.',
   KV016: `\${NAME} and \${NAME:-default} stand in addresses of stores only, and are replaced when the store is opened.`,
@@ -56,8 +57,8 @@ export const PLAN_PAGES: Readonly<Partial<Record<string, string>>> = {
   KV044:
     'Without a primary key or unique constraint on these columns a second run would insert every row again. Add unique: [[...]] to the table.',
   KV045:
-    'Defaults of columns are not used for mapped rows, so that every value can be traced to the source. Map the column, or allow NULL.',
-  KV046: "Identity and generated columns are Postgres's business. Leave them out of fields.",
+    'The column may not be NULL, has no DEFAULT, and no field fills it, so no record could become a row. Map it, allow NULL, or give it a default.',
+  KV046: 'A generated column is computed by Postgres from others. Leave it out of fields.',
   KV047: 'The file that schema: names is read with the grammar of Postgres itself.',
   KV048: 'kvmig never writes into pg_catalog, information_schema or its own schema.',
   KV049: 'An unlogged table is empty after a crash of the server.',
@@ -89,5 +90,11 @@ export const PLAN_PAGES: Readonly<Partial<Record<string, string>>> = {
   KV108: 'This version of kvmig has phase A. Dual-write, cutover and retirement come later.',
   KV150: 'kvmig plan --out FILE writes such a file.',
   KV151: 'Another version of kvmig wrote it. Make a new one with kvmig plan --out FILE.',
+  KV200:
+    'Postgres itself was asked, in a scratch schema or an embedded server, and refused; its own message stands beside the step.',
+  KV201:
+    'The embedded Postgres has no such extension or version. kvmig plan --live tries the DDL in a scratch schema of the real server.',
+  KV202:
+    'Trying DDL on the target wants CREATE on the database, for a scratch schema that is gone again afterwards. Without it the DDL is tried on an embedded Postgres.',
   KV152: 'A saved plan is applied as it was reviewed. Change the plan files instead, and save a new one.',
 }

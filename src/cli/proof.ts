@@ -39,7 +39,7 @@ export async function proveSteps({
       const { failures } = await proveDdl(target, build)
       return failures.map(toDiagnostic)
     } catch (error) {
-      if (!(error instanceof TargetError) || error.sqlState !== '42501') throw error
+      if (!(error instanceof TargetError) || !MAY_NOT.has(error.sqlState ?? '')) throw error
       return [noScratch(target.label), ...(await proveSteps({ project, graph, ...(slow ? { slow } : {}) }))]
     }
   }
@@ -68,6 +68,9 @@ function toDiagnostic({ at, what, message, unknown }: ProofFailure): Diagnostic 
       }
     : { severity: 'error', code: 'KV200', message: `Postgres refuses ${what}: ${words}`, ...where }
 }
+
+// insufficient_privilege, read_only_sql_transaction: access to look is enough for a plan.
+const MAY_NOT: ReadonlySet<string> = new Set(['42501', '25006'])
 
 const noScratch = (label: string): Diagnostic => ({
   severity: 'warning',

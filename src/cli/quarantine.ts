@@ -1,4 +1,4 @@
-import { acceptance } from '../checks/quarantine.ts'
+import { notAccepted } from '../checks/quarantine.ts'
 import type { Plan } from '../plan/plan.ts'
 import { printable } from '../printable.ts'
 import type { QuarantineCount } from '../report/report.ts'
@@ -14,20 +14,21 @@ export async function countQuarantine(
   const found: QuarantineCount[] = []
   for (const plan of plans) {
     const own = counts.filter((it) => it.plan === plan.name)
-    const records = own.some((it) => it.open > 0)
-      ? (await ledger.quarantine.list({ plan: plan.name })).filter((it) => !it.accepted)
-      : []
-    const acceptances = plan.accept.map(acceptance)
+    const relevant = plan.accept.filter(({ code }) => own.some((it) => it.code === code && it.open > 0))
+    // Without acceptances the counts say it all, and one record of each kind will do: there may be millions.
+    const limit = relevant.length > 0 ? Number.MAX_SAFE_INTEGER : 1_000
+    const records = own.length > 0 ? await ledger.quarantine.list({ plan: plan.name, limit }) : []
+    const left = new Set(notAccepted(relevant, records).left)
     for (const { mapping, code, open, accepted } of own) {
       const listed = records.filter((it) => it.mapping === mapping && it.code === code)
-      const left = listed.filter((it) => !acceptances.some((accepts) => accepts(it)))
-      const [sample] = left.length > 0 ? left : listed
+      const byPlan = listed.filter((it) => !it.accepted && !left.has(it))
+      const sample = listed.find((it) => left.has(it)) ?? listed[0]
       found.push({
         plan: plan.name,
         mapping,
         code,
-        open: left.length,
-        accepted: accepted + open - left.length,
+        open: open - byPlan.length,
+        accepted: accepted + byPlan.length,
         ...(sample ? { sample: printable(sample.key) } : {}),
       })
     }

@@ -7,16 +7,17 @@ import { acceptedTypes } from './accepted-types.ts'
 import { toCell } from './column.ts'
 import { compileDecoding, type Decoder } from './decode.ts'
 import { compileExpression } from './expression.ts'
-import { type Fields, fieldsRead } from './fields-read.ts'
+import { showField, withStars } from './field-tree.ts'
+import { fieldsRead } from './fields-read.ts'
 import { compileForward } from './forward.ts'
-import { compileGroup } from './group.ts'
+import { compileGroup, wholeRead } from './group.ts'
 import { compileInverse } from './inverse.ts'
 import { compileKeyPattern } from './key-match.ts'
 import { compileLineages, isInjective } from './lineage.ts'
 import type { CompiledMapping } from './mapping.ts'
 import { compileRecords } from './records.ts'
-import { compileWhere, WhereError } from './where.ts'
 import { compileSourceOf } from './source-of.ts'
+import { compileWhere, WhereError } from './where.ts'
 
 export interface MappingSource {
   readonly plan: Plan
@@ -100,6 +101,7 @@ export function compileMapping({
       evaluators: evaluators as Exclude<(typeof evaluators)[number], undefined>[],
       converters,
       taken: { record: group.record, whole: mapping.each?.kind === 'path' ? group.whole : 'all' },
+      dropped: droppedNames(mapping),
     }),
     ...(inverse && { inverse }),
     ...(sourceOf && { sourceOf }),
@@ -113,8 +115,21 @@ function columnOf(table: TableDefinition, name: string): ColumnDefinition {
 }
 
 /** Fields of a hash whose values have to be decoded. */
-function neededFields(mapping: Mapping, asked: Fields = new Set()): Fields {
-  const { record, whole } = fieldsRead(mapping)
-  if (mapping.each?.kind === 'path') return asked === 'all' ? 'all' : whole
-  return record === 'all' || asked === 'all' ? 'all' : new Set([...record, ...asked])
+function neededFields(
+  mapping: Mapping,
+  asked: ReadonlySet<string> | 'all' = new Set(),
+): ReadonlySet<string> | 'all' {
+  const needed = new Set<string>(asked === 'all' ? [] : asked)
+  if (asked === 'all' || (mapping.each?.kind !== 'path' && fieldsRead(mapping).rest)) return 'all'
+  for (const [first] of wholeRead(mapping)) {
+    if (typeof first !== 'string') return 'all'
+    needed.add(first)
+  }
+  return needed
+}
+
+/** What decoding may pass over without a word. */
+function droppedNames({ unmapped }: Mapping): ReadonlySet<string> | 'all' {
+  if (unmapped?.fields === 'all') return 'all'
+  return new Set(unmapped?.fields.map((it) => showField(withStars(it))))
 }

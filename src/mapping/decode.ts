@@ -12,7 +12,7 @@ export interface Decoder extends DecoderSignature {
 }
 
 export interface DecoderFunction {
-  /** Throws RejectError. `dropped` is told the names of fields that are passed over. */
+  /** Throws RejectError. `dropped` is told the paths of fields that are passed over. */
   decode(value: Value, dropped: (field: string) => void): Value
   encode?(value: Value): Value
 }

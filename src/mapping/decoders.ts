@@ -1,6 +1,7 @@
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { readJson } from '../json/read-json.ts'
 import { writeJson } from '../json/write-json.ts'
+import { showPath } from '../plan/expression.ts'
 import { readBase64 } from '../transforms/base64.ts'
 import { readHex } from '../transforms/hex.ts'
 import { mismatch } from '../transforms/kind.ts'
@@ -60,6 +61,8 @@ const jsonUntilObject: Decoder = {
         inner = parse(inner, policy)
       }
       if (inner instanceof Map || Array.isArray(inner)) return inner
+      if (inner === null)
+        throw new RejectError('NULL_NOT_ALLOWED', 'Expected an object or a list, found null.')
       throw mismatch('an object or a list', inner)
     },
     encode: writeJson,
@@ -78,9 +81,10 @@ const unwrap: Decoder = {
     return {
       decode: (value, dropped) => {
         let inner = typeof value === 'string' || Buffer.isBuffer(value) ? parse(value, policy) : value
-        for (const step of path) {
+        for (const [depth, step] of path.entries()) {
           if (!(inner instanceof Map)) throw mismatch('an object', inner)
-          for (const key of inner.keys()) if (key !== step) dropped(key)
+          for (const key of inner.keys())
+            if (key !== step) dropped(showPath([...path.slice(0, depth), key], ''))
           inner = valueAt(inner, [step])
           if (inner === undefined) throw new RejectError('FIELD_MISSING', `The wrapper has no ${step}.`)
         }

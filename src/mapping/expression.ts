@@ -118,6 +118,7 @@ function recordPath(path: readonly (string | number)[], lenient: boolean): Evalu
 
 function notAnObject(value: Value, lenient: boolean): undefined {
   if (lenient) return undefined
+  if (value === null) throw new RejectError('NULL_NOT_ALLOWED', 'Expected an object, found null.')
   throw isEncodedAgain(value)
     ? new RejectError(
         'DOUBLE_ENCODED_JSON',

@@ -1,56 +1,49 @@
 import type { Expression } from '../plan/expression.ts'
 import { EACH, type Mapping } from '../plan/plan.ts'
+import { type FieldPath, withStars } from './field-tree.ts'
 
-/** Names of top-level fields; `all` where the whole is taken. */
-export type Fields = ReadonlySet<string> | 'all'
-
-/** Which fields of the data the columns of a mapping take. `where` takes nothing: it only looks. */
+/** Which parts of the data the columns of a mapping take. `where` takes nothing: it only looks. An empty path is the whole. */
 export interface FieldsRead {
-  /** Of the record. */
-  readonly record: Fields
-  /** Of the whole that the record lies in: the record itself, unless a path of `each` leads inside. */
-  readonly whole: Fields
-  /** Of the record, those that a column names. */
-  readonly named: ReadonlySet<string>
-  /** Of the whole, those that a path of `each` goes into or `$parent` names. */
-  readonly inside: ReadonlySet<string>
+  /** Paths into the record. */
+  readonly record: readonly FieldPath[]
+  /** Paths into the whole that the record lies in: where a path of `each` leads, and what `$parent` names. */
+  readonly around: readonly FieldPath[]
+  /** Does a column take what no other takes? */
+  readonly rest: boolean
   /** Is the value looked at at all, and if so only for its fields? */
   readonly uses: 'fields' | 'value' | 'nothing'
   readonly takesExpiry: boolean
 }
 
 export function fieldsRead({ each, fields }: Mapping): FieldsRead {
-  const named = new Set<string>()
-  const inside = new Set<string>()
-  let [takesRecord, takesWhole, takesExpiry, uses] = [false, false, false, 'nothing' as FieldsRead['uses']]
+  const record: FieldPath[] = []
+  const around: FieldPath[] = []
+  let [rest, takesExpiry, uses] = [false, false, 'nothing' as FieldsRead['uses']]
   const path = each?.kind === 'path' ? each.path : undefined
-  if (path?.[0] === EACH || typeof path?.[0] === 'number') takesWhole = true
-  else if (path?.[0] !== undefined) inside.add(path[0])
+  if (path) around.push(withStars(path))
 
-  const take = (names: Set<string>, [first]: readonly (string | number)[]): boolean => {
-    if (typeof first !== 'string') return true
-    names.add(first)
-    return false
-  }
   const visit = (expression: Expression): void => {
     switch (expression.kind) {
       case 'path':
-        if (take(named, expression.path)) takesRecord = true
+        record.push(expression.path)
         if (uses === 'nothing') uses = 'fields'
         break
       case 'root':
         if (VALUES.has(expression.root)) {
-          if (take(named, expression.path)) takesRecord = true
+          record.push(expression.path)
           uses = 'value'
         } else if (expression.root === 'parent') {
-          if (take(inside, expression.path)) takesWhole = true
+          // Which of them it is depends on the data: the object of the level above, or the whole.
+          around.push(expression.path)
+          const above = path?.slice(0, path.at(-1) === EACH ? -1 : undefined).lastIndexOf(EACH) ?? -1
+          if (path && above >= 0) around.push([...withStars(path.slice(0, above + 1)), ...expression.path])
         } else if (expression.root === 'expires_at') {
           takesExpiry = true
         }
         break
       case 'call':
         if (expression.name === 'rest') {
-          takesRecord = true
+          rest = true
           if (uses === 'nothing') uses = 'fields'
         }
         break
@@ -62,9 +55,7 @@ export function fieldsRead({ each, fields }: Mapping): FieldsRead {
     }
   }
   for (const { expression } of fields) visit(expression)
-
-  const record = takesRecord ? 'all' : named
-  return { record, whole: path ? (takesWhole ? 'all' : inside) : record, named, inside, uses, takesExpiry }
+  return { record, around, rest, uses, takesExpiry }
 }
 
 const VALUES: ReadonlySet<string> = new Set(['value', 'item', 'member'])

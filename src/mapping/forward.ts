@@ -3,7 +3,7 @@ import type { Entry } from '../sources/source.ts'
 import { type Cell, RejectError, type Value } from '../value.ts'
 import type { ToCell } from './column.ts'
 import type { Evaluate } from './expression.ts'
-import type { Fields } from './fields-read.ts'
+import { type FieldTree, findUntaken } from './field-tree.ts'
 import { isMatch, type KeyMatcher } from './key-match.ts'
 import type { Claimed, CompiledMapping, Part, RecordSink } from './mapping.ts'
 import { RecordScope, type RecordVisitor } from './record.ts'
@@ -19,8 +19,10 @@ export interface ForwardParts {
   readonly columns: readonly string[]
   readonly evaluators: readonly Evaluate[]
   readonly converters: readonly ToCell[]
-  /** Fields that need not be reported as unmapped: of a record, and of the whole that a path of `each` goes into. */
-  readonly taken: { readonly record: Fields; readonly whole: Fields }
+  /** What need not be reported as unmapped: of a record, and of the whole that a path of `each` goes into. */
+  readonly taken: { readonly record: FieldTree; readonly whole: FieldTree }
+  /** Fields that decoding passes over on purpose. */
+  readonly dropped: ReadonlySet<string> | 'all'
 }
 
 /** Puts the compiled parts together into the way from an entry to rows. */
@@ -86,11 +88,11 @@ class Run implements RecordVisitor {
   }
 
   readonly dropped = (field: string): void => {
-    if (!this.#parts.mapping.unmapped) this.#sink.unmapped(field)
+    const { dropped } = this.#parts
+    if (dropped !== 'all' && !dropped.has(field)) this.#sink.unmapped(field)
   }
 
-  #report(value: Value, taken: Fields): void {
-    if (taken === 'all' || !(value instanceof Map)) return
-    for (const field of value.keys()) if (!taken.has(field)) this.#sink.unmapped(field)
+  #report(value: Value, taken: FieldTree): void {
+    findUntaken(value, taken, (field) => this.#sink.unmapped(field))
   }
 }

@@ -1,13 +1,14 @@
 import { type Each, type Mapping, mappingsOf, type Plan } from '../plan/plan.ts'
-import { type Fields, fieldsRead } from './fields-read.ts'
+import { type FieldPath, type FieldTree, fieldTree, withStars } from './field-tree.ts'
+import { type FieldsRead, fieldsRead } from './fields-read.ts'
 
 /** What the mappings that read the same entries take between them: nobody's field is called dropped while another has it. */
 export interface Group {
   readonly members: readonly Mapping[]
-  /** Fields of this mapping's records that somebody takes (`all`: the whole). */
-  readonly record: Fields
-  /** For a path of `each`: fields of the whole that somebody takes, or goes into; `all` where another mapping tells of them. */
-  readonly whole: Fields
+  /** What of this mapping's records somebody takes, or drops by name. */
+  readonly record: FieldTree
+  /** For a path of `each`: what of the whole somebody takes, drops or goes into; `all` where another mapping tells of it. */
+  readonly whole: FieldTree
   /** Fields of the record that some column names: what `rest()` leaves out. */
   readonly named: ReadonlySet<string>
   /** Does one of them take the expiry, or drop it by name? */
@@ -20,23 +21,44 @@ export const groupOf = (plan: Plan, mapping: Mapping): readonly Mapping[] =>
 
 export function compileGroup(plan: Plan, mapping: Mapping): Group {
   const members = groupOf(plan, mapping)
+  const isInside = mapping.each?.kind === 'path'
   const sameWhole = members.filter((it) => wholeOf(it.each) === wholeOf(mapping.each))
   const sameRecord = members.filter((it) => shapeOf(it.each) === shapeOf(mapping.each))
-  const takenOf = (it: Mapping, level: 'record' | 'whole'): Fields =>
-    it.unmapped ? 'all' : fieldsRead(it)[level]
-  const named = new Set<string>()
-  for (const it of sameRecord) for (const field of fieldsRead(it).named) named.add(field)
-  if (mapping.each?.kind !== 'path')
-    for (const it of sameWhole) for (const field of fieldsRead(it).inside) named.add(field)
-  const whole = unite(sameWhole.map((it) => takenOf(it, 'whole')))
+  const whole = fieldTree(
+    sameWhole.flatMap((it) => [...wholeRead(it), ...dropped(it)]),
+    { rest: sameWhole.some((it) => it.each?.kind !== 'path' && fieldsRead(it).rest) },
+  )
+  const record = isInside
+    ? fieldTree(
+        sameRecord.flatMap((it) => [...fieldsRead(it).record, ...dropped(it)]),
+        { rest: sameRecord.some((it) => fieldsRead(it).rest) },
+      )
+    : whole
   const teller = sameWhole.find((it) => it.each === undefined) ?? sameWhole[0]
   return {
     members,
-    record: mapping.each?.kind === 'path' ? unite(sameRecord.map((it) => takenOf(it, 'record'))) : whole,
+    record,
     whole: mapping === teller ? whole : 'all',
-    named,
-    takesExpiry: members.some((it) => it.ttl !== undefined || fieldsRead(it).takesExpiry),
+    named: firstNames(
+      isInside ? sameRecord.flatMap((it) => fieldsRead(it).record) : sameWhole.flatMap(wholeRead),
+    ),
+    takesExpiry: members.some((it) => it.unmapped?.expiry || fieldsRead(it).takesExpiry),
   }
+}
+
+/** What a mapping takes of the whole: its record, unless a path of `each` leads inside. */
+export function wholeRead(mapping: Mapping): FieldsRead['record'] {
+  const { record, around } = fieldsRead(mapping)
+  return mapping.each?.kind === 'path' ? around : record
+}
+
+function dropped({ unmapped }: Mapping): readonly FieldPath[] {
+  if (!unmapped) return []
+  return unmapped.fields === 'all' ? [[]] : unmapped.fields.map(withStars)
+}
+
+function firstNames(paths: readonly FieldPath[]): ReadonlySet<string> {
+  return new Set(paths.flatMap(([first]) => (typeof first === 'string' ? [first] : [])))
 }
 
 /** What a path of `each` starts from is what the mapping without `each` has as its record. */
@@ -45,12 +67,3 @@ const wholeOf = (each: Each | undefined): string =>
 
 const shapeOf = (each: Each | undefined): string =>
   each?.kind === 'path' ? JSON.stringify(each) : wholeOf(each)
-
-function unite(sets: readonly Fields[]): Fields {
-  const union = new Set<string>()
-  for (const set of sets) {
-    if (set === 'all') return 'all'
-    for (const field of set) union.add(field)
-  }
-  return union
-}

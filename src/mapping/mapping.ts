@@ -29,9 +29,9 @@ export interface CompiledMapping {
   readonly oneWay: readonly { readonly column: string; readonly why: string }[]
   /** Makes the rows of one entry (or of one part of a big one). */
   forward(entry: Entry, sink: RecordSink): Claimed
-  /** The entry (its type and value) that these rows came from, in canonical form. Absent where the mapping has no way back. */
   /** The record a row came from, by the cells of the row's key; there where the mapping is injective. */
   sourceOf?(keyCells: Row): RecordPlace
+  /** The entry (its type and value) that these rows came from, in canonical form. Absent where the mapping has no way back. */
   inverse?(rows: readonly Row[]): Pick<Entry, 'key' | 'type' | 'value' | 'expiresAt'>
 }
 
@@ -44,7 +44,7 @@ export interface RecordSink {
   reject(reject: Reject, part: () => Part): void
   /** A record that `where` left out of a claimed entry. */
   filtered(part: () => Part): void
-  /** A field of the record that no column takes and that the mapping does not drop by name. */
+  /** A field that no column takes and that the mapping does not drop: its path, as `unmapped` wants it written. */
   unmapped(field: string): void
 }
 

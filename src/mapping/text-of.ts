@@ -15,5 +15,7 @@ export function textOf(value: Value): string {
 export function keyFrom(match: KeyPattern, read: (root: string) => Value): Buffer {
   const whole = read('key')
   if (whole !== undefined) return Buffer.from(textOf(whole))
-  return Buffer.from(match.parts.map((part) => (part.kind === 'literal' ? part.text : textOf(read(part.name)))).join(''))
+  return Buffer.from(
+    match.parts.map((part) => (part.kind === 'literal' ? part.text : textOf(read(part.name)))).join(''),
+  )
 }

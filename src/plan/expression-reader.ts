@@ -21,14 +21,19 @@ export class ExpressionReader {
     readonly path: readonly (string | number)[]
     readonly transforms: readonly TransformCall[]
   } {
-    const path: (string | number)[] = []
+    const path = this.#starredPath()
     const transforms: TransformCall[] = []
-    if (this.#text.source.trim() === '') throw this.#text.problem('A path may not be empty.', 0)
-    path.push(this.#text.take('*') ? '*' : this.#pathStart())
-    this.#segments(path, true)
     while (this.#takePipe()) transforms.push(this.#transform())
     this.#end()
     return { path, transforms }
+  }
+
+  wholePath(): readonly (string | number)[] {
+    const path = this.#starredPath()
+    if (path.length === 1 && path[0] === '*')
+      throw this.#text.problem('A star alone names no field.', 0, 'To drop whatever there is, say drop: all.')
+    this.#end()
+    return path
   }
 
   wholeDecodeStep(): { readonly name: string; readonly arguments: readonly string[] } {
@@ -101,6 +106,13 @@ export class ExpressionReader {
     const path: (string | number)[] = [first]
     this.#segments(path)
     return { kind: 'path', path, span: this.#text.span(start) }
+  }
+
+  #starredPath(): (string | number)[] {
+    if (this.#text.source.trim() === '') throw this.#text.problem('A path may not be empty.', 0)
+    const path = [this.#text.take('*') ? '*' : this.#pathStart()]
+    this.#segments(path, true)
+    return path
   }
 
   #pathStart(): string {

@@ -1,5 +1,5 @@
 import { ExpressionReader } from './expression-reader.ts'
-import type { Each } from './plan.ts'
+import type { Each, PathSegment } from './plan.ts'
 import { type Problem, parsing } from './problem.ts'
 
 /**
@@ -99,6 +99,15 @@ export function parseEach(source: string): {
 } {
   const { value, problems } = parsing(() => new ExpressionReader(source).wholeEach())
   return value ? { each: { kind: 'path', ...value }, problems } : { problems }
+}
+
+/** Reads a path that `unmapped` drops: `id`, `metadata.extra`, `games.*`. A star alone is said otherwise: `drop: all`. */
+export function parseFieldPath(source: string): {
+  readonly path?: readonly PathSegment[]
+  readonly problems: readonly Problem[]
+} {
+  const { value, problems } = parsing(() => new ExpressionReader(source).wholePath())
+  return value ? { path: value, problems } : { problems }
 }
 
 /** One link of a decode chain, read: `json`, `unwrap(value)`, `json until object`. */

@@ -117,12 +117,11 @@ function backfillEffect({ source, mapping, table }: BackfillStep): unknown {
   }
 }
 
-// The name is in the step's id; unmapped, ttl and rejectLimit judge what was copied, and change none of it.
+// The name is in the step's id; unmapped and rejectLimit judge what was copied, and change none of it.
 function mappingEffect({
   at,
   name,
   unmapped,
-  ttl,
   rejectLimit,
   match,
   key,
@@ -142,9 +141,7 @@ function mappingEffect({
 }
 
 const judgedOnly = (step: Step): unknown =>
-  step.kind === 'backfill'
-    ? [step.mapping.unmapped?.policy, step.mapping.ttl?.policy, step.mapping.rejectLimit]
-    : undefined
+  step.kind === 'backfill' ? [essence(step.mapping.unmapped), step.mapping.rejectLimit] : undefined
 
 const gateEffect = ({ opens, checks }: GateStep): unknown => [opens, checks.map(requestEssence)]
 
@@ -165,7 +162,7 @@ function ruleEssence(rule: Rule): unknown {
   return {
     name: rule.name,
     effect: mappingEffect(rule),
-    judged: [rule.unmapped?.policy, rule.ttl?.policy, rule.rejectLimit],
+    judged: [essence(rule.unmapped), rule.rejectLimit],
   }
 }
 

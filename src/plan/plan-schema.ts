@@ -131,8 +131,18 @@ export function planDefinitions(catalog: PlanCatalog): JsonSchema {
       additionalProperties: { type: ['string', 'number', 'boolean'], title: 'text, a number, true or false' },
     },
     acceptance: object(
-      { code: oneOf('a reason code', ...REJECT_CODES), match: keyPattern, because: text('the reason') },
-      { required: ['code', 'match', 'because'], title: 'a map with code, match and because' },
+      {
+        code: oneOf('a reason code', ...REJECT_CODES),
+        match: keyPattern,
+        at_most: {
+          type: 'integer',
+          minimum: 1,
+          title: 'a whole number above 0',
+          description: 'With more records than this none of them is accepted.',
+        },
+        because: text('the reason'),
+      },
+      { required: ['code', 'match', 'because'], title: 'a map with code, match, at_most and because' },
     ),
     ...exampleDefinitions(),
   }
@@ -215,7 +225,7 @@ function mapping({ decoders, transforms }: PlanCatalog): JsonSchema {
         minProperties: 1,
         description: `Where each column comes from: a root, then transforms. Transforms are ${[...transforms.keys()].join(', ')}.`,
       },
-      unmapped: drop('Fields of the record that no column takes are dropped; why.'),
+      unmapped: UNMAPPED,
       text: {
         ...oneOf('reject or replace', 'reject', 'replace'),
         description: 'What becomes of text that Postgres cannot hold. Default reject.',
@@ -228,7 +238,6 @@ function mapping({ decoders, transforms }: PlanCatalog): JsonSchema {
           description: 'The step fails when more records than that are rejected.',
         },
       ),
-      ttl: drop('The expiry of keys is dropped; why.'),
       existing: {
         ...oneOf('keep or update', 'keep', 'update'),
         description: 'May rows that were there before be updated? Default keep.',
@@ -238,8 +247,29 @@ function mapping({ decoders, transforms }: PlanCatalog): JsonSchema {
   )
 }
 
-const drop = (description: string): JsonSchema =>
-  object(
-    { drop: text('the reason') },
-    { required: ['drop'], title: 'a map such as { drop: the reason }', description },
-  )
+const UNMAPPED: JsonSchema = object(
+  {
+    drop: {
+      type: ['array', 'string'],
+      title: 'a list of fields, or all',
+      items: text('a field, such as id or metadata.extra, or $expires_at'),
+      minItems: 1,
+    },
+    because: text('the reason'),
+  },
+  {
+    required: ['drop'],
+    title: 'a map with drop and because',
+    description:
+      'What no column takes and may be dropped: fields by path, $expires_at, or all fields there may ever be.',
+    // Text is `all`: whoever writes a reason there is told so once, and not that it is missing as well.
+    if: { properties: { drop: { type: 'string', not: { const: 'all' } } } },
+    // biome-ignore lint/suspicious/noThenProperty: JSON Schema's word
+    then: {
+      properties: {
+        drop: { const: 'all', hint: 'Did you mean { drop: [field, …], because: the reason }?' },
+      },
+    },
+    else: { required: ['because'], properties: { because: text('the reason') } },
+  },
+)

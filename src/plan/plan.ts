@@ -102,17 +102,22 @@ export interface Mapping {
   readonly key: readonly string[]
   readonly conflict: Conflict
   readonly fields: readonly Field[]
-  /** Record fields that no column takes, dropped on purpose. */
-  readonly unmapped?: { readonly policy: 'drop'; readonly because: string }
+  /** What the data has and no column takes, dropped on purpose. */
+  readonly unmapped?: Unmapped
   /** What becomes of text that Postgres cannot hold. Default `reject`. */
   readonly text: 'reject' | 'replace'
   /** The step fails when more than this share of records is rejected. Absent: no limit (the gate still closes). */
   readonly rejectLimit?: number
-  /** What becomes of the key's expiry if no field takes `$expires_at`. */
-  readonly ttl?: { readonly policy: 'drop'; readonly because: string }
   /** May rows that were there before the migration be updated? Default: never. */
   readonly existing: 'keep' | 'update'
   readonly at: Position
+}
+
+/** `{ drop: [id, metadata.extra, $expires_at], because: … }`, or `drop: all`, which is about fields, never about the expiry. */
+export interface Unmapped {
+  readonly fields: 'all' | readonly (readonly PathSegment[])[]
+  readonly expiry: boolean
+  readonly because: string
 }
 
 /** The types a store distinguishes. */
@@ -179,6 +184,8 @@ export interface TriggerRequest extends CheckRequest {
 export interface Acceptance {
   readonly code: string
   readonly match: KeyPattern
+  /** With more open records than this none of them is accepted. Absent: any number. */
+  readonly atMost?: number
   readonly because: string
 }
 

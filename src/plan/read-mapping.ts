@@ -1,11 +1,22 @@
 import { didYouMean } from '../diagnostic.ts'
 import type { PlanCatalog } from './catalog.ts'
 import { parsePercentage } from './duration.ts'
-import { parseDecodeStep, parseEach, parseExpression } from './expression.ts'
+import { parseDecodeStep, parseEach, parseExpression, parseFieldPath } from './expression.ts'
 import { checkIdentifier, checkSchema } from './identifier.ts'
 import { type KeyPattern, parseKeyPattern } from './key-pattern.ts'
 import type { Notes } from './notes.ts'
-import type { Conflict, DecodeStep, Each, EntryType, Field, Mapping, Rule, Skip } from './plan.ts'
+import type {
+  Conflict,
+  DecodeStep,
+  Each,
+  EntryType,
+  Field,
+  Mapping,
+  PathSegment,
+  Rule,
+  Skip,
+  Unmapped,
+} from './plan.ts'
 import { listOf } from './problem.ts'
 import type { TableDefinition, TableName } from './table.ts'
 import { optional, textOf, type YamlNode } from './yaml.ts'
@@ -83,6 +94,7 @@ function readMapping(node: YamlNode, context: RuleContext): Mapping | undefined 
   const each = readEach(node.get('each'), notes)
   const fields = (node.get('fields')?.entries ?? []).flatMap((entry) => optional(readField(entry, notes)))
   const decode = readDecode(node.get('decode'), context)
+  const unmapped = readUnmapped(node.get('unmapped'), notes)
   if (!match || !into) return undefined
   return {
     kind: 'mapping',
@@ -102,10 +114,9 @@ function readMapping(node: YamlNode, context: RuleContext): Mapping | undefined 
       ).toSorted(),
     conflict: readConflict(textOf(node.get('conflict'))),
     fields,
-    ...dropOf('unmapped', node),
+    ...(unmapped && { unmapped }),
     text: textOf(node.get('text')) === 'replace' ? 'replace' : 'reject',
     ...(rejectLimit !== undefined && { rejectLimit }),
-    ...dropOf('ttl', node),
     existing: textOf(node.get('existing')) === 'update' ? 'update' : 'keep',
     at: node.at,
   }
@@ -117,14 +128,25 @@ function typeOf(node: YamlNode): { readonly type?: EntryType } {
   return type === undefined ? {} : { type: type as EntryType }
 }
 
-function dropOf<K extends 'unmapped' | 'ttl'>(
-  key: K,
-  node: YamlNode,
-): { readonly [_ in K]?: { policy: 'drop'; because: string } } {
-  const because = textOf(node.get(key)?.get('drop'))
-  return because === undefined
-    ? {}
-    : ({ [key]: { policy: 'drop', because } } as { [_ in K]: { policy: 'drop'; because: string } })
+function readUnmapped(node: YamlNode | undefined, notes: Notes): Unmapped | undefined {
+  const drop = node?.get('drop')
+  const because = textOf(node?.get('because'))
+  if (!drop || because === undefined) return undefined
+  if (drop.kind !== 'list') return { fields: 'all', expiry: false, because }
+  let expiry = false
+  const fields: (readonly PathSegment[])[] = []
+  for (const item of drop.items) {
+    const source = textOf(item)
+    if (source === undefined) continue
+    if (source.trim() === '$expires_at') {
+      expiry = true
+      continue
+    }
+    const { path, problems } = parseFieldPath(source)
+    notes.problems(item, problems)
+    if (path) fields.push(path)
+  }
+  return { fields, expiry, because }
 }
 
 function readInto(node: YamlNode | undefined, { notes, targetSchema }: RuleContext): TableName | undefined {

@@ -116,7 +116,7 @@ function readTrigger(node: YamlNode, notes: Notes): TriggerRequest {
 function readAcceptance(node: YamlNode, notes: Notes): Acceptance | undefined {
   const match = readPattern(node.get('match'), notes)
   const [code, because] = [textOf(node.get('code')), textOf(node.get('because'))]
-  return match && code !== undefined && because !== undefined
-    ? notes.from(node, { code, match, because })
-    : undefined
+  const atMost = node.get('at_most')?.value
+  if (!match || code === undefined || because === undefined) return undefined
+  return notes.from(node, { code, match, ...(typeof atMost === 'number' && { atMost }), because })
 }

@@ -127,6 +127,8 @@ function explainUnknownKey({ params, parentSchema }: ErrorObject, { node }: Plac
   const known = Object.keys((parentSchema?.properties ?? {}) as object)
   if (LATER_KEYS.has(found) || (LATER_CHECKS as readonly string[]).includes(found))
     return { code: 'KV065', message: `${quote(found)} comes with a later version.`, at }
+  const instead = REPLACED[found]
+  if (instead) return { code: 'KV010', message: `There is no key ${quote(found)} here.`, hint: instead, at }
   const meant = didYouMean(found, known)
   const comma = 'Inside { } a comma begins the next key: put text that holds one in quotes.'
   return {
@@ -135,6 +137,11 @@ function explainUnknownKey({ params, parentSchema }: ErrorObject, { node }: Plac
     hint: meant ? `Did you mean "${meant}"?` : value.value === null ? comma : `Known are ${listOf(known)}.`,
     at,
   }
+}
+
+/** Words that somebody may know from elsewhere, with what says it here. */
+const REPLACED: Readonly<Partial<Record<string, string>>> = {
+  ttl: 'An expiry that no column takes is dropped by unmapped: { drop: [$expires_at], because: … }.',
 }
 
 function explainValue(error: ErrorObject, { node, label }: Place): Explanation {
@@ -154,7 +161,9 @@ function explainValue(error: ErrorObject, { node, label }: Place): Explanation {
   return {
     code: 'KV013',
     message: `${label} cannot be ${quote(String(node.value))}.`,
-    hint: meant ? `Did you mean "${meant}"?` : `It has to be ${listOf(allowed.map(String), 'or')}.`,
+    hint: meant
+      ? `Did you mean "${meant}"?`
+      : `It has to be ${listOf(allowed.map(String), 'or')}.${typeof parentSchema?.hint === 'string' ? ` ${parentSchema.hint}` : ''}`,
   }
 }
 

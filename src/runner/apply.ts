@@ -65,6 +65,8 @@ export interface AppliedStep {
 export async function apply(options: ApplyOptions): Promise<Applied> {
   const { session, plans } = options
   const began = performance.now()
+  // A source that is out of reach is told of before anything is made.
+  await Promise.all([...new Set(plans.map((it) => it.source))].map((it) => session.source(it)))
   const ask: RunOptions['ask'] = ({ signal }) => (gates) => askGates(gates, { session, plans, checks: options.checks, signal })
   return inRun({ ...options, ask }, async (context) => {
     await begin(options, context)

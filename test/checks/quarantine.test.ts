@@ -18,7 +18,12 @@ const record = (key: string | Buffer, more: Partial<QuarantineRecord> = {}): Qua
   digest: undefined,
   ...more,
 })
-const accept = (code: string, match: string) => ({ code, match: pattern(match), because: 'they left' })
+const accept = (code: string, match: string, atMost?: number) => ({
+  code,
+  match: pattern(match),
+  ...(atMost !== undefined && { atMost }),
+  because: 'they left',
+})
 describe.each(SERVERS)('quarantine on %s', async (kind) => {
   const target = await freshTarget(kind)
   const ledger = openLedger(target)
@@ -90,6 +95,27 @@ describe.each(SERVERS)('quarantine on %s', async (kind) => {
   ])('an acceptance of %s', async (_, code, match, found, key, status) => {
     const records = [record(key, { code: found as QuarantineRecord['code'] })]
     expect((await run(records, accept(code, match))).status).toBe(status)
+  })
+
+  test.each([
+    ['as many as were looked at', 2, 'pass', '0 open records, 2 accepted.'],
+    ['more than were looked at', 1, 'fail', '2 open records (2 ORPHAN), 0 accepted.'],
+  ])('an acceptance of %s', async (_, atMost, status, measured) => {
+    const finding = await run(
+      [record('message:m1'), record('message:m2')],
+      accept('ORPHAN', 'message:{id}', atMost),
+    )
+    expect(finding).toMatchObject({ status, measured })
+    if (status === 'fail')
+      expect(finding.hint).toContain(
+        'The plan accepts at most 1 ORPHAN of message:{id}, and there are 2. Mend',
+      )
+  })
+
+  test('a record that two acceptances cover needs only one that holds', async () => {
+    const acceptances = [accept('ORPHAN', 'message:{id}', 1), accept('ORPHAN', 'message:m1')]
+    const finding = await run([record('message:m1'), record('message:m2')], ...acceptances)
+    expect(finding).toMatchObject({ measured: '1 open record (1 ORPHAN), 1 accepted.' })
   })
 
   test('shows ten keys at most, and counts them all', async () => {

@@ -57,6 +57,9 @@ test.each([
   // 5 of 10 records looked at, 2 bad: both among the other 5, (5 · 4) / (10 · 9).
   [10, 5, 2, 2 / 9],
   [10, 9, 2, 0],
-])('of %i records %i looked at, %i bad ones stay unseen with probability %d', (records, sampled, bad, chance) => {
-  expect(chanceToMiss({ records, sampled, bad })).toBeCloseTo(chance, 10)
-})
+])(
+  'of %i records %i looked at, %i bad ones stay unseen with probability %d',
+  (records, sampled, bad, chance) => {
+    expect(chanceToMiss({ records, sampled, bad })).toBeCloseTo(chance, 10)
+  },
+)

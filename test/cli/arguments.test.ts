@@ -19,7 +19,11 @@ describe('a usage error is told in two lines on stderr, and exits 1', () => {
   test.each([
     ['plna', `Unknown command 'plna'. Did you mean plan?`, 'See kvmig --help.'],
     ['plan --jsn', `Unknown option '--jsn'. Did you mean --json?`, 'See kvmig plan --help.'],
-    ['plan --format xml', `argument 'xml' is invalid. Allowed choices are text, md, json, mermaid, github.`, 'kvmig plan --help'],
+    [
+      'plan --format xml',
+      `argument 'xml' is invalid. Allowed choices are text, md, json, mermaid, github.`,
+      'kvmig plan --help',
+    ],
     ['apply', `Required option '--phase <phase>' not specified.`, 'See kvmig apply --help.'],
     ['apply --phase=X', 'The phases are A, B, C and D.', 'See kvmig apply --help.'],
     ['apply --phase=A --rate fast', 'A whole number from 1 is wanted.', 'See kvmig apply --help.'],
@@ -42,11 +46,26 @@ describe('what cannot be done is told with its code and the way out', () => {
     ['apply --phase=B', 'PHASE_LATER', 'phase B comes with a later version', 'kvmig apply --phase=A'],
     ['apply --phase=D', 'PHASE_LATER', 'phase D comes with a later version', 'kvmig apply --phase=A'],
     ['check --phase=C', 'PHASE_LATER', 'gate C comes with a later version', ''],
-    ['graph psts', 'PLAN_UNKNOWN', 'There is no plan "psts". Did you mean posts?', 'migrations.yaml has: posts, users.'],
+    [
+      'graph psts',
+      'PLAN_UNKNOWN',
+      'There is no plan "psts". Did you mean posts?',
+      'migrations.yaml has: posts, users.',
+    ],
     ['accept psts --because x', 'PLAN_UNKNOWN', 'There is no plan "psts".', ''],
-    ['accept posts --code ORPAN --because x', 'USAGE', 'There is no reason "ORPAN". Did you mean ORPHAN?', 'kvmig status'],
+    [
+      'accept posts --code ORPAN --because x',
+      'USAGE',
+      'There is no reason "ORPAN". Did you mean ORPHAN?',
+      'kvmig status',
+    ],
     ['trace base64:***', 'USAGE', 'What follows base64: is no base64.', ''],
-    ['inspect kvv', 'SOURCE_UNKNOWN', 'There is no source "kvv". Did you mean kv?', 'migrations.yaml has: kv.'],
+    [
+      'inspect kvv',
+      'SOURCE_UNKNOWN',
+      'There is no source "kvv". Did you mean kv?',
+      'migrations.yaml has: kv.',
+    ],
     ['explain KV9999', 'CODE_UNKNOWN', 'There is no page for "KV9999".', 'kvmig explain lists all codes.'],
     ['plan --project nowhere.yaml', 'PROJECT_MISSING', 'There is no file nowhere.yaml.', ''],
     ['status --env prod', 'ENVIRONMENT_UNKNOWN', 'There is no environment "prod"', ''],
@@ -70,7 +89,15 @@ test('help goes to stdout, and names every command and exit code', async () => {
     ...['retry', 'accept', 'unlock'],
     ...['rollback', 'uninstall'],
   ])
-  for (const exit of ['0 done', '1 could not', '2 changes', '3 a gate', '6 the saved', '7 somebody', '130, 143']) {
+  for (const exit of [
+    '0 done',
+    '1 could not',
+    '2 changes',
+    '3 a gate',
+    '6 the saved',
+    '7 somebody',
+    '130, 143',
+  ]) {
     expect(stdout).toContain(exit)
   }
   expect(stderr).toBe('')
@@ -78,7 +105,11 @@ test('help goes to stdout, and names every command and exit code', async () => {
 })
 
 test('the version is the only thing that --version prints', async () => {
-  expect(await runCli(['--version'], { cwd: empty.path })).toEqual({ code: 0, stdout: '0.0.0-test\n', stderr: '' })
+  expect(await runCli(['--version'], { cwd: empty.path })).toEqual({
+    code: 0,
+    stdout: '0.0.0-test\n',
+    stderr: '',
+  })
 })
 
 test('a folder without a project says how to begin', async () => {
@@ -93,7 +124,9 @@ test('a folder without a project says how to begin', async () => {
 test('the project file is found from a folder below, and mistakes are told as seen from there', async () => {
   const broken = projectFolder({ ...BLOG, 'plans/users.yaml': USERS.replace('| lower', '| lowr') })
   const { code, stdout } = await runCli(['plan', '--cwd', 'plans'], { cwd: broken.path })
-  expect(stdout).toMatch(/^\.\.\/plans\/users\.yaml:7:\d+ {2}KV014 {2}There is no transform "lowr"\. Did you mean "lower"\?/)
+  expect(stdout).toMatch(
+    /^\.\.\/plans\/users\.yaml:7:\d+ {2}KV014 {2}There is no transform "lowr"\. Did you mean "lower"\?/,
+  )
   expect(code).toBe(1)
   broken.remove()
 })

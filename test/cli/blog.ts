@@ -42,7 +42,8 @@ tables:
 gates: { B: [row_count] }
 `
 
-const entry = (key: string, type: string, value: unknown): string => `${JSON.stringify({ key, type, value })}\n`
+const entry = (key: string, type: string, value: unknown): string =>
+  `${JSON.stringify({ key, type, value })}\n`
 const user = (id: number, name: string): string =>
   entry(`user:${id}`, 'hash', [
     ['name', name],
@@ -63,7 +64,8 @@ export const GOOD = [
 ].join('')
 
 /** The same with a post of nobody, a post whose title is a number, and a key that no rule has. */
-export const DIRTY = GOOD + post('o', 99, 'Orphan') + post('n', 2, 41_414_141) + entry('mystery:1', 'string', 'secret-mystery')
+export const DIRTY =
+  GOOD + post('o', 99, 'Orphan') + post('n', 2, 41_414_141) + entry('mystery:1', 'string', 'secret-mystery')
 
 export const BLOG = {
   'migrations.yaml': PROJECT,

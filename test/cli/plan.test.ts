@@ -56,7 +56,9 @@ test('with --detailed-exitcode exits 2 while there is something to do', async ()
 })
 
 test('reads .env beside the project; what is set already wins; what it holds is not shown', async () => {
-  const cwd = folderOf({ '.env': 'KV_URL=redis://user:hunter2@10.0.0.1\nDATABASE_URL=postgres://app:hunter2@10.0.0.2/app\n' })
+  const cwd = folderOf({
+    '.env': 'KV_URL=redis://user:hunter2@10.0.0.1\nDATABASE_URL=postgres://app:hunter2@10.0.0.2/app\n',
+  })
   const { stdout } = await runCli(['plan', '--no-prove'], { cwd, env: { KV_URL: 'rdb:./other.rdb' } })
   expect(stdout).toContain('users  rdb:./other.rdb ► $DATABASE_URL  wave 1')
   expect(stdout).not.toContain('hunter2')
@@ -85,7 +87,9 @@ describe('mistakes', () => {
   test('are annotations with --format github, and data with --json', async () => {
     const cwd = folderOf(broken)
     const github = await runCli(['plan', '--format', 'github'], { cwd })
-    expect(github.stdout).toMatch(/^::error file=plans\/users\.yaml,line=7,col=\d+,title=KV014::There is no transform/m)
+    expect(github.stdout).toMatch(
+      /^::error file=plans\/users\.yaml,line=7,col=\d+,title=KV014::There is no transform/m,
+    )
     expect(github.code).toBe(1)
 
     const json = await runCli(['plan', '--json'], { cwd })
@@ -114,8 +118,12 @@ describe('the proof of the DDL', () => {
     })
     for (const _ of ['proven', 'remembered']) {
       const { code, stdout } = await runCli(['plan'], { cwd })
-      expect(stdout).toMatch(/^plans\/users\.yaml:\d+:\d+ {2}KV200 {2}Postgres refuses index idx_users_email: column "mail" does not exist\./m)
-      expect(stdout).toMatch(/^plans\/posts\.yaml:\d+:\d+ {2}KV200 {2}Postgres refuses query newest of plan posts: column "titel" does not exist\./m)
+      expect(stdout).toMatch(
+        /^plans\/users\.yaml:\d+:\d+ {2}KV200 {2}Postgres refuses index idx_users_email: column "mail" does not exist\./m,
+      )
+      expect(stdout).toMatch(
+        /^plans\/posts\.yaml:\d+:\d+ {2}KV200 {2}Postgres refuses query newest of plan posts: column "titel" does not exist\./m,
+      )
       expect(code).toBe(1)
     }
     expect((await runCli(['plan', '--no-prove'], { cwd })).code).toBe(0)
@@ -126,7 +134,10 @@ describe('the proof of the DDL', () => {
       'migrations.yaml': `${BLOG['migrations.yaml']}schema: schema.sql\n`,
       'schema.sql': `CREATE TYPE mood AS ENUM ('sad', 'happy');
         CREATE TABLE people (id bigserial PRIMARY KEY, mood mood NOT NULL DEFAULT 'sad', since timestamptz DEFAULT app_now());`,
-      'plans/posts.yaml': POSTS.replace('users(id)', 'people(id)').replace('title: text', 'mood: mood, title: text'),
+      'plans/posts.yaml': POSTS.replace('users(id)', 'people(id)').replace(
+        'title: text',
+        'mood: mood, title: text',
+      ),
     })
     const { code, stdout } = await runCli(['plan'], { cwd })
     expect(stdout).toContain('posts.author ► people')
@@ -164,7 +175,9 @@ test('schema prints the schema that is checked in', async () => {
 
 describe('test', () => {
   test('shows expected and actual side by side, and exits 1', async () => {
-    const cwd = folderOf({ 'plans/users.yaml': USERS.replace('id: 1, email: ada@example.com', 'id: 1, email: ADA@example.com') })
+    const cwd = folderOf({
+      'plans/users.yaml': USERS.replace('id: 1, email: ada@example.com', 'id: 1, email: ADA@example.com'),
+    })
     const { code, stdout } = await runCli(['test'], { cwd })
     expect(stdout).toMatchInlineSnapshot(`
       "✗ fail  users  user:1  plans/users.yaml:16:5
@@ -178,10 +191,16 @@ describe('test', () => {
     expect(code).toBe(1)
   })
 
-  test.each([
-    ['a row that the constraints refuse', { columns: "checks: [\"name <> 'Ada'\"]", fails: 'Postgres refuses the row' }],
+  test.each<[string, { columns?: string; key?: string; fails: string }]>([
+    [
+      'a row that the constraints refuse',
+      { columns: 'checks: ["name <> \'Ada\'"]', fails: 'Postgres refuses the row' },
+    ],
     ['no rule for the key', { key: 'usr:1', fails: 'No rule takes this key.' }],
-    ['a rule that leaves the key alone', { key: 'session:1', fails: 'Another rule takes this key: one of the project.' }],
+    [
+      'a rule that leaves the key alone',
+      { key: 'session:1', fails: 'Another rule takes this key: one of the project.' },
+    ],
   ])('tells %s', async (_, { columns = '', key = 'user:1', fails }) => {
     const plan = USERS.replace("key: 'user:1'", `key: '${key}'`).replace(
       'primary_key: [id]',

@@ -1,5 +1,5 @@
-import { parseEnv } from 'node:util'
 import { readFileSync } from 'node:fs'
+import { parseEnv } from 'node:util'
 import { runArguments } from '../../src/cli/args.ts'
 import type { Io } from '../../src/cli/io.ts'
 

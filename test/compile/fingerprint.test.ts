@@ -75,7 +75,7 @@ describe('fingerprints change with what matters', () => {
     ['one field fewer', withMapping({ fields: [fieldOf('id')] }), [FIRST, GATE]],
     ['text', withMapping({ text: 'replace' }), [FIRST, GATE]],
     ['existing', withMapping({ existing: 'update' }), [FIRST, GATE]],
-    ['unmapped', withMapping({ unmapped: { policy: 'drop', because: 'noise' } }), [GATE]],
+    ['unmapped', withMapping({ unmapped: { fields: [['noise']], expiry: false, because: 'noise' } }), [GATE]],
     ['the limit of rejects', withMapping({ rejectLimit: 0.1 }), [GATE]],
     ['a column that no mapping fills', withColumn('extra', 'integer'), [TABLE, GATE]],
     ['the type of a column that one mapping fills', withColumn('text', 'varchar(10)'), [TABLE, FIRST, GATE]],
@@ -104,7 +104,6 @@ describe('fingerprints change with what matters', () => {
 })
 
 describe('fingerprints do not change with what does not matter', () => {
-  const reason = { policy: 'drop', because: 'one reason' } as const
   test.each<[string, Project]>([
     ['positions', moved(project)],
     ['the files’ names', projectOf([{ ...messages, file: 'plans/zz.yaml' }, users])],
@@ -127,7 +126,7 @@ describe('fingerprints do not change with what does not matter', () => {
 
   test('why something is dropped', () => {
     const dropping = (because: string) =>
-      fingerprints(compile(withMapping({ unmapped: { ...reason, because } })).graph)
+      fingerprints(compile(withMapping({ unmapped: { fields: 'all', expiry: false, because } })).graph)
     expect(dropping('one reason')).toEqual(dropping('another'))
   })
 
@@ -147,13 +146,13 @@ test('fingerprints stay the same from one version of kvmig to the next', () => {
       "messages/A/backfill/messages": "e5573cd5f9bcd4715fa216d1422005e3",
       "messages/A/backfill/messages.2": "69791527448d3b896f2c00d174b3bda2",
       "messages/A/foreign_key/messages_user_id_fkey": "014e19ad51fa79cc568f3f2766c7322a",
-      "messages/A/gate/B": "1316f2f74f41d6731e2764d104406164",
+      "messages/A/gate/B": "73bb555c89cb31822a5c358801340155",
       "messages/A/index/idx_text": "2137ed531876f82a5a9783a9a18ce447",
       "messages/A/table/messages": "5566a6b3635e00ce760dbb8833b233e9",
       "messages/A/validate/messages_user_id_fkey": "f874c079401c29dd97b6a7b7a74794e5",
       "users/A/analyze/users": "84d174eff35830a38932941c16017d19",
       "users/A/backfill/users": "25161498a69b496d6d01169bed56bbdc",
-      "users/A/gate/B": "fb51693e5d36bd0dd837def68b304e9b",
+      "users/A/gate/B": "2f921f36fb4d27059a5c9b772aca1b8a",
       "users/A/table/users": "f701d942e3067a777e77ef4d7500d1d5",
     }
   `)

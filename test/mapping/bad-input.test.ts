@@ -106,7 +106,7 @@ describe('a value', () => {
     decode: ${codec === 'text' ? 'utf8' : codec}
     into: t
     fields: { id: $id, v: "${root}${transform ? ` | ${transform}` : ''}" }
-    unmapped: { drop: not what is tested }
+    unmapped: { drop: all, because: not what is tested }
 tables:
   t: { columns: { id: text, v: '${type}${nullable === false ? ' not null' : ''}' }, primary_key: [id] }
 `
@@ -250,7 +250,7 @@ describe('an entry of some type', () => {
       ${each === 'item' ? 'position: $index' : ''}
       ${expires ? 'expires: $expires_at' : ''}
       ${columns.map((name) => `${name}: ${expression(name)}`).join('\n      ')}
-    unmapped: { drop: not what is tested }
+    unmapped: { drop: all, because: not what is tested }
 tables:
   t:
     columns: { id: text, position: integer, expires: timestamptz, ${columns.map((name) => `${name}: text`).join(', ')} }

@@ -54,11 +54,15 @@ test.each<[steps: string[], input: Buffer | string, output: unknown]>([
   [['json until object'], JSON.stringify(twice([1])), [new Decimal('1')]],
   [['json until object'], '"x"', no('INVALID_JSON')],
   [['json until object'], '5', no('TYPE_MISMATCH')],
-  [['json until object'], 'null', no('TYPE_MISMATCH')],
+  [['json until object'], 'null', no('NULL_NOT_ALLOWED')],
   [['unwrap(value)'], '{"value":{"a":true}}', object({ a: true })],
   [['unwrap(value)'], '{"value":null}', null],
   [['unwrap(value)'], '{"value":"x","expires":5}', { value: 'x', dropped: ['expires'] }],
-  [['unwrap(data.attributes)'], '{"data":{"attributes":{},"id":"x"}}', { value: new Map(), dropped: ['id'] }],
+  [
+    ['unwrap(data.attributes)'],
+    '{"data":{"attributes":{},"id":"x"}}',
+    { value: new Map(), dropped: ['data.id'] },
+  ],
   [['unwrap(value)'], '{}', no('FIELD_MISSING')],
   [['unwrap(value)'], '[]', no('TYPE_MISMATCH')],
   [

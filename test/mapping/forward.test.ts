@@ -274,7 +274,7 @@ describe('a path of each', () => {
 describe('a field', () => {
   const forward = async (expression: string, value: unknown, column = 'text', more = '') => {
     const compiled = await one(
-      `decode: json\nfields: { id: $id, v: ${JSON.stringify(expression)} }\nunmapped: { drop: not tested }`,
+      `decode: json\nfields: { id: $id, v: ${JSON.stringify(expression)} }\nunmapped: { drop: all, because: not tested }`,
       {
         columns: `id: text, v: '${column}'`,
         more,
@@ -323,7 +323,8 @@ describe('a field', () => {
     ['a | present', {}, false, 'boolean'],
     ['const(x) | int', {}, 'NOT_AN_INTEGER', 'integer'],
     ['a', [], 'TYPE_MISMATCH'],
-    ['a', null, 'TYPE_MISMATCH'],
+    ['a', null, 'NULL_NOT_ALLOWED'],
+    ['a ?? $key', null, 'k:1'],
     ['a', '{"a":1}', 'DOUBLE_ENCODED_JSON'],
     ['a', '"\\"[]\\""', 'DOUBLE_ENCODED_JSON'],
     ['a', 'text', 'TYPE_MISMATCH'],
@@ -431,6 +432,7 @@ describe('fields that nobody takes', () => {
       columns: 'id: text, v: text',
     })
     expect(await unmapped(text, json('k:1', { a: { b: 'x', c: 1 }, kind: 1, d: null }))).toEqual([
+      'a.c',
       'kind',
       'd',
     ])
@@ -450,15 +452,64 @@ describe('fields that nobody takes', () => {
   })
 
   test('are none where the mapping drops them by name', async () => {
-    const text = plan('decode: [unwrap(value)]\nfields: { id: $id, v: v }\nunmapped: { drop: of no use }', {
-      columns: 'id: text, v: text',
-    })
+    const text = plan(
+      'decode: [unwrap(value)]\nfields: { id: $id, v: v }\nunmapped: { drop: [w, expires], because: of no use }',
+      {
+        columns: 'id: text, v: text',
+      },
+    )
     expect(await unmapped(text, json('k:1', { value: { v: 'x', w: 1 }, expires: 5 }))).toEqual([])
   })
 
   test('are those beside an unwrapped value too', async () => {
     const text = plan('decode: [unwrap(value)]\nfields: { id: $id, v: v }', { columns: 'id: text, v: text' })
     expect(await unmapped(text, json('k:1', { value: { v: 'x' }, expires: 5 }))).toEqual(['expires'])
+  })
+
+  test.each<[string, string, unknown, readonly string[]]>([
+    ['beside one that is taken', 'v: meta.user', { meta: { user: 'x', extra: 1 } }, ['meta.extra']],
+    ['deep inside', 'v: a.b.c', { a: { b: { c: 'x', d: 1 }, e: 2 } }, ['a.b.d', 'a.e']],
+    ['but not where all of it is taken', 'v: meta.user, j: meta', { meta: { user: 'x', extra: 1 } }, []],
+    ['but not of an object that is not there', 'v: meta.user', { meta: null }, []],
+    ['of other places of a list, once', 'v: "links[0]"', { links: ['x', 'y', 'z'] }, ['links.*']],
+    ['in a list', 'v: "links[0].url"', { links: [{ url: 'x', title: 'y' }] }, ['links[0].title']],
+    ['with odd names', 'v: meta.user', { meta: { user: 'x', 'a b': 1 }, '0': 1 }, ["['0']", "meta['a b']"]],
+    ['as a text where others have fields', 'v: meta.user ?? name', { meta: 'x', name: 'y' }, ['meta']],
+    [
+      'beside rest(), which takes none of them',
+      'v: meta.user, j: rest()',
+      { meta: { user: 'x', b: 1 }, c: 1 },
+      ['meta.b'],
+    ],
+    [
+      'not where they are dropped',
+      'v: meta.user }\nunmapped: { drop: [meta.b, x.*], because: no need',
+      { meta: { user: 'x', b: 1, c: 2 }, x: { y: 1 } },
+      ['meta.c'],
+    ],
+    [
+      'not where whatever comes is dropped',
+      'v: v }\nunmapped: { drop: all, because: no need',
+      { v: 'x', w: { y: 1 } },
+      [],
+    ],
+  ])('are reported inside of objects, %s', async (_, fields, value, expected) => {
+    const text = plan(`decode: json\nfields: { id: $id, ${fields} }`, {
+      columns: 'id: text, v: text, j: jsonb',
+    })
+    expect(await unmapped(text, json('k:1', value))).toEqual(expected)
+  })
+
+  test('are reported around what a path of each goes into', async () => {
+    const text = plan(
+      'decode: json\neach: games.*.moves\nfields: { id: $id, game: $parent.name, n: $index, v: san }',
+      { columns: 'id: text, game: text, n: integer, v: text', key: 'id, game, n' },
+    )
+    const game = (name: string) => ({ name, winner: 'ann', moves: [{ san: 'e4', clock: 5 }] })
+    const document = json('k:1', { games: { a: game('a'), b: game('b') }, title: 't' })
+    expect(await unmapped(text, document)).toEqual(['games.*.winner', 'title', 'clock', 'clock'])
+    const dropped = `${text.replace('fields:', "unmapped: { drop: [games.*.winner, title, clock], because: 'no' }\n    fields:")}`
+    expect(await unmapped(dropped, document)).toEqual([])
   })
 
   const GROUP = `mappings:

@@ -390,6 +390,8 @@ tables:
     return [mapping('t').takesExpiry, mapping('u').takesExpiry]
   }
   expect(await takes(plan('at: $expires_at'))).toEqual([true, true])
-  expect(await takes(plan('v: $value', ', ttl: { drop: sessions end anyway }'))).toEqual([true, true])
+  expect(
+    await takes(plan('v: $value', ', unmapped: { drop: [$expires_at], because: sessions end anyway }')),
+  ).toEqual([true, true])
   expect(await takes(plan('v: $value'))).toEqual([false, false])
 })

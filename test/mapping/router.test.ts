@@ -51,8 +51,8 @@ describe('the router', () => {
   test('passes a key on where `where` says no, until a rule takes it', async () => {
     const { forward } = await compilePlans(
       rules(
-        '{ match: "m:{id}", type: string, decode: json, where: r.kind == "a", into: t, fields: { id: $id, v: v }, unmapped: { drop: kind } }',
-        '{ match: "m:{id:rest}", type: string, decode: json, where: r.kind == "b", into: u, fields: { id: $id, v: v }, unmapped: { drop: kind } }',
+        '{ match: "m:{id}", type: string, decode: json, where: r.kind == "a", into: t, fields: { id: $id, v: v }, unmapped: { drop: [kind], because: it chose the table } }',
+        '{ match: "m:{id:rest}", type: string, decode: json, where: r.kind == "b", into: u, fields: { id: $id, v: v }, unmapped: { drop: [kind], because: it chose the table } }',
         '{ match: "m:{_}", ignore: of another kind }',
       ),
     )

@@ -55,7 +55,7 @@ test('makes a plan of what the file says', async () => {
       into: { schema: 'public', table: 'messages' },
       key: ['id'],
       conflict: { policy: 'newest', column: 'created_at' },
-      unmapped: { policy: 'drop', because: 'id repeats the name of the field' },
+      unmapped: { fields: [['id']], expiry: false, because: 'it repeats the name of the field' },
       rejectLimit: 0.001,
       text: 'reject',
       existing: 'keep',

@@ -77,7 +77,7 @@ mappings:
       text:       text
       reactions:  reactions | default([])
       created_at: created_at | epoch_ms
-    unmapped: { drop: id repeats the name of the field }
+    unmapped: { drop: [id], because: it repeats the name of the field }
     reject: { limit: 0.1% }
   - match: message:{id}
     type: string

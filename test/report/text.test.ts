@@ -77,7 +77,7 @@ describe('the text of a report', () => {
       Rejects to expect
         2  FIELD_MISSING  messages  e.g. message:m9
 
-      Fields that no column takes: map them, or say unmapped: drop
+      Fields that no column takes: map them, or name them under unmapped
         17  edited  messages  e.g. message:m2
 
       Drift of the target

@@ -5,6 +5,7 @@ import { fingerprints } from '../../plan/fingerprint.ts'
 import type { Phase } from '../../plan/plan.ts'
 import { listed } from '../../report/wording.ts'
 import { type Applied, apply } from '../../runner/apply.ts'
+import { runStart } from '../../runner/run-start.ts'
 import type { Session } from '../../runner/session.ts'
 import type { CommonOptions } from '../args.ts'
 import { compileProject } from '../compile.ts'
@@ -18,7 +19,6 @@ import { type Loaded, loadProject } from '../project.ts'
 import { countQuarantine } from '../quarantine.ts'
 import { createApplyReport } from '../reports/apply-report.ts'
 import { gateExit } from '../reports/gate-result.ts'
-import { runStart } from '../run-start.ts'
 import { findSavedPlan, requireFresh, type SavedPlanFile } from '../saved.ts'
 import { withSession } from '../session.ts'
 import { pendingOf } from '../standing.ts'
@@ -120,7 +120,10 @@ async function applyWithProgress(
       executors: EXECUTORS,
       checks: CHECKS,
       fingerprint: (step) => known.get(step.id)!,
-      run: runStart({ command: 'apply --phase=A', phase: 'A', plans: names, project: loaded.project }, io),
+      run: runStart(
+        { command: 'apply --phase=A', phase: 'A', plans: names, project: loaded.project },
+        io.env,
+      ),
       limit: SIDE_BY_SIDE,
       batchRows: options.batch,
       again: options.again,

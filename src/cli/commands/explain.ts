@@ -28,9 +28,17 @@ export async function run({ code }: ExplainOptions, { stdout }: Io): Promise<num
       },
     )
   }
-  stdout.write(`${page.code}  ${page.title}\n${page.help === undefined ? '' : `\n${page.help}\n`}`)
+  const { title, help, example } = page
+  const parts = [
+    `${page.code}  ${title}`,
+    ...(help === undefined ? [] : [help]),
+    ...(example ? [`Wrong:\n${indented(example.wrong)}`, `Right:\n${indented(example.right)}`] : []),
+  ]
+  stdout.write(`${parts.join('\n\n')}\n`)
   return EXIT.done
 }
+
+const indented = (lines: string): string => (lines === '' ? '(nothing)' : lines).replace(/^/gm, '  ')
 
 function listOf(pages: readonly Page[]): string {
   const chapters = [...new Set(pages.map((it) => it.chapter))]

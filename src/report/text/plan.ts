@@ -148,7 +148,7 @@ function sourceLines(live: LiveSource, painter: Painter): string[] {
       painter,
     ),
     section(
-      'Fields that no column takes: map them, or say unmapped: drop',
+      'Fields that no column takes: map them, or name them under unmapped',
       columns(
         mappings.flatMap((it) =>
           it.unmapped.map(({ field, records, sample }) => [
