@@ -18,8 +18,8 @@ else {
   ensureBuilt(root)
   step('kvmig plan', 'what would happen; nothing is changed')
   kvmig(['plan'])
-  step('kvmig apply --phase=A', 'tables, copy, indexes, foreign keys, then the gate')
-  kvmig(['apply', '--phase=A'])
+  step('kvmig apply --phase=A --yes', 'tables, copy, indexes, foreign keys, then the gate')
+  kvmig(['apply', '--phase=A', '--yes'])
   process.stdout.write(`
 The rows are in ${folder}, an embedded Postgres. Look at some of them:
 
@@ -29,7 +29,7 @@ The rows are in ${folder}, an embedded Postgres. Look at some of them:
 And what kvmig knows about them:
 
   npx kvmig status              where every plan stands, and what is in quarantine
-  npx kvmig trace message:m1    why there is a row for a key, or why there is none
+  npx kvmig trace user:ada      why there is a row for a key, or why there is none
   npx kvmig rollback            take it all back
 `)
 }

@@ -25,6 +25,7 @@ export const FAILPOINTS = [
   'backfill.batch-before-commit',
   'backfill.batch-committed',
   'backfill.scanned',
+  'backfill.settled',
   'foreign-key.orphans-removed',
   'foreign-key.created',
   'index.created',

@@ -1,15 +1,15 @@
-import { hostname, userInfo } from 'node:os'
 import { basename, dirname, resolve } from 'node:path'
 import { CHECKS, EXECUTORS, PLAN_CATALOG, SESSION_PARTS } from './catalog.ts'
 import type { Diagnostic } from './diagnostic.ts'
 import { KvmigError } from './errors.ts'
 import { compile } from './plan/compile.ts'
-import { fingerprints, planHash } from './plan/fingerprint.ts'
+import { fingerprints } from './plan/fingerprint.ts'
 import { loadProject as load } from './plan/load.ts'
 import type { Project } from './plan/plan.ts'
 import { filesIn } from './plan/project-files.ts'
 import { type Applied, apply as applyGraph } from './runner/apply.ts'
 import type { Listener } from './runner/events.ts'
+import { runStart } from './runner/run-start.ts'
 import { Session } from './runner/session.ts'
 import { VERSION } from './version.ts'
 
@@ -53,10 +53,11 @@ export async function apply(project: Project, options: ApplyOptions = {}): Promi
   const plans = waves.map((it) => it.plan)
   const names = plans.map((it) => it.name)
   const known = fingerprints(graph)
+  const variables = options.variables ?? process.env
   const session = await Session.open({
     project,
     parts: SESSION_PARTS,
-    variables: options.variables ?? process.env,
+    variables,
     environment: options.environment,
     signal: options.signal ?? new AbortController().signal,
   })
@@ -69,16 +70,7 @@ export async function apply(project: Project, options: ApplyOptions = {}): Promi
       executors: EXECUTORS,
       checks: CHECKS,
       fingerprint: (step) => known.get(step.id)!,
-      run: {
-        command: 'apply',
-        phase: 'A',
-        plans: names,
-        planHash: planHash(project),
-        who: userInfo().username,
-        host: hostname(),
-        commit: undefined,
-        version: VERSION,
-      },
+      run: runStart({ command: 'apply', phase: 'A', plans: names, project }, variables),
       limit: 4,
       again: options.again,
       listener: options.listener ?? (() => {}),

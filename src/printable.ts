@@ -1,27 +1,41 @@
-/** Longest key that is shown whole, in characters. */
-const LONGEST = 120
+import { isUtf8 } from 'node:buffer'
 
 /**
- * A key as people can read it, whatever is in it: one line, no control characters, nothing that changes the direction of text or colours a
- * terminal; bytes that are no UTF-8 as `\xNN`; long ones cut in the middle.
+ * Text from a store, fit to be shown: whatever could move the cursor, hide, or turn the line around (control characters, ANSI, bidi marks,
+ * odd spaces, lone surrogates) is written as an escape; bytes that are no UTF-8 as `\xNN`. Longer than `limit` characters, its middle is
+ * left out. Printing what was made printable changes nothing.
  */
-export function printable(key: Buffer | string): string {
-  const text = typeof key === 'string' ? key : decode(key)
-  const shown = text.replace(UNPRINTABLE, (it) => `\\u{${it.codePointAt(0)!.toString(16)}}`)
-  if (shown.length <= LONGEST) return shown === '' ? '(empty key)' : shown
-  return `${shown.slice(0, LONGEST - 30)}…${shown.slice(-20)} (${text.length} characters)`
+export function printable(text: string | Buffer, limit = 120): string {
+  const visible = typeof text === 'string' ? escapeUnseen(text) : keyText(text)
+  const characters = [...visible]
+  if (characters.length <= limit) return visible
+  const tail = Math.floor(limit / 4)
+  const head = limit - tail - 1
+  return `${characters.slice(0, head).join('')}…${characters.slice(-tail).join('')}`
 }
 
-// C0 and C1 controls, bidirectional and invisible formatting, line and paragraph separators, byte order mark, lone surrogates.
-const UNPRINTABLE =
-  /[\u0000-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/gu
+/** The same for sentences of our own that name something from a store: nothing is left out. */
+export const printableSentence = (text: string): string => printable(text, Number.POSITIVE_INFINITY)
 
-function decode(key: Buffer): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(key)
-  } catch {
-    return [...key]
-      .map((byte) => (byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, '0')}`))
-      .join('')
-  }
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu
+
+const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' }
+
+const escapeUnseen = (text: string): string => text.replace(UNSEEN, escaped)
+
+function escaped(character: string): string {
+  const short = SHORT[character]
+  if (short) return short
+  const code = character.codePointAt(0)!.toString(16)
+  return code.length <= 4 ? `\\u${code.padStart(4, '0')}` : `\\u{${code}}`
 }
+
+function keyText(key: Buffer): string {
+  if (key.length === 0) return '(empty key)'
+  return isUtf8(key) ? escapeUnseen(key.toString()) : hexadecimal(key)
+}
+
+const hexadecimal = (bytes: Buffer): string =>
+  [...bytes]
+    .map((byte) => (byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, '0')}`))
+    .join('')

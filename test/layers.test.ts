@@ -22,7 +22,8 @@ const RANKS: Readonly<Record<string, number>> = {
   state: 3,
   checks: 4,
   executors: 5,
-  runtime: 5,
+  // An edge like cli: it gathers the catalog.
+  runtime: 8,
   runner: 6,
   'catalog.ts': 7,
   report: 7,

@@ -70,7 +70,10 @@ class SurveyPass {
         this.#tallies.set(made, new MappingTally(made))
         const name = showTable(mapping.into)
         if (!this.#tables.has(name)) {
-          this.#tables.set(name, new Compared(compiled.writers(mapping.into), compiled.tracked(mapping.into), comparison))
+          const writers = compiled.writers(mapping.into)
+          const own = writers.filter((it) => plans.some((plan) => plan.name === it.plan))
+          const tracked = compiled.tracked(mapping.into)
+          this.#tables.set(name, new Compared({ writers, own, tracked, comparison, now: options.now }))
         }
       }
     }
@@ -97,12 +100,18 @@ class SurveyPass {
     if (suspects.size === 0) return
     for await (const page of this.#pages()) {
       this.#options.signal.throwIfAborted()
+      const given = new Map<CompiledMapping, Row[]>()
       for (const entry of page.entries) {
         if (this.#isExpired(entry)) continue
         this.#forward(entry, {
-          row: (compiled, row) => suspects.get(showTable(compiled.table.name))?.explain(compiled, row),
+          row: (compiled, row) => {
+            const rows = given.get(compiled)
+            if (rows) rows.push(row)
+            else given.set(compiled, [row])
+          },
         })
       }
+      for (const [compiled, rows] of given) await suspects.get(showTable(compiled.table.name))?.explain(compiled, rows)
     }
     for (const table of suspects.values()) await table.settleExtra()
   }

@@ -1,6 +1,6 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { EXIT } from '../errors.ts'
-import { sentence } from './failure.ts'
+import { describeFailure, sentence } from './failure.ts'
 import type { Io } from './io.ts'
 
 /** What every command may be told. */
@@ -17,8 +17,8 @@ interface CommandModule<O> {
 }
 
 /**
- * Reads the arguments and runs the command they name; gives its exit code. Commands are imported when they are named, so that help and
- * mistakes answer at once. Throws what the command throws.
+ * Reads the arguments and runs the command they name; gives its exit code. What goes wrong is told on stderr, never thrown. Commands are
+ * imported when they are named, so that help and mistakes answer at once.
  */
 export async function runArguments(argv: readonly string[], io: Io, version: string): Promise<number> {
   let code: number = EXIT.done
@@ -29,7 +29,11 @@ export async function runArguments(argv: readonly string[], io: Io, version: str
     await program.parseAsync(argv, { from: 'user' })
     return code
   } catch (error) {
-    if (!(error instanceof CommanderError)) throw error
+    if (!(error instanceof CommanderError)) {
+      const { text, exitCode } = describeFailure(error, io)
+      io.stderr.write(text)
+      return exitCode
+    }
     if (['commander.helpDisplayed', 'commander.version'].includes(error.code)) return EXIT.done
     if (error.code !== 'commander.help') io.stderr.write(usage(error.message, argv, program))
     return EXIT.couldNot

@@ -1,4 +1,5 @@
 import { EXIT, KvmigError } from '../errors.ts'
+import { printableSentence } from '../printable.ts'
 import { Interruption, type Io } from './io.ts'
 import { PlanMistakes, showMistakes } from './plan-mistakes.ts'
 
@@ -38,11 +39,7 @@ export interface Failure {
 
 /** `kvmig: CODE  sentence`, and below it what to do. */
 export const sentence = (code: string, message: string, hint?: string): string =>
-  `kvmig: ${code}  ${oneLine(message)}\n${hint === undefined ? '' : `       ${oneLine(hint)}\n`}`
-
-/** Keys and names come from strangers: whatever could move a cursor or fake a line of a log is shown by its number. */
-export const oneLine = (text: string): string =>
-  text.replace(/[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu, (it) => `\\u{${it.codePointAt(0)!.toString(16)}}`)
+  `kvmig: ${code}  ${printableSentence(message)}\n${hint === undefined ? '' : `       ${printableSentence(hint)}\n`}`
 
 // ECONNREFUSED and its like are the system's words and hold nothing else; so are the names of classes.
 function kindOf(error: unknown): string {

@@ -2,7 +2,7 @@ import { KeyShapes } from '../checks/key-shapes.ts'
 import { printable } from '../printable.ts'
 import { bytesOf } from '../sources/part.ts'
 import type { Entry } from '../sources/source.ts'
-import { holdsOf } from './holds.ts'
+import { type Holding, holdingOf, tellHoldings } from './holds.ts'
 
 /** Keys of one type that look alike. */
 export interface KeyFamily {
@@ -20,7 +20,7 @@ interface Seen {
   readonly key: Buffer
   bytes: number
   readonly expires: boolean
-  readonly holds: string
+  readonly holding: Holding
 }
 
 /** Sorts sampled keys into families by the shape of the key and the type. */
@@ -40,36 +40,46 @@ export class KeyFamilies {
       return
     }
     this.keys += 1
-    seen.set(name, { key: entry.key, bytes: size, expires: entry.expiresAt !== null, holds: holdsOf(entry) })
+    seen.set(name, {
+      key: entry.key,
+      bytes: size,
+      expires: entry.expiresAt !== null,
+      holding: holdingOf(entry),
+    })
   }
 
   /** Most keys first. */
   list(): readonly KeyFamily[] {
+    // One set of shapes for all types: what is an id in the hashes is one in the strings beside them.
+    const shapes = new KeyShapes()
+    for (const seen of this.#byType.values()) for (const { key } of seen.values()) shapes.add(key)
+    const patterns = shapes
+      .list()
+      .map((it) => it.pattern.split(':'))
+      .sort((a, b) => captures(a) - captures(b))
     return [...this.#byType]
-      .flatMap(([type, seen]) => families(type, [...seen.values()]))
+      .flatMap(([type, seen]) => families(type, [...seen.values()], patterns))
       .sort((a, b) => b.keys - a.keys || (a.pattern < b.pattern ? -1 : 1))
   }
 }
 
-function families(type: string, seen: readonly Seen[]): readonly KeyFamily[] {
-  const shapes = new KeyShapes()
-  for (const { key } of seen) shapes.add(key)
-  // The most literal pattern that fits has the key.
-  const patterns = shapes
-    .list()
-    .map((it) => ({ ...it, parts: it.pattern.split(':') }))
-    .sort((a, b) => captures(a.parts) - captures(b.parts))
+// The most literal pattern that fits has the key.
+function families(
+  type: string,
+  seen: readonly Seen[],
+  patterns: readonly (readonly string[])[],
+): readonly KeyFamily[] {
   const members = new Map<string, Seen[]>()
   for (const it of seen) {
     const words = printableWords(it.key)
-    const pattern = patterns.find(({ parts }) => fits(parts, words))?.pattern ?? printable(it.key)
+    const pattern = (patterns.find((parts) => fits(parts, words)) ?? words).join(':')
     members.set(pattern, [...(members.get(pattern) ?? []), it])
   }
   return [...members].map(([pattern, own]) => ({
     pattern,
     type,
     keys: own.length,
-    holds: mostFrequent(own.map((it) => it.holds)),
+    holds: tellHoldings(own.map((it) => it.holding)),
     bytes: own.reduce((sum, it) => sum + it.bytes, 0),
     expiring: own.filter((it) => it.expires).length,
     sample: printable(own[0]!.key),
@@ -88,10 +98,3 @@ const printableWords = (key: Buffer): readonly string[] =>
     .toString('utf8')
     .split(':')
     .map((it) => printable(it))
-
-function mostFrequent(texts: readonly string[]): string {
-  const counts = new Map<string, number>()
-  for (const text of texts) counts.set(text, (counts.get(text) ?? 0) + 1)
-  const [first, ...others] = [...counts].sort(([a, many], [b, more]) => more - many || (a < b ? -1 : 1))
-  return `${first![0]}${others.length > 0 ? ', or others' : ''}`
-}

@@ -4,10 +4,11 @@ import { mappingsOf, type Plan } from '../plan/plan.ts'
 import type { TableStep } from '../plan/step.ts'
 import { showTable } from '../plan/table.ts'
 import type { LiveSection, LiveSource } from '../report/report.ts'
+import type { StepState } from '../plan/step-state.ts'
 import type { Session } from '../runner/session.ts'
 import { Surveys } from '../runner/surveys.ts'
 import { drift } from '../target/drift.ts'
-import { inspectTables } from '../target/inspect.ts'
+import { inspectTables, type TableFacts } from '../target/inspect.ts'
 import { createCounter } from './counter.ts'
 import type { Io } from './io.ts'
 import type { SourceMeter } from './session.ts'
@@ -131,7 +132,7 @@ function rest({ fates, plans }: Survey): Survey['fates'] {
 async function findDrift(
   { target }: Session,
   { graph }: Compilation,
-  { pending }: Standing,
+  { states, records }: Standing,
 ): Promise<LiveSection['drift']> {
   const steps = graph.vertices.flatMap(({ data }) => (data.kind === 'table' ? [data] : []))
   const facts = await target.transaction(
@@ -145,16 +146,20 @@ async function findDrift(
   return steps.flatMap((step) => {
     const { schema, table } = step.table.name
     const found = facts.get(`${schema}.${table}`)
-    const made = pending.states.get(step.id) === 'done'
-    return differences(step, made, found).map((message) => ({ table: showTable(step.table.name), message }))
+    const state = records.has(step.id) ? states.get(step.id)!.state : 'not made'
+    return differences(step, state, found).map((message) => ({ table: showTable(step.table.name), message }))
   })
 }
 
+// A table of kvmig's that was edited or not finished is made again: how it looks now does not matter.
 function differences(
   { table }: TableStep,
-  made: boolean,
-  found: Parameters<typeof drift>[1] | undefined,
+  state: StepState['state'] | 'not made',
+  found: TableFacts | undefined,
 ): readonly string[] {
-  if (table.owner === 'plan' && !made) return found ? ['it is there already, and kvmig did not make it'] : []
+  if (table.owner === 'plan' && state === 'not made') {
+    return found ? ['it is there already, and kvmig did not make it'] : []
+  }
+  if (table.owner === 'plan' && state !== 'done') return []
   return found ? drift(table, found) : ['it is not there']
 }

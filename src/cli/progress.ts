@@ -1,7 +1,7 @@
 import { KvmigError } from '../errors.ts'
 import type { Change, Counts, Outcome } from '../executors/executor.ts'
 import type { Step } from '../plan/step.ts'
-import { printable } from '../printable.ts'
+import { printable, printableSentence } from '../printable.ts'
 import { duration, number } from '../report/wording.ts'
 import type { AppliedStep } from '../runner/apply.ts'
 import type { Listener } from '../runner/events.ts'
@@ -92,4 +92,4 @@ export const showCounts = (counts: Counts): string =>
     .join(', ')
 
 const showError = (error: Error | undefined): string =>
-  error instanceof KvmigError ? `failed: ${error.code}` : 'failed'
+  error instanceof KvmigError ? `failed: ${error.code}  ${printableSentence(error.message)}` : 'failed'

@@ -26,8 +26,7 @@ export async function loadProject(options: CommonOptions, io: Io): Promise<Loade
   const { PLAN_CATALOG } = await import('../catalog.ts')
   const path = findProject(options.project, io.cwd)
   const root = dirname(path)
-  const environment = join(root, '.env')
-  if (existsSync(environment)) io.loadEnvironment(environment)
+  loadEnvironment(join(root, '.env'), io)
   const digests: Record<string, string> = {}
   const { project, diagnostics } = await load({
     file: relative(io.cwd, path),
@@ -60,11 +59,23 @@ export function plansNamed(project: Project, names: readonly string[]): readonly
   return project.plans.filter((it) => names.length === 0 || names.includes(it.name))
 }
 
+// The file holds secrets: what is wrong with it is told without a line of it.
+function loadEnvironment(file: string, io: Io): void {
+  if (!existsSync(file)) return
+  try {
+    io.loadEnvironment(file)
+  } catch (error) {
+    throw new KvmigError('ENV_FILE', `${file} cannot be read.`, { cause: error })
+  }
+}
+
 function findProject(named: string | undefined, cwd: string): string {
   if (named !== undefined) {
     const path = resolve(cwd, named)
     if (existsSync(path)) return path
-    throw new KvmigError('PROJECT_MISSING', `There is no file ${named}.`)
+    throw new KvmigError('PROJECT_MISSING', `There is no file ${named}.`, {
+      hint: `It was looked for in ${dirname(path)}. kvmig init writes a migrations.yaml.`,
+    })
   }
   for (let folder = cwd; ; folder = dirname(folder)) {
     const path = join(folder, 'migrations.yaml')

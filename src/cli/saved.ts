@@ -13,7 +13,7 @@ import {
   targetDigest,
 } from '../plan/saved-plan.ts'
 import type { Step } from '../plan/step.ts'
-import type { StepState } from '../runner/pending.ts'
+import type { StepState } from '../plan/step-state.ts'
 import type { StepRecord } from '../state/ledger.ts'
 import { VERSION } from '../version.ts'
 import { readText } from './files.ts'
@@ -77,7 +77,7 @@ export function basisOf({ loaded: { project, files }, graph, states, records }: 
     files,
     target: targetDigest(records),
     steps: graph.vertices
-      .filter(({ id }) => states.get(id) !== 'done')
+      .filter(({ id }) => states.get(id)?.state !== 'done')
       .map(({ id }): SavedStep => ({ id, fingerprint: known.get(id)! })),
   }
 }

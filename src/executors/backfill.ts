@@ -1,25 +1,34 @@
-import { createHash } from 'node:crypto'
-import { EXIT, KvmigError, SourceError, StepError, TargetError } from '../errors.ts'
+import { createHash, randomUUID } from 'node:crypto'
+import { EXIT, SourceError, StepError, TargetError } from '../errors.ts'
 import { failpoint } from '../failpoint.ts'
 import { forwardClaims } from '../mapping/claim.ts'
 import type { CompiledMapping } from '../mapping/mapping.ts'
 import { exactKey, literalPrefix } from '../plan/key-pattern.ts'
 import type { BackfillStep } from '../plan/step.ts'
-import { showTable } from '../plan/table.ts'
-import type { Cursor, Page, Source } from '../sources/source.ts'
+import { sameTable, showTable } from '../plan/table.ts'
+import type { Cursor, Entry, Page, Source } from '../sources/source.ts'
+import { repeatably } from '../state/schema.ts'
+import { writerName } from '../state/trace.ts'
 import { qualified } from '../target/ddl.ts'
 import { DatabaseError } from '../target/error.ts'
 import { inspectTable } from '../target/inspect.ts'
-import { openTableRows, type TableRows } from '../target/table-rows.ts'
+import { openTableRows } from '../target/table-rows.ts'
 import type { Transaction } from '../target/target.ts'
-import { addCounts, Batch, type CopyCounts, noCounts, toQuarantine } from './batch.ts'
+import { addCounts, Batch, type CopyCounts, noCounts, shiftCounts, toQuarantine } from './batch.ts'
+import { loadCarefully } from './careful.ts'
+import { databaseClock } from './clock.ts'
+import { settleContests } from './contests.ts'
 import type { Context, Counts, Executor, Outcome } from './executor.ts'
-import { loadCarefully, loadDirectly } from './load.ts'
+import { type Loading, loadDirectly } from './load.ts'
 import { deleteOwned } from './owned.ts'
-import { undoStep } from './transact.ts'
+import { writersOf } from './writers.ts'
 
 /** A cursor that says: nothing is left. */
 const END: Cursor = 'end'
+
+/** Keys that are replayed by one pass. */
+const REPLAYED_KEYS = 5_000
+const REPLAYED_ROWS = 20_000
 
 /**
  * Copies what mappings make of a source. Steps of one source that are ready together share one pass, so that every key is read once.
@@ -36,145 +45,174 @@ export const backfill: Executor<BackfillStep> = {
       .join(', '),
   }),
   together: (step) => step.source,
-  run: async (step, context) => {
-    const outcomes = await runPass([step], context)
-    return outcomes.get(step.id)!
-  },
-  runTogether: runPass,
-  revert: async (step, context) => {
+  run: async (step, context) => (await copyTogether([step], context)).get(step.id)!,
+  runTogether: copyTogether,
+  revert: async (tx, step, { tracked }, { ledger }) => {
+    const { name } = step.table
+    await ledger.quarantine.clear(tx, step.plan, step.mapping.name)
+    if (!(await inspectTable(tx, name))) return
     // With origins, exactly the rows that came from here go; without, the table is kvmig's own and holds nothing else.
-    return undoStep(context, step, async (tx) => {
-      const { name } = step.table
-      await context.ledger.quarantine.clear(tx, step.plan, step.mapping.name)
-      if (!(await inspectTable(tx, name))) return {}
-      if (!context.compiled.tracked(name) && step.table.owner === 'plan') {
-        await tx.query(`TRUNCATE ${qualified(name)}`)
-        return {}
-      }
-      return { deleted: await deleteOwned(tx, step, context.ledger) }
-    })
+    if (tracked) await deleteOwned(tx, step, ledger)
+    else await tx.query(`TRUNCATE ${qualified(name)}`)
   },
+}
+
+async function copyTogether(steps: readonly BackfillStep[], context: Context): Promise<ReadonlyMap<string, Outcome>> {
+  const pass = await Pass.open(steps, context)
+  await pass.copy()
+  return pass.finish()
+}
+
+/**
+ * Copies only these keys of the source again, whatever was copied before: for records that were quarantined. What becomes a row leaves the
+ * quarantine, what is not there any more does too.
+ */
+export async function replay(step: BackfillStep, keys: readonly Buffer[], context: Context): Promise<CopyCounts> {
+  let sum = noCounts()
+  for (let from = 0; from < keys.length; from += REPLAYED_KEYS) {
+    const pass = await Pass.open([step], context, keys.slice(from, from + REPLAYED_KEYS))
+    await pass.copy()
+    sum = addCounts(sum, await pass.finishReplay())
+  }
+  return sum
+}
+
+/** Gives orphans of a mapping another chance, until none of them finds its parent any more. */
+export async function replayOrphans(step: BackfillStep, context: Context): Promise<CopyCounts> {
+  let sum = noCounts()
+  for (;;) {
+    const keys = await context.ledger.quarantine.keys({ plan: step.plan, mapping: step.mapping.name, code: 'ORPHAN' })
+    if (keys.length === 0) return sum
+    const counts = await replay(step, keys, context)
+    sum = addCounts(sum, { ...counts, rejected: 0 })
+    if (counts.inserted + counts.updated === 0) return sum
+  }
 }
 
 class Copy {
   readonly step: BackfillStep
   readonly compiled: CompiledMapping
-  readonly table: TableRows
-  readonly tracked: boolean
+  readonly loading: Loading
   batch: Batch
   counts: CopyCounts
   /** Once a batch met rows that are there, the next one is not tried directly either: that is a second run. */
   careful: boolean
-  /** Are there records of this mapping in the quarantine that might become rows now? */
-  reopened: boolean
 
-  constructor(
-    step: BackfillStep,
-    compiled: CompiledMapping,
-    { table, tracked, counts, reopened }: { table: TableRows; tracked: boolean; counts: Counts | undefined; reopened: boolean },
-  ) {
+  constructor(step: BackfillStep, compiled: CompiledMapping, loading: Loading, counts: Counts | undefined) {
     this.step = step
     this.compiled = compiled
-    this.table = table
-    this.tracked = tracked
+    this.loading = loading
     this.batch = new Batch(compiled)
     this.counts = { ...noCounts(), ...counts }
-    this.careful = table.staged
-    this.reopened = reopened
+    this.careful = loading.table.staged
   }
 }
 
-/** Copies only these keys of the source, whatever was copied before: for records that were quarantined. */
-export const replay = (
-  steps: readonly BackfillStep[],
-  keys: readonly Buffer[],
-  context: Context,
-): Promise<ReadonlyMap<string, Outcome>> => runPass(steps, context, keys)
-
-async function runPass(
-  steps: readonly BackfillStep[],
-  context: Context,
-  keys?: readonly Buffer[],
-): Promise<ReadonlyMap<string, Outcome>> {
-  const name = steps[0]!.source
-  const source = await context.source(name)
-  const pass = keys ? undefined : passId(steps, context)
-  const { ledger, target } = context
-  const identity = await source.identity()
-  const saved = pass === undefined ? undefined : await ledger.checkpoint(pass)
-  // A cursor of another process or another file would skip keys without a word (H08): scan again, which is idempotent.
-  const resumed = saved && (saved.identity === identity || saved.cursor === END) ? saved : undefined
-
-  const open = new Map((await ledger.quarantine.counts()).map((it) => [`${it.plan}/${it.mapping}`, it.open + it.accepted]))
-  const copies = await target.transaction(async (tx) => {
-    const made: Copy[] = []
-    for (const step of steps) {
-      const compiled = context.compiled.mapping(step.plan, step.mapping.name)
-      const tracked = context.compiled.tracked(step.table.name)
-      const table = await openTableRows(tx, { name: step.table.name, columns: compiled.columns, keyIndexes: compiled.keyIndexes })
-      if (!resumed) await context.lease.fence(tx)
-      if (!resumed && !keys && tracked) await ledger.origins.forgive(tx, showTable(table.name))
-      made.push(
-        new Copy(step, compiled, {
-          table,
-          tracked,
-          counts: resumed?.counts[step.id],
-          reopened: (open.get(`${step.plan}/${step.mapping.name}`) ?? 0) > 0,
-        }),
-      )
-    }
-    return made
-  })
-  const runner = new Pass(context, source, copies, pass, identity, keys)
-  for (let attempt = 1; ; attempt++) {
-    try {
-      await runner.copy(attempt === 1 ? resumed?.cursor : undefined)
-      break
-    } catch (error) {
-      if (!(error instanceof SourceError && error.code === 'SOURCE_CHANGED') || attempt === 3) throw error
-      await runner.startAgain()
-    }
-  }
-  return runner.finish()
-}
+type Loaded = ReadonlyMap<Copy, CopyCounts>
 
 class Pass {
   readonly #context: Context
   readonly #source: Source
   readonly #copies: readonly Copy[]
   readonly #byMapping: ReadonlyMap<CompiledMapping, Copy>
-  readonly #pass: string | undefined
+  readonly #id: string
+  /** Only these; all, where there is none. */
   readonly #keys: readonly Buffer[] | undefined
   #identity: string
+  /** Up to where all is written, with what was counted by then. */
+  #reached: { cursor: Cursor | undefined; counts: Record<string, Counts> }
+  #batches: number
+  /** A collection of which more parts have to come, and the copies that take it. */
+  #unfinished: { readonly key: Buffer; readonly copies: ReadonlySet<Copy>; readonly word: 'keys' | 'expired' } | undefined
   #writing: Promise<void> = Promise.resolve()
   #failed: unknown
 
-  constructor(
+  static async open(steps: readonly BackfillStep[], context: Context, keys?: readonly Buffer[]): Promise<Pass> {
+    const { ledger, target, compiled, lease } = context
+    const source = await context.source(steps[0]!.source)
+    const id = keys ? `replay ${randomUUID()}` : passId(steps, context)
+    const identity = await source.identity()
+    const saved = await ledger.checkpoint(id)
+    // A cursor of another process or another file would skip keys without a word (H08): scan again, which is idempotent.
+    const resumed = saved && (saved.identity === identity || saved.cursor === END) ? saved : undefined
+    const copies = await target.transaction(async (tx) => {
+      await lease.fence(tx)
+      const made: Copy[] = []
+      for (const step of steps) {
+        const mapping = compiled.mapping(step.plan, step.mapping.name)
+        const { columns, keyIndexes } = mapping
+        const table = await openTableRows(tx, { name: step.table.name, columns, keyIndexes })
+        // What is in the quarantine is about to be read again: what is not rejected again does not belong there any more.
+        if (!resumed) await ledger.quarantine.doubt(tx, step.plan, step.mapping.name, keys)
+        made.push(new Copy(step, mapping, { table, writers: writersOf(compiled, table.name), ledger }, resumed?.counts[step.id]))
+      }
+      return made
+    })
+    return new Pass(context, source, copies, { id, identity, keys, cursor: resumed?.cursor, batches: resumed?.batch ?? 0 })
+  }
+
+  private constructor(
     context: Context,
     source: Source,
     copies: readonly Copy[],
-    pass: string | undefined,
-    identity: string,
-    keys: readonly Buffer[] | undefined,
+    pass: { id: string; identity: string; keys: readonly Buffer[] | undefined; cursor: Cursor | undefined; batches: number },
   ) {
     this.#context = context
     this.#source = source
     this.#copies = copies
     this.#byMapping = new Map(copies.map((it) => [it.compiled, it]))
-    this.#pass = pass
-    this.#keys = keys
-    this.#identity = identity
+    this.#id = pass.id
+    this.#keys = pass.keys
+    this.#identity = pass.identity
+    this.#reached = { cursor: pass.cursor, counts: this.#counts() }
+    this.#batches = pass.batches
   }
 
-  async copy(from: Cursor | undefined): Promise<void> {
+  /** Up to the end of the source, and anew where another server answers meanwhile. */
+  async copy(): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.#copyFrom(this.#reached.cursor)
+        return
+      } catch (error) {
+        // Nothing is written behind the back of whoever hears of this.
+        await this.#writing
+        if (!(error instanceof SourceError && error.code === 'SOURCE_CHANGED') || attempt === 3) throw error
+        await this.#startAgain()
+      }
+    }
+  }
+
+  async finish(): Promise<ReadonlyMap<string, Outcome>> {
+    await this.#settle()
+    for (const copy of this.#copies) {
+      const { references, name } = copy.loading.table
+      if (!references.some((it) => sameTable(it.to, name))) continue
+      const { inserted, updated } = await replayOrphans(copy.step, this.#context)
+      copy.counts = { ...copy.counts, inserted: copy.counts.inserted + inserted, updated: copy.counts.updated + updated, rejected: copy.counts.rejected - inserted - updated }
+    }
+    const outcomes = new Map(this.#copies.map((copy) => [copy.step.id, outcomeOf(copy)] as const))
+    await this.#close(async (tx, copy) => this.#context.record(tx, copy.step, outcomes.get(copy.step.id)!))
+    return outcomes
+  }
+
+  /** The same without a word about the step, of which this was only a small part. */
+  async finishReplay(): Promise<CopyCounts> {
+    await this.#settle()
+    await this.#close(async () => {})
+    return this.#copies[0]!.counts
+  }
+
+  async #copyFrom(from: Cursor | undefined): Promise<void> {
     if (from === END) return
     const clock = await databaseClock(this.#context)
     for await (const page of this.#pages(from)) {
       this.#context.signal.throwIfAborted()
       if (this.#failed) throw this.#failed
       for (const entry of page.entries) this.#take(entry, clock)
-      if (this.#size() >= this.#context.batchRows) await this.#flush(page.cursor)
+      if (this.#size() >= this.#batchRows) await this.#flush(page.cursor)
     }
+    this.#drop()
     await this.#flush(END)
     await this.#writing
     if (this.#failed) throw this.#failed
@@ -182,8 +220,7 @@ class Pass {
   }
 
   /** The source is not the one the cursor belongs to any more: forget it and count anew. */
-  async startAgain(): Promise<void> {
-    await this.#writing.catch(() => {})
+  async #startAgain(): Promise<void> {
     this.#failed = undefined
     this.#identity = await this.#source.identity()
     for (const copy of this.#copies) {
@@ -191,21 +228,17 @@ class Pass {
       copy.counts = noCounts()
       copy.careful = true
     }
-    await this.#context.target.transaction(async (tx) => {
-      await this.#context.lease.fence(tx)
-      if (this.#pass) await this.#context.ledger.dropCheckpoint(tx, this.#pass)
-    })
-  }
-
-  async finish(): Promise<ReadonlyMap<string, Outcome>> {
-    const { target, lease, ledger } = this.#context
-    const outcomes = new Map(this.#copies.map((copy) => [copy.step.id, outcomeOf(copy)] as const))
-    await target.transaction(async (tx) => {
-      await lease.fence(tx)
-      for (const { step } of this.#copies) await this.#context.record(tx, step, outcomes.get(step.id)!)
-      if (this.#pass) await ledger.dropCheckpoint(tx, this.#pass)
-    })
-    return outcomes
+    this.#unfinished = undefined
+    this.#reached = { cursor: undefined, counts: {} }
+    await repeatably(() =>
+      this.#context.target.transaction(async (tx) => {
+        await this.#context.lease.fence(tx)
+        await this.#context.ledger.dropCheckpoint(tx, this.#id)
+        for (const { step } of this.#copies) {
+          await this.#context.ledger.quarantine.doubt(tx, step.plan, step.mapping.name, this.#keys)
+        }
+      }),
+    )
   }
 
   #pages(from: Cursor | undefined): AsyncIterable<Page> {
@@ -223,21 +256,37 @@ class Pass {
     )
   }
 
-  #take(entry: Page['entries'][number], clock: () => number): void {
+  #take(entry: Entry, clock: () => number): void {
     const router = this.#context.compiled.router(this.#copies[0]!.step.source)
+    if (entry.offset === 0) this.#drop()
     const expired = entry.expiresAt !== null && entry.expiresAt <= clock()
-    const touched = new Set<Copy>()
+    const copies = new Set<Copy>()
     forwardClaims(router.route(entry.key, entry.type), entry, (compiled) => {
       const copy = this.#byMapping.get(compiled)
       if (!copy) return undefined
-      touched.add(copy)
+      copies.add(copy)
       return expired ? undefined : copy.batch.of(entry)
     })
-    if (entry.offset > 0) return
-    for (const copy of touched) {
-      if (expired) copy.batch.seen.expired += 1
-      else copy.batch.seen.keys += 1
+    const word = expired ? 'expired' : 'keys'
+    if (entry.offset === 0) for (const copy of copies) copy.batch.seen[word] += 1
+    this.#unfinished = entry.more ? (this.#unfinished ?? { key: entry.key, copies, word }) : undefined
+  }
+
+  /** A collection that begins anew, or is gone before its last part came: what came of it is void. */
+  #drop(): void {
+    if (!this.#unfinished) return
+    const { key, copies, word } = this.#unfinished
+    for (const { batch } of copies) {
+      batch.drop(key)
+      batch.seen[word] -= 1
     }
+    this.#unfinished = undefined
+  }
+
+  /** What is replayed comes together, where it can: rows may refer to each other. */
+  get #batchRows(): number {
+    const { batchRows } = this.#context
+    return this.#keys ? Math.max(batchRows, REPLAYED_ROWS) : batchRows
   }
 
   #size(): number {
@@ -260,69 +309,93 @@ class Pass {
   }
 
   async #write(batches: readonly { copy: Copy; batch: Batch }[], cursor: Cursor | undefined): Promise<void> {
-    const { target, ledger, lease } = this.#context
+    const { ledger } = this.#context
     for (;;) {
       let trying: Copy | undefined
       try {
-        const results = await target.transaction(async (tx) => {
-          await lease.fence(tx)
+        const results = await this.#commit(cursor, async (tx) => {
           failpoint('backfill.batch-begun')
           const loaded = new Map<Copy, CopyCounts>()
-          for (const [place, { copy, batch }] of batches.entries()) {
+          for (const { copy, batch } of batches) {
             if (batch.empty) continue
             trying = copy.careful ? undefined : copy
-            const load = copy.careful ? loadCarefully : loadDirectly
-            const { counts, rejects } = await load(tx, batch, copy.table, {
-              ledger,
-              tracked: copy.tracked,
-              order: (mapping) => this.#context.compiled.order(copy.step.plan, mapping),
-              stageName: `kvmig_stage_${place}`,
-            })
+            const { counts, rejects } = await (copy.careful ? loadCarefully : loadDirectly)(tx, batch, copy.loading)
             const { plan, mapping } = copy.compiled
-            if (copy.reopened) await ledger.quarantine.remove(tx, plan, mapping.name, batch.keys)
             await ledger.quarantine.add(tx, rejects.map((it) => toQuarantine(plan, mapping.name, it)))
             loaded.set(copy, { ...counts, ...batch.seen })
           }
           failpoint('backfill.batch-copied')
-          if (cursor !== undefined && this.#pass) await this.#checkpoint(tx, this.#pass, cursor, loaded)
-          failpoint('backfill.batch-before-commit')
           return loaded
         })
         failpoint('backfill.batch-committed')
         for (const [copy, counts] of results) {
-          copy.counts = addCounts(copy.counts, counts)
           // Nothing was there: try the next batch directly again.
-          copy.careful = copy.table.staged || counts.unchanged + counts.updated + counts.duplicate > 0
+          copy.careful = copy.loading.table.staged || counts.unchanged + counts.updated + counts.duplicate > 0
           this.#context.progress(copy.step.id, { ...copy.counts })
         }
         return
       } catch (error) {
-        if (error instanceof TargetError && error.code === 'COMMIT_UNKNOWN') {
-          if (await this.#wasCommitted(cursor)) return
-          // Written again, with care: what is there after all counts as unchanged.
-          for (const { copy } of batches) copy.careful = true
-          continue
-        }
         if (!trying || !(error instanceof DatabaseError) || error.class !== 'quarantine') throw error
         trying.careful = true
       }
     }
   }
 
-  // The cursor is part of the transaction: if the ledger has it, it has the rows.
-  async #wasCommitted(cursor: Cursor | undefined): Promise<boolean> {
-    if (!this.#pass || cursor === undefined) return false
-    const saved = await this.#context.ledger.checkpoint(this.#pass)
-    if (saved?.cursor !== cursor || saved.identity !== this.#identity) return false
-    for (const copy of this.#copies) copy.counts = { ...noCounts(), ...saved.counts[copy.step.id] }
-    return true
+  /** Settles what records fought over, now that all of them were seen. */
+  async #settle(): Promise<void> {
+    const tables = new Map(this.#copies.map(({ loading: { table } }) => [showTable(table.name), table.name]))
+    for (const table of tables.values()) {
+      await settleContests(table, this.#context, {
+        counted: this.#copies.map((it) => writerName(it.compiled)),
+        transact: async (work) => {
+          await this.#commit(END, async (tx) => shiftCounts(this.#copies, await work(tx)))
+        },
+      })
+    }
   }
 
-  #checkpoint(tx: Transaction, pass: string, cursor: Cursor, loaded: ReadonlyMap<Copy, CopyCounts>): Promise<void> {
-    const counts = Object.fromEntries(
-      this.#copies.map((copy) => [copy.step.id, addCounts(copy.counts, loaded.get(copy) ?? noCounts())]),
+  async #close(also: (tx: Transaction, copy: Copy) => Promise<void>): Promise<void> {
+    const { target, lease, ledger } = this.#context
+    await repeatably(() =>
+      target.transaction(async (tx) => {
+        await lease.fence(tx)
+        for (const copy of this.#copies) {
+          await ledger.quarantine.release(tx, copy.step.plan, copy.step.mapping.name)
+          await also(tx, copy)
+        }
+        await ledger.dropCheckpoint(tx, this.#id)
+      }),
     )
-    return this.#context.ledger.saveCheckpoint(tx, pass, { identity: this.#identity, cursor, counts })
+  }
+
+  /** Does work in a transaction together with the checkpoint: if the ledger has that, it has the rows. Gives what the work counted. */
+  async #commit(cursor: Cursor | undefined, work: (tx: Transaction) => Promise<Loaded>): Promise<Loaded> {
+    const { target, ledger, lease } = this.#context
+    const batch = this.#batches + 1
+    for (;;) {
+      let loaded: Loaded = new Map()
+      try {
+        await target.transaction(async (tx) => {
+          await lease.fence(tx)
+          loaded = await work(tx)
+          const reached = cursor === undefined ? this.#reached : { cursor, counts: this.#counts(loaded) }
+          await ledger.saveCheckpoint(tx, this.#id, { identity: this.#identity, ...reached, batch })
+          failpoint('backfill.batch-before-commit')
+        })
+      } catch (error) {
+        if (!(error instanceof TargetError) || error.code !== 'COMMIT_UNKNOWN') throw error
+        const saved = await ledger.checkpoint(this.#id)
+        if (saved?.batch !== batch || saved.identity !== this.#identity) continue
+      }
+      this.#batches = batch
+      for (const [copy, counts] of loaded) copy.counts = addCounts(copy.counts, counts)
+      if (cursor !== undefined) this.#reached = { cursor, counts: this.#counts() }
+      return loaded
+    }
+  }
+
+  #counts(more: Loaded = new Map()): Record<string, Counts> {
+    return Object.fromEntries(this.#copies.map((copy) => [copy.step.id, { ...addCounts(copy.counts, more.get(copy) ?? noCounts()) }]))
   }
 }
 
@@ -347,14 +420,6 @@ function outcomeOf({ step, counts }: Copy): Outcome {
 function passId(steps: readonly BackfillStep[], context: Context): string {
   const words = steps.map((step) => `${step.id}=${context.fingerprint(step)}`).sort()
   return createHash('sha256').update(words.join('\n')).digest('hex').slice(0, 32)
-}
-
-// Expiries are absolute times; they are compared with the database's clock, never with this machine's (H11, H72).
-async function databaseClock({ target }: Context): Promise<() => number> {
-  const rows = await target.transaction((tx) => tx.query('SELECT (extract(epoch FROM now()) * 1000)::int8 AS now'))
-  const offset = Number(rows[0]?.now) - performance.now()
-  if (Number.isNaN(offset)) throw new KvmigError('CLOCK', 'The target did not tell the time.')
-  return () => performance.now() + offset
 }
 
 function commonPrefix(prefixes: readonly string[]): string {

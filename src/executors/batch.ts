@@ -2,7 +2,9 @@ import { createHash } from 'node:crypto'
 import type { CompiledMapping, Part, RecordSink } from '../mapping/mapping.ts'
 import type { Entry } from '../sources/source.ts'
 import type { QuarantineRecord } from '../state/ledger.ts'
+import { type Traceable, writerName } from '../state/trace.ts'
 import type { Reject, Row } from '../value.ts'
+import type { Shift } from './settling.ts'
 
 /**
  * What one mapping made of some pages of the source, waiting to be written in one transaction. Parallel arrays, because there are
@@ -48,6 +50,14 @@ export class Batch implements RecordSink {
 
   filtered(): void {
     this.seen.filtered += 1
+  }
+
+  /** Takes back what was made of this entry, which was the last. */
+  drop(key: Buffer): void {
+    let kept = this.rows.length
+    while (kept > 0 && this.keys[kept - 1]!.equals(key)) kept -= 1
+    for (const list of [this.rows, this.keys, this.parts]) list.length = kept
+    while (this.rejects.at(-1)?.key.equals(key)) this.rejects.pop()
   }
 
   unmapped(): void {
@@ -113,4 +123,23 @@ export function addCounts(a: CopyCounts, b: CopyCounts): CopyCounts {
     filtered: a.filtered + b.filtered,
     expired: a.expired + b.expired,
   }
+}
+
+/** What changes for copies whose records turned out to be something else than they were counted as. Nothing is counted below zero. */
+export function shiftCounts<C extends { readonly compiled: Traceable; readonly counts: CopyCounts }>(
+  copies: readonly C[],
+  shifts: readonly Shift[],
+): ReadonlyMap<C, CopyCounts> {
+  return new Map(
+    copies.map((copy) => {
+      const changes = noCounts()
+      const left = (of: keyof LoadCounts) => copy.counts[of] + changes[of]
+      for (const { from, to } of shifts.filter((it) => it.writer === writerName(copy.compiled))) {
+        const counted = [from, 'unchanged', 'updated', 'inserted'].find((it) => left(it as keyof LoadCounts) > 0)
+        if (counted) changes[counted as keyof LoadCounts] -= 1
+        changes[to] += 1
+      }
+      return [copy, changes]
+    }),
+  )
 }

@@ -15,8 +15,17 @@ export interface Executor<S extends Step = Step> {
   /** Steps that are ready at the same time and give the same word are run by one call of `runTogether`. */
   together?(step: S): string
   runTogether?(steps: readonly S[], context: Context): Promise<ReadonlyMap<string, Outcome>>
-  /** Absent: nothing was added that has to go. `step` comes from the ledger: its table, key and names are there, its expressions are not. */
-  revert?(step: S, context: Context): Promise<Outcome>
+  /**
+   * Takes it back, in a transaction that takes back other steps too. Absent: nothing was added that has to go. `step` comes from the
+   * ledger: its table, key and names are there, its expressions are not.
+   */
+  revert?(tx: Transaction, step: S, remembered: Remembered, context: Pick<Context, 'ledger'>): Promise<void>
+}
+
+/** What the ledger remembers about how a step was done, besides the step. */
+export interface Remembered {
+  /** Were origins kept for the table? */
+  readonly tracked?: boolean
 }
 
 /** What a step would do, for people. */

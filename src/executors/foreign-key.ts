@@ -4,7 +4,7 @@ import { showTable } from '../plan/table.ts'
 import { addForeignKey, dropConstraint } from '../target/ddl.ts'
 import type { Executor } from './executor.ts'
 import { quarantineOrphans } from './orphans.ts'
-import { doStep, statement, undoStep } from './transact.ts'
+import { doStep } from './transact.ts'
 
 /** Takes rows without a parent out of the table and into the quarantine, then adds the constraint, NOT VALID so that nothing waits. */
 export const foreignKey: Executor<ForeignKeyStep> = {
@@ -25,5 +25,7 @@ export const foreignKey: Executor<ForeignKeyStep> = {
     failpoint('foreign-key.created')
     return outcome
   },
-  revert: (step, context) => undoStep(context, step, statement(dropConstraint(step.table, step.name))),
+  revert: async (tx, { table, name }) => {
+    await tx.query(dropConstraint(table, name))
+  },
 }

@@ -3,7 +3,7 @@ import type { IndexStep } from '../plan/step.ts'
 import { showTable } from '../plan/table.ts'
 import { createIndex, dropIndex } from '../target/ddl.ts'
 import type { Executor } from './executor.ts'
-import { doStep, statement, undoStep } from './transact.ts'
+import { doStep, statement } from './transact.ts'
 
 /** After the copy: an index built once costs a fraction of one kept up to date row by row. */
 export const index: Executor<IndexStep> = {
@@ -19,5 +19,7 @@ export const index: Executor<IndexStep> = {
     failpoint('index.created')
     return outcome
   },
-  revert: (step, context) => undoStep(context, step, statement(dropIndex(step.table.schema, step.index.name))),
+  revert: async (tx, { table, index }) => {
+    await tx.query(dropIndex(table.schema, index.name))
+  },
 }

@@ -1,16 +1,16 @@
 import type { TableName } from '../plan/table.ts'
+import { tupleFields } from '../target/codec.ts'
 import { builtInType } from '../target/column-types.ts'
 import { qualified, quote } from '../target/ddl.ts'
-import { castSql, createStage, type StageColumn, stagedValues } from '../target/stage.ts'
+import { createStage, type StageColumn, stagedValues, storedValues } from '../target/stage.ts'
 import type { TableRows } from '../target/table-rows.ts'
 import type { Transaction } from '../target/target.ts'
-import type { Comparison } from './resolve.ts'
 
 const N = 'kvmig_n'
 
 /**
- * Rows of a batch beside their table, each with its number in the batch: here they can be compared with what is there, and written one by
- * one where a batch as a whole is refused. A temporary table that is gone when its transaction ends, so that poolers do not matter.
+ * Rows beside their table, each with a number: from here they can be written in any selection, where the table does not take all of them.
+ * A temporary table that is gone when its transaction ends, so that poolers do not matter.
  */
 export class Stage {
   readonly #tx: Transaction
@@ -23,42 +23,20 @@ export class Stage {
     this.#name = name
   }
 
-  /** `tuples` are encoded rows of `into.columns`; row `i` gets the number `numbers[i]`. */
-  static async create(
-    tx: Transaction,
-    into: TableRows,
-    name: string,
-    tuples: readonly Buffer[],
-    numbers: readonly number[],
-  ): Promise<Stage> {
+  /** `tuples` are encoded rows of `into.columns`; a row's number is its place among them. */
+  static async create(tx: Transaction, into: TableRows, tuples: readonly Buffer[]): Promise<Stage> {
+    stages += 1
+    const name = `kvmig_stage_${stages}`
     await createStage(tx, name, [...into.wires, NUMBER])
-    await tx.copyIn(
-      { temporary: name },
-      [...into.columnNames, N],
-      tuples.map((tuple, index) => withNumber(tuple, numbers[index]!)),
-    )
+    await tx.copyIn({ temporary: name }, [...into.columnNames, N], tuples.map(withNumber))
     return new Stage(tx, into, name)
-  }
-
-  /** For every staged row whose key is in the table: is it the same row, and how does `rank` compare with the row that is there? */
-  async existing(rank: string | undefined): Promise<ReadonlyMap<number, { same: boolean; rank: Comparison }>> {
-    const same = this.#into.wires
-      .map((it) => `${comparable('t', it, '')} IS NOT DISTINCT FROM ${comparable('s', it, castSql(it.wire))}`)
-      .join(' AND ')
-    const more = rank ? `s.${quote(rank)} > t.${quote(rank)}` : 'NULL::pg_catalog.bool'
-    const less = rank ? `s.${quote(rank)} < t.${quote(rank)}` : 'NULL::pg_catalog.bool'
-    const rows = await this.#tx.query(
-      `SELECT s.${N}, (${same})::pg_catalog.text AS same, CASE WHEN ${more} THEN 'more' WHEN ${less} THEN 'less' WHEN ${rank ? `s.${quote(rank)} = t.${quote(rank)}` : 'false'} THEN 'equal' ELSE 'unknown' END AS rank
-       FROM ${this.#from} JOIN ${qualified(this.#into.name)} t ON ${this.#onKey}`,
-    )
-    return new Map(rows.map((it) => [Number(it[N]), { same: it.same === 'true', rank: it.rank as Comparison }]))
   }
 
   async insert(numbers: readonly number[]): Promise<void> {
     const names = this.#into.columnNames.map(quote).join(', ')
     await this.#tx.query(
-      `INSERT INTO ${qualified(this.#into.name)} (${names}) ${this.#overriding} SELECT ${stagedValues('s', this.#into.wires)} FROM ${this.#from} WHERE s.${N} = ANY ($1::pg_catalog.int4[]) ORDER BY s.${N}`,
-      [`{${numbers.join(',')}}`],
+      `INSERT INTO ${qualified(this.#into.name)} (${names}) ${this.#overriding} SELECT ${stagedValues('s', this.#into.wires)} FROM ${this.#from} WHERE ${AMONG} ORDER BY s.${N}`,
+      [list(numbers)],
     )
   }
 
@@ -67,38 +45,79 @@ export class Stage {
     const others = this.#into.wires.filter((it) => !keys.has(it.name))
     if (others.length === 0) return
     await this.#tx.query(
-      `UPDATE ${qualified(this.#into.name)} t SET ${others.map((it) => `${quote(it.name)} = ${this.#value(it)}`).join(', ')} FROM ${this.#from} WHERE ${this.#onKey} AND s.${N} = ANY ($1::pg_catalog.int4[])`,
-      [`{${numbers.join(',')}}`],
+      `UPDATE ${qualified(this.#into.name)} t SET ${others.map((it) => `${quote(it.name)} = ${this.#value(it)}`).join(', ')} FROM ${this.#from} WHERE ${this.#sameKey} AND ${AMONG}`,
+      [list(numbers)],
     )
   }
 
-  /** Takes the rows with these keys out of the table. */
-  async delete(numbers: readonly number[]): Promise<void> {
-    await this.#tx.query(
-      `DELETE FROM ${qualified(this.#into.name)} t USING ${this.#from} WHERE ${this.#onKey} AND s.${N} = ANY ($1::pg_catalog.int4[])`,
-      [`{${numbers.join(',')}}`],
-    )
+  /** SQL that is true for rows of the table, named by an alias, that have the key of one of these. */
+  hasKeyOf(numbers: readonly number[]): (alias: string) => string {
+    const same = this.#into.keyWires.map((it) => `${quote(it.name)} = ${this.#value(it)}`)
+    return (alias) =>
+      `EXISTS (SELECT FROM ${this.#from} WHERE s.${N} = ANY ('${list(numbers)}'::pg_catalog.int4[]) AND ${same.map((it) => `${alias}.${it}`).join(' AND ')})`
   }
 
-  /** The staged rows among `numbers` whose reference has nothing to point at. */
-  async orphans(
-    numbers: readonly number[],
-    reference: { readonly columns: readonly string[]; readonly to: TableName; readonly toColumns: readonly string[] },
-  ): Promise<readonly number[]> {
-    const given = reference.columns.map((it) => `s.${quote(it)} IS NOT NULL`).join(' AND ')
-    const match = reference.columns.map((it, index) => `p.${quote(reference.toColumns[index]!)} = s.${quote(it)}`).join(' AND ')
+  /** The same for rows with the values of one of these in some columns. */
+  hasValuesOf(numbers: readonly number[], columns: readonly string[]): (alias: string) => string {
+    return (alias) =>
+      `EXISTS (SELECT FROM ${this.#from} WHERE s.${N} = ANY ('${list(numbers)}'::pg_catalog.int4[]) AND ${this.#sameValues(alias, columns)})`
+  }
+
+  /** Which rows of the table have the values of staged ones in these columns: number of the staged row, key tuple of the other. */
+  async sharing(numbers: readonly number[], columns: readonly string[]): Promise<readonly { readonly number: number; readonly key: Buffer }[]> {
+    const found: { number: number; key: Buffer }[] = []
+    const select = `SELECT s.${N}, ${storedValues('t', this.#into.keyWires)} FROM ${this.#from} JOIN ${qualified(this.#into.name)} t ON ${this.#sameValues('t', columns)} WHERE ${AMONG}`
+    for await (const tuples of this.#tx.copyOut(select, [list(numbers)])) {
+      for (const tuple of tuples) found.push({ number: tupleFields(tuple)[0]!.readInt32BE(0), key: withoutNumber(tuple) })
+    }
+    return found
+  }
+
+  /** The staged rows that have the values of another one in these columns, but for the first of each. */
+  async repeated(numbers: readonly number[], columns: readonly string[]): Promise<readonly number[]> {
+    const same = columns.map((it) => `e.${quote(it)} = s.${quote(it)}`).join(' AND ')
     const rows = await this.#tx.query(
-      `SELECT s.${N} FROM ${this.#from} WHERE s.${N} = ANY ($1::pg_catalog.int4[]) AND ${given} AND NOT EXISTS (SELECT FROM ${qualified(reference.to)} p WHERE ${match})`,
-      [`{${numbers.join(',')}}`],
+      `SELECT s.${N} FROM ${this.#from} WHERE ${AMONG} AND EXISTS (SELECT FROM pg_temp.${quote(this.#name)} e WHERE ${same} AND e.${N} < s.${N} AND e.${N} = ANY ($1::pg_catalog.int4[]))`,
+      [list(numbers)],
     )
     return rows.map((it) => Number(it[N]))
+  }
+
+  /**
+   * The staged rows among `numbers` whose reference has nothing to point at. Rows of one statement may refer to each other: what hangs
+   * together in the end is no orphan.
+   */
+  async orphans(
+    numbers: readonly number[],
+    { columns, to, toColumns }: { readonly columns: readonly string[]; readonly to: TableName; readonly toColumns: readonly string[] },
+  ): Promise<readonly number[]> {
+    const given = columns.map((it) => `s.${quote(it)} IS NOT NULL`).join(' AND ')
+    const match = columns.map((it, index) => `p.${quote(toColumns[index]!)} = ${this.#named(it)}`).join(' AND ')
+    const isItself = to.schema === this.#into.name.schema && to.table === this.#into.name.table
+    const sibling = columns
+      .map((it, index) => `p.${quote(toColumns[index]!)} = s.${quote(it)}`)
+      .join(' AND ')
+    const staged = isItself
+      ? `(SELECT min(p.${N}) FROM pg_temp.${quote(this.#name)} p WHERE ${sibling} AND p.${N} = ANY ($1::pg_catalog.int4[]))`
+      : 'NULL'
+    const rows = await this.#tx.query(
+      `SELECT s.${N}, ${staged} AS parent FROM ${this.#from} WHERE ${AMONG} AND ${given} AND NOT EXISTS (SELECT FROM ${qualified(to)} p WHERE ${match})`,
+      [list(numbers)],
+    )
+    const parents = new Map(rows.map((it) => [Number(it[N]), it.parent === null ? undefined : Number(it.parent)]))
+    const lost = new Set<number>()
+    for (let before = -1; before < lost.size; ) {
+      before = lost.size
+      for (const [number, parent] of parents) if (parent === undefined || lost.has(parent)) lost.add(number)
+    }
+    return [...lost]
   }
 
   get #from(): string {
     return `pg_temp.${quote(this.#name)} s`
   }
 
-  get #onKey(): string {
+  get #sameKey(): string {
     return this.#into.keyWires.map((it) => `t.${quote(it.name)} = ${this.#value(it)}`).join(' AND ')
   }
 
@@ -106,21 +125,29 @@ export class Stage {
     return this.#into.columns.some((it) => it.identity) ? 'OVERRIDING SYSTEM VALUE' : ''
   }
 
+  #sameValues(alias: string, columns: readonly string[]): string {
+    return columns.map((it) => `${alias}.${quote(it)} = ${this.#named(it)}`).join(' AND ')
+  }
+
+  #named(column: string): string {
+    return this.#value(this.#into.wires.find((it) => it.name === column)!)
+  }
+
   #value(column: StageColumn): string {
     return stagedValues('s', [column])
   }
 }
 
+/** Temporary tables of one session, which a transaction may have several of. */
+let stages = 0
+
+const AMONG = `s.${N} = ANY ($1::pg_catalog.int4[])`
+
+const list = (numbers: readonly number[]): string => `{${numbers.join(',')}}`
+
 const NUMBER: StageColumn = {
   name: N,
   wire: builtInType({ base: 'integer', array: false, sql: 'integer' }),
-}
-
-// Types without equality (json), or whose equality calls different texts equal (1.0 and 1.00, 0 and -0), are compared as text.
-function comparable(alias: string, { name, wire }: StageColumn, cast: string): string {
-  const column = `${alias}.${quote(name)}${cast}`
-  const asText = ['json', 'numeric', 'real', 'double precision', 'vector', 'other'].includes(wire.type.base)
-  return asText ? `${column}::text` : column
 }
 
 // A binary COPY tuple starts with its number of fields (int16); a field is its length (int32) and its bytes.
@@ -131,4 +158,10 @@ function withNumber(tuple: Buffer, number: number): Buffer {
   longer.writeInt32BE(4, tuple.length)
   longer.writeInt32BE(number, tuple.length + 4)
   return longer
+}
+
+// The same the other way round, for a number that comes first.
+function withoutNumber(tuple: Buffer): Buffer {
+  tuple.writeInt16BE(tuple.readInt16BE(0) - 1, 8)
+  return tuple.subarray(8)
 }

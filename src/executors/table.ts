@@ -6,7 +6,7 @@ import { createTable, dropTable } from '../target/ddl.ts'
 import { drift } from '../target/drift.ts'
 import { inspectTable } from '../target/inspect.ts'
 import type { Executor } from './executor.ts'
-import { doStep, statement, undoStep } from './transact.ts'
+import { doStep } from './transact.ts'
 
 /** Creates a table, or proves that the application's own is as its schema file says. */
 export const table: Executor<TableStep> = {
@@ -33,8 +33,11 @@ export const table: Executor<TableStep> = {
     failpoint('table.created')
     return outcome
   },
-  revert: (step, context) =>
-    undoStep(context, step, step.table.owner === 'plan' ? statement(dropTable(step.table.name)) : async () => ({})),
+  revert: async (tx, { table }, _, { ledger }) => {
+    if (table.owner === 'schema') return
+    await tx.query(dropTable(table.name))
+    await ledger.origins.clear(tx, showTable(table.name))
+  },
 }
 
 const taken = (name: string): KvmigError =>

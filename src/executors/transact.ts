@@ -1,3 +1,4 @@
+import { TargetError } from '../errors.ts'
 import type { Step } from '../plan/step.ts'
 import type { Transaction } from '../target/target.ts'
 import type { Context, Counts, Outcome } from './executor.ts'
@@ -7,28 +8,24 @@ import type { Context, Counts, Outcome } from './executor.ts'
  * which is not recorded has not happened. The target's schema is in reach, because users wrote parts of the SQL.
  */
 export async function doStep(context: Context, step: Step, work: (tx: Transaction) => Promise<Counts>): Promise<Outcome> {
-  return context.target.transaction(
-    async (tx) => {
-      await context.lease.fence(tx)
-      const outcome: Outcome = { status: 'done', counts: await work(tx) }
-      await context.record(tx, step, outcome)
-      return outcome
-    },
-    { searchPath: [context.project.targetSchema], statementMillis: 0 },
-  )
-}
-
-/** Takes a step back in one transaction, under the lease; the ledger forgets it in the same one. */
-export async function undoStep(context: Context, step: Step, work: (tx: Transaction) => Promise<Counts>): Promise<Outcome> {
-  return context.target.transaction(
-    async (tx) => {
-      await context.lease.fence(tx)
-      const counts = await work(tx)
-      await context.ledger.forgetSteps(tx, [step.id])
-      return { status: 'done', counts }
-    },
-    { searchPath: [context.project.targetSchema], statementMillis: 0 },
-  )
+  const { target, ledger, lease, project } = context
+  for (;;) {
+    try {
+      return await target.transaction(
+        async (tx) => {
+          await lease.fence(tx)
+          const outcome: Outcome = { status: 'done', counts: await work(tx) }
+          await context.record(tx, step, outcome)
+          return outcome
+        },
+        { searchPath: [project.targetSchema], statementMillis: 0 },
+      )
+    } catch (error) {
+      if (!(error instanceof TargetError) || error.code !== 'COMMIT_UNKNOWN') throw error
+      const record = (await ledger.steps()).get(step.id)
+      if (record?.state === 'done') return { status: 'done', counts: record.outcome?.counts ?? {} }
+    }
+  }
 }
 
 /** One statement, and nothing to count. */

@@ -139,7 +139,6 @@ const CLOSE_ARRAY = 0x5d
 // biome-ignore lint/suspicious/noControlCharactersInRegex: JSON strings must not hold them raw
 const SPECIAL = /[\\\x00-\x1f]/
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y
-const LONE_SURROGATE = /\p{Surrogate}/u
 
 function decode(bytes: Buffer, policy: 'reject' | 'replace'): string {
   if (isAscii(bytes)) return bytes.toString('latin1')
@@ -165,10 +164,10 @@ function unescaped(quoted: string, at: number, policy: 'reject' | 'replace'): st
   } catch {
     throw invalid('a wrong escape in a string', at)
   }
-  if (policy === 'replace') return value.replaceAll('\0', '').replace(/\p{Surrogate}/gu, '\ufffd')
+  if (policy === 'replace') return value.replaceAll('\0', '').toWellFormed()
   if (value.includes('\0'))
     throw new RejectError('NUL_IN_JSON', 'A string in the JSON holds \\u0000, which Postgres cannot store.')
-  if (LONE_SURROGATE.test(value))
+  if (!value.isWellFormed())
     throw new RejectError('LONE_SURROGATE', 'A string in the JSON holds half a surrogate pair.')
   return value
 }

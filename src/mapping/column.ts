@@ -76,12 +76,9 @@ function textOf(value: Present): string {
   if (typeof value !== 'string') throw mismatch('text', value)
   if (value.includes('\0'))
     throw new RejectError('NUL_IN_TEXT', 'The text holds NUL, which Postgres cannot store.')
-  if (!isWellFormed(value)) throw new RejectError('LONE_SURROGATE', 'The text holds half a surrogate pair.')
+  if (!value.isWellFormed()) throw new RejectError('LONE_SURROGATE', 'The text holds half a surrogate pair.')
   return value
 }
-
-// In Node since 20; TypeScript's library has it from ES2024 on.
-const isWellFormed = (text: string): boolean => (text as string & { isWellFormed(): boolean }).isWellFormed()
 
 const atMost =
   (length: number, sql: string): Convert =>
@@ -223,7 +220,7 @@ function requireStorable(value: Value): void {
   if (typeof value === 'string') {
     if (value.includes('\0'))
       throw new RejectError('NUL_IN_JSON', 'A text in the value holds NUL, which Postgres cannot store.')
-    if (!isWellFormed(value))
+    if (!value.isWellFormed())
       throw new RejectError('LONE_SURROGATE', 'A text in the value holds half a surrogate pair.')
   } else if (value instanceof Map) {
     for (const [key, item] of value) {

@@ -14,11 +14,11 @@ export interface CompiledProject {
   router(source: string): Router
   /** The mappings that write a table, in the order of their plan file. */
   writers(table: TableName): readonly CompiledMapping[]
-  /** A mapping's place in its plan: where policies choose by file order. */
-  order(plan: string, mapping: string): number
+  /** Can two records give one row of this table? Where several mappings write, and where a mapping does not keep its records apart. */
+  collides(table: TableName): boolean
   /**
-   * Are origins kept for this table? Where it is the application's, where two records can give one row, and where several mappings write:
-   * everywhere else the source key of a row can be computed.
+   * Are origins kept for this table? Where it is the application's, and where two records can give one row: everywhere else the source
+   * key of a row can be computed.
    */
   tracked(table: TableName): boolean
 }
@@ -31,17 +31,17 @@ export function compileProject(project: Project, parts: MappingParts): CompiledP
     const mappings = mappingsOf(plan).map((mapping) => {
       const table = tables.get(showTable(mapping.into))
       if (!table) throw new Error(`no definition of table ${showTable(mapping.into)}`)
-      return [
-        mapping.name,
-        compileMapping({ plan, mapping, table, transforms: parts.transforms, decoders: parts.decoders }),
-      ] as const
+      return [mapping.name, compileMapping({ plan, mapping, table, transforms: parts.transforms, decoders: parts.decoders })] as const
     })
     byPlan.set(plan.name, new Map(mappings))
   }
   const all = [...byPlan.values()].flatMap((it) => [...it.values()])
   const routers = new Map<string, Router>()
-  const writers = (table: TableName): readonly CompiledMapping[] =>
-    all.filter((it) => sameTable(it.table.name, table))
+  const writers = (table: TableName): readonly CompiledMapping[] => all.filter((it) => sameTable(it.table.name, table))
+  const collides = (table: TableName): boolean => {
+    const mappings = writers(table)
+    return mappings.length > 1 || mappings.some((it) => !it.injective)
+  }
 
   return {
     mapping: (plan, name) => {
@@ -50,17 +50,12 @@ export function compileProject(project: Project, parts: MappingParts): CompiledP
       return found
     },
     router: (source) => {
-      const made =
-        routers.get(source) ??
-        createRouter(source, project, (plan, mapping) => byPlan.get(plan)!.get(mapping)!)
+      const made = routers.get(source) ?? createRouter(source, project, (plan, mapping) => byPlan.get(plan)!.get(mapping)!)
       routers.set(source, made)
       return made
     },
     writers,
-    order: (plan, mapping) => [...(byPlan.get(plan)?.keys() ?? [])].indexOf(mapping),
-    tracked: (table) => {
-      const mappings = writers(table)
-      return mappings.length > 1 || mappings.some((it) => !it.injective || it.table.owner === 'schema')
-    },
+    collides,
+    tracked: (table) => collides(table) || writers(table).some((it) => it.table.owner === 'schema'),
   }
 }

@@ -90,7 +90,7 @@ export function readSavedPlan(
 }
 
 /** The state of the target as far as a plan depends on it: which steps are done, and as what. */
-export const targetDigest = (done: ReadonlyMap<string, DoneStep>): string =>
+export const targetDigest = (done: ReadonlyMap<string, Pick<DoneStep, 'fingerprint' | 'state'>>): string =>
   digestOf(new Map([...done].flatMap(([id, it]) => (it.state === 'done' ? [[id, it.fingerprint]] : []))))
 
 /** Why a saved plan does not fit any more; empty if it does. */

@@ -1,5 +1,5 @@
 import type { Diagnostic, Position } from '../diagnostic.ts'
-import { printableSentence } from './printable.ts'
+import { printableSentence } from '../printable.ts'
 import type { GateResult, Report, TestedExample } from './report.ts'
 import { listed } from './wording.ts'
 

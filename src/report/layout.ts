@@ -1,4 +1,4 @@
-import { printable, printableSentence } from './printable.ts'
+import { printable, printableSentence } from '../printable.ts'
 
 /** Colour, where the reader has it. It only repeats what a word or symbol says. */
 export type Painter = { readonly [P in Paint]: (text: string) => string }

@@ -8,7 +8,7 @@ import { statusSections } from './markdown/status.ts'
 import { prose } from './markdown/syntax.ts'
 import { testSections } from './markdown/test.ts'
 import { traceSections } from './markdown/trace.ts'
-import { printable } from './printable.ts'
+import { printable } from '../printable.ts'
 import type { Report } from './report.ts'
 
 const VOICES: {

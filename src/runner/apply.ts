@@ -1,26 +1,30 @@
-import { EXIT, KvmigError } from '../errors.ts'
 import type { Check, Finding } from '../checks/check.ts'
-import type { Context, Counts, Executor, Outcome } from '../executors/executor.ts'
+import { EXIT, KvmigError } from '../errors.ts'
+import { settleContests } from '../executors/contests.ts'
+import type { Context, Counts, Outcome } from '../executors/executor.ts'
 import { failpoint } from '../failpoint.ts'
 import { createGraph, type Graph, type Vertex } from '../graph/graph.ts'
 import { ancestors, subgraph } from '../graph/reach.ts'
 import { type Visit, type Walk, walk } from '../graph/walk.ts'
 import type { Phase, Plan } from '../plan/plan.ts'
 import type { Step } from '../plan/step.ts'
+import { type Standing, type StepState, standing } from '../plan/step-state.ts'
+import { showTable } from '../plan/table.ts'
 import type { RunStart, StepRecord } from '../state/ledger.ts'
-import { countsOf, createContext, stepRecord } from './context.ts'
+import { repeatably } from '../state/schema.ts'
+import { countsOf, stepRecord } from './context.ts'
 import type { Listener } from './events.ts'
 import { askGates } from './gates.ts'
-import { takeLease } from './lease.ts'
-import { pendingSteps, type StepState } from './pending.ts'
+import { inRun, type RunOptions } from './run.ts'
 import type { Session } from './session.ts'
+import { type Executors, prepare } from './take-back.ts'
 
 export interface ApplyOptions {
   readonly session: Session
   readonly graph: Graph<Step>
   readonly phase: Phase
   readonly plans: readonly Plan[]
-  readonly executors: { readonly [K in Step['kind']]: Executor }
+  readonly executors: Executors
   readonly checks: ReadonlyMap<string, Check>
   readonly fingerprint: (step: Step) => string
   readonly run: RunStart
@@ -39,7 +43,6 @@ export interface Applied {
   readonly outcome: 'done' | 'closed' | 'failed' | 'interrupted'
   readonly steps: readonly AppliedStep[]
   readonly undone: readonly string[]
-  readonly abandoned: readonly string[]
   readonly findings: ReadonlyMap<string, readonly Finding[]>
   readonly commands: number
   readonly millis: number
@@ -47,7 +50,7 @@ export interface Applied {
 
 export interface AppliedStep {
   readonly step: Step
-  readonly before: StepState
+  readonly before: StepState['state']
   readonly status: 'done' | 'was done' | 'opened' | 'closed' | 'failed' | 'skipped'
   readonly counts: Counts
   readonly millis: number
@@ -60,112 +63,94 @@ export interface AppliedStep {
  * lease for as long as it runs; everything it does may be killed and done again.
  */
 export async function apply(options: ApplyOptions): Promise<Applied> {
-  const { session, graph, plans, executors, listener } = options
-  const { ledger, target } = session
+  const { session, plans } = options
   const began = performance.now()
-  await ledger.install()
-  const lease = await takeLease(ledger, options.run)
-  const signal = AbortSignal.any([session.signal, lease.signal])
-  let run: string | undefined
-  try {
-    run = await ledger.beginRun(options.run)
-    failpoint('run.started')
-    const routes = await ledger.routes()
-    await target.transaction(async (tx) => {
-      await lease.fence(tx)
-      if (options.saved && (await ledger.usePlan(tx, options.saved)) === 'used before') throw usedPlan()
-      for (const { name } of plans) if (!routes.has(name)) await ledger.saveRoute(tx, name, 'A')
-    })
-    const context = createContext({
-      session,
-      lease,
-      run,
-      signal,
-      fingerprint: options.fingerprint,
-      ask: (gates) => askGates(gates, { session, plans, checks: options.checks, signal }),
-      listener,
-      batchRows: options.batchRows,
-    })
-    const records = await ledger.steps()
-    const { states, undo, abandoned } = pendingSteps({
-      graph,
-      records,
-      plans: new Set(plans.map((it) => it.name)),
-      fingerprint: options.fingerprint,
-      again: options.again,
-    })
-    for (const record of undo) await undoStep(record, { executors, context, listener })
+  // A source that is out of reach is told of before anything is made.
+  await Promise.all([...new Set(plans.map((it) => it.source))].map((it) => session.source(it)))
+  const ask: RunOptions['ask'] = ({ signal }) => (gates) => askGates(gates, { session, plans, checks: options.checks, signal })
+  return inRun({ ...options, ask }, async (context) => {
+    await begin(options, context)
+    const result = await bringUp(options, context, began)
+    return { result, outcome: result.outcome, summary: summary(result) }
+  })
+}
 
-    const results = new Map<string, { outcome: Outcome; millis: number }>()
-    const visits = await walkThenAsk(graph, {
-      limit: options.limit,
-      signal,
-      together: (step) => (states.get(step.id) === 'done' ? undefined : executors[step.kind].together?.(step)),
-      run: async (batch) => {
-        const steps = batch.map((it) => it.data).filter((it) => states.get(it.id) !== 'done')
-        if (steps.length === 0) return new Map()
-        return runSteps(steps, { options, context, results })
-      },
-    })
+async function begin({ session: { ledger, target }, saved, plans }: ApplyOptions, { lease }: Context): Promise<void> {
+  const routes = await ledger.routes()
+  await target.transaction(async (tx) => {
+    await lease.fence(tx)
+    if (saved && (await ledger.usePlan(tx, saved)) === 'used before') throw usedPlan()
+    for (const { name } of plans) if (!routes.has(name)) await ledger.saveRoute(tx, name, 'A')
+  })
+}
 
-    const steps = graph.vertices.map(({ id, data }): AppliedStep => {
-      const visit = visits.get(id)!
-      const result = results.get(id)
-      const common = { step: data, before: states.get(id)!, counts: countsOf(result?.outcome), millis: result?.millis ?? 0 }
-      if (visit.status === 'skipped') {
-        listener({ kind: 'skipped', step: data, because: visit.because })
-        return { ...common, status: 'skipped', because: visit.because }
-      }
-      if (visit.status === 'failed') return { ...common, status: 'failed', error: visit.error }
-      if (states.get(id) === 'done') return { ...common, status: 'was done' }
-      const status = result?.outcome.status ?? 'done'
-      return { ...common, status: status === 'failed' ? 'failed' : status }
-    })
-    const findings = new Map(
-      [...results].flatMap(([id, { outcome }]) => ('findings' in outcome ? [[id, outcome.findings] as const] : [])),
-    )
-    const applied: Applied = {
-      outcome: signal.aborted
-        ? 'interrupted'
-        : steps.some((it) => it.status === 'failed')
-          ? 'failed'
-          : steps.some((it) => it.status === 'closed')
-            ? 'closed'
-            : 'done',
-      steps,
-      undone: undo.map((it) => it.id),
-      abandoned: abandoned.map((it) => it.id),
-      findings,
-      commands: await session.commands(),
-      millis: performance.now() - began,
+async function bringUp(options: ApplyOptions, context: Context, began: number): Promise<Applied> {
+  const { session, graph, plans, executors, listener, again } = options
+  const { ledger, project, compiled } = session
+  const { signal } = context
+  const records = await ledger.steps()
+  const names = new Set(plans.map((it) => it.name))
+  const now = standing({ graph, records, plans: names, whole: names.size === project.plans.length, tracked: compiled.tracked, again })
+  const { states, undo } = now
+  await prepare(now, records, { executors, context })
+  for (const { id } of undo) listener({ kind: 'undone', step: id })
+  await settleLeftovers(options, context, states)
+
+  const results = new Map<string, { outcome: Outcome; millis: number }>()
+  const isDone = (id: string) => states.get(id)!.state === 'done'
+  const visits = await walkThenAsk(graph, {
+    limit: options.limit,
+    signal,
+    together: (step) => (isDone(step.id) ? undefined : executors[step.kind].together?.(step)),
+    run: async (batch) => {
+      const steps = batch.map((it) => it.data).filter((it) => !isDone(it.id))
+      if (steps.length === 0) return new Map()
+      return runSteps(steps, { options, context, results })
+    },
+  })
+
+  // Records of a mapping may have lost their rows to those of a later one: the ledger knows.
+  const counted = await ledger.steps()
+  const countsBy = (id: string, step: Step): Counts =>
+    step.kind === 'backfill' && results.has(id) ? (counted.get(id)?.outcome?.counts ?? {}) : countsOf(results.get(id)?.outcome)
+  const steps = graph.vertices.map(({ id, data }): AppliedStep => {
+    const visit = visits.get(id)!
+    const result = results.get(id)
+    const common = { step: data, before: states.get(id)!.state, counts: countsBy(id, data), millis: result?.millis ?? 0 }
+    if (visit.status === 'skipped') {
+      listener({ kind: 'skipped', step: data, because: visit.because })
+      return { ...common, status: 'skipped', because: visit.because }
     }
-    await ledger.finishRun(run, applied.outcome, summary(applied))
-    failpoint('run.finished')
-    if (lease.signal.aborted) throw lease.signal.reason
-    return applied
-  } catch (error) {
-    if (run) await ledger.finishRun(run, session.signal.aborted ? 'interrupted' : 'failed', { error: codeOf(error) }).catch(() => {})
-    throw error
-  } finally {
-    await lease.release().catch(() => {})
+    if (visit.status === 'failed') return { ...common, status: 'failed', error: visit.error }
+    if (isDone(id)) return { ...common, status: 'was done' }
+    const status = result?.outcome.status ?? 'done'
+    return { ...common, status: status === 'failed' ? 'failed' : status }
+  })
+  const findings = new Map(
+    [...results].flatMap(([id, { outcome }]) => ('findings' in outcome ? [[id, outcome.findings] as const] : [])),
+  )
+  return {
+    outcome: signal.aborted
+      ? 'interrupted'
+      : steps.some((it) => it.status === 'failed')
+        ? 'failed'
+        : steps.some((it) => it.status === 'closed')
+          ? 'closed'
+          : 'done',
+    steps,
+    undone: undo.map((it) => it.id),
+    findings,
+    commands: await session.commands(),
+    millis: performance.now() - began,
   }
 }
 
-/** Takes one recorded step back. */
-export async function undoStep(
-  record: StepRecord,
-  { executors, context, listener }: { executors: ApplyOptions['executors']; context: Context; listener: Listener },
-): Promise<void> {
-  context.signal.throwIfAborted()
-  const executor = executors[record.kind as Step['kind']]
-  if (executor.revert) await executor.revert(record.definition, context)
-  else {
-    await context.target.transaction(async (tx) => {
-      await context.lease.fence(tx)
-      await context.ledger.forgetSteps(tx, [record.id])
-    })
+/** A mapping that is gone may have left rows to fight over in tables that no pass of this run goes through. */
+async function settleLeftovers({ graph, session: { ledger } }: ApplyOptions, context: Context, states: Standing<StepRecord>['states']): Promise<void> {
+  for (const name of await ledger.origins.contested()) {
+    const copies = graph.vertices.flatMap(({ data }) => (data.kind === 'backfill' && showTable(data.table.name) === name ? [data] : []))
+    if (copies.length > 0 && copies.every((it) => states.get(it.id)!.state === 'done')) await settleContests(copies[0]!.table.name, context)
   }
-  listener({ kind: 'undone', step: record.id })
 }
 
 // Gates come when all work is over, all of them in one call: then one survey of a source serves every plan, and they all see the same.
@@ -219,13 +204,13 @@ async function runSteps(steps: readonly Step[], { options, context, results }: R
 // A line in the ledger that says "begun": what a crash leaves behind can be seen in `kvmig status`.
 async function start(step: Step, context: Context): Promise<void> {
   if (step.kind === 'gate') return
-  await context.target.transaction(async (tx) => {
-    await context.lease.fence(tx)
-    await context.ledger.saveStep(tx, stepRecord(step, context.fingerprint(step)))
-  })
+  await repeatably(() =>
+    context.target.transaction(async (tx) => {
+      await context.lease.fence(tx)
+      await context.ledger.saveStep(tx, stepRecord(step, context.fingerprint(step), context.compiled))
+    }),
+  )
 }
-
-const codeOf = (error: unknown): string => (error instanceof KvmigError ? error.code : 'UNEXPECTED')
 
 function summary({ steps, undone, commands }: Applied): unknown {
   const count = (status: AppliedStep['status']) => steps.filter((it) => it.status === status).length

@@ -1,4 +1,6 @@
 import type { Context, Counts, Outcome } from '../executors/executor.ts'
+import { remember } from '../executors/remember.ts'
+import type { CompiledProject } from '../mapping/compiled-project.ts'
 import type { Step } from '../plan/step.ts'
 import type { Lease, StepRecord } from '../state/ledger.ts'
 import type { Listener } from './events.ts'
@@ -43,7 +45,7 @@ export function createContext({
     fingerprint,
     record: (tx, step, outcome) =>
       session.ledger.saveStep(tx, {
-        ...stepRecord(step, fingerprint(step)),
+        ...stepRecord(step, fingerprint(step), session.compiled),
         state: outcome.status === 'failed' ? 'failed' : 'done',
         outcome: { counts: countsOf(outcome) },
       }),
@@ -52,14 +54,14 @@ export function createContext({
 }
 
 /** A step as the ledger keeps it, begun. */
-export const stepRecord = (step: Step, fingerprint: string): StepRecord => ({
+export const stepRecord = (step: Step, fingerprint: string, compiled: Pick<CompiledProject, 'tracked'>): StepRecord => ({
   id: step.id,
   plan: step.plan,
   phase: step.phase,
   kind: step.kind,
   fingerprint,
   state: 'running',
-  definition: step,
+  definition: remember(step, compiled),
   outcome: {},
 })
 

@@ -1,15 +1,15 @@
-import { replay } from '../executors/backfill.ts'
-import type { Counts } from '../executors/executor.ts'
+import { replay, replayOrphans } from '../executors/backfill.ts'
+import type { Context, Counts } from '../executors/executor.ts'
 import type { Graph } from '../graph/graph.ts'
-import type { BackfillStep, Step } from '../plan/step.ts'
-import type { RunStart } from '../state/ledger.ts'
-import { countsOf, createContext } from './context.ts'
+import { type BackfillStep, type Step, tableOf } from '../plan/step.ts'
+import { sameTable } from '../plan/table.ts'
+import type { RunStart, StepRecord } from '../state/ledger.ts'
+import { repeatably } from '../state/schema.ts'
+import { stepRecord } from './context.ts'
 import type { Listener } from './events.ts'
-import { takeLease } from './lease.ts'
+import { inRun } from './run.ts'
 import type { Session } from './session.ts'
-
-/** Keys that are replayed at a time. */
-const CHUNK = 1_000
+import type { Executors } from './take-back.ts'
 
 export interface Retried {
   readonly step: string
@@ -26,39 +26,63 @@ export async function retry(options: {
   readonly session: Session
   readonly graph: Graph<Step>
   readonly plans: readonly string[]
+  readonly executors: Executors
   readonly fingerprint: (step: Step) => string
   readonly run: RunStart
   readonly listener: Listener
 }): Promise<readonly Retried[]> {
-  const { session, graph, plans, fingerprint, listener } = options
+  const { session, graph, plans, executors } = options
   const { ledger } = session
-  const lease = await takeLease(ledger, options.run)
-  try {
-    const run = await ledger.beginRun(options.run)
-    const signal = AbortSignal.any([session.signal, lease.signal])
-    const context = createContext({ session, lease, run, signal, fingerprint, ask: async () => new Map(), listener })
+  return inRun(options, async (context) => {
     const records = await ledger.steps()
     const retried: Retried[] = []
+    const isDone = ({ id }: Step) => records.get(id)?.state === 'done'
     for (const { data: step } of graph.vertices) {
+      context.signal.throwIfAborted()
       if (step.kind !== 'backfill' || !plans.includes(step.plan) || !records.has(step.id)) continue
-      const keys = await quarantinedKeys(session, step)
+      const keys = await ledger.quarantine.keys({ plan: step.plan, mapping: step.mapping.name })
       if (keys.length === 0) continue
-      const sum: Record<string, number> = {}
-      for (let from = 0; from < keys.length; from += CHUNK) {
-        signal.throwIfAborted()
-        const outcomes = await replay([step], keys.slice(from, from + CHUNK), context)
-        for (const [name, count] of Object.entries(countsOf(outcomes.get(step.id)))) sum[name] = (sum[name] ?? 0) + count
-      }
-      retried.push({ step: step.id, keys: keys.length, counts: sum })
+      const counts = { ...(await replay(step, keys, context)) }
+      // A parent may have come after its child.
+      const late = await replayOrphans(step, context)
+      counts.inserted += late.inserted
+      counts.rejected -= late.inserted
+      await remember(step, records.get(step.id)!, { counts, context })
+      retried.push({ step: step.id, keys: keys.length, counts: { ...counts } })
     }
-    await ledger.finishRun(run, 'done', { retried })
-    return retried
-  } finally {
-    await lease.release().catch(() => {})
-  }
+    // Numbers that were copied only now must not be drawn again.
+    for (const { data: step } of graph.vertices) {
+      if (step.kind !== 'sequence' || !isDone(step)) continue
+      const table = tableOf(step)!
+      const isTouched = graph.vertices.some(({ data }) => data.kind === 'backfill' && sameTable(data.table.name, table) && retried.some((it) => it.step === data.id))
+      if (isTouched) await executors.sequence.run(step, context)
+    }
+    return { result: retried, outcome: 'done', summary: { retried } }
+  })
 }
 
-async function quarantinedKeys({ ledger }: Session, { plan, mapping }: BackfillStep): Promise<readonly Buffer[]> {
-  const records = await ledger.quarantine.list({ plan, mapping: mapping.name, limit: 2 ** 31 - 1 })
-  return [...new Map(records.map((it) => [it.key.toString('latin1'), it.key])).values()]
+/** What was counted when the mapping was copied, with what became of its quarantine. */
+async function remember(
+  step: BackfillStep,
+  record: StepRecord,
+  { counts, context }: { readonly counts: Counts; readonly context: Context },
+): Promise<void> {
+  const { ledger, target, lease, compiled } = context
+  const known: Counts = record.outcome?.counts ?? {}
+  const left = (await ledger.quarantine.counts()).filter((it) => it.plan === step.plan && it.mapping === step.mapping.name && it.code !== 'ORPHAN')
+  const sum = (name: string) => (known[name] ?? 0) + (counts[name] ?? 0)
+  const outcome = {
+    counts: {
+      ...known,
+      inserted: sum('inserted'),
+      updated: sum('updated'),
+      rejected: left.reduce((total, it) => total + it.open + it.accepted, 0),
+    },
+  }
+  await repeatably(() =>
+    target.transaction(async (tx) => {
+      await lease.fence(tx)
+      await ledger.saveStep(tx, { ...stepRecord(step, context.fingerprint(step), compiled), state: record.state, outcome })
+    }),
+  )
 }

@@ -55,6 +55,7 @@ const WHY: Readonly<Record<string, string>> = {
 function unreadable(label: string, path: string, error: unknown): SourceError {
   const { code = '' } = error as NodeJS.ErrnoException
   return new SourceError('SOURCE_FILE', `${label} cannot be read: ${WHY[code] ?? code} (${path}).`, {
+    hint: 'Relative paths begin at the folder of the project file.',
     cause: error,
   })
 }

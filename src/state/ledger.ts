@@ -103,7 +103,7 @@ export interface StepRecord {
   readonly kind: string
   readonly fingerprint: string
   readonly state: 'running' | 'done' | 'failed'
-  /** The step as it was compiled, without values: what is needed to take it back after the plan file has changed or gone. */
+  /** The step, as far as it is needed to name it and to take it back after the plan file has changed or gone. */
   readonly definition: Json
   readonly outcome: Json
   readonly at?: string
@@ -112,21 +112,33 @@ export interface StepRecord {
 export interface Checkpoint {
   /** Of the source; a checkpoint of another one is worthless. */
   readonly identity: string
-  readonly cursor: Cursor
-  /** Counts so far, by mapping. */
+  /** Where the pass can go on; undefined: from the beginning. */
+  readonly cursor: Cursor | undefined
+  /** Counts up to there, by step. */
   readonly counts: Json
+  /** How many batches were written: after a COMMIT whose answer was lost, this says whether it took place. */
+  readonly batch: number
 }
 
 /** Records that could not become rows: key, part, column and reason; never the value. */
 export interface Quarantine {
   /** One record a (plan, mapping, key, part): a second reject of the same replaces the reason and counts the attempt. */
   add(tx: Transaction, records: readonly QuarantineRecord[]): Promise<void>
-  /** Takes out what became a row after all. */
-  remove(tx: Transaction, plan: string, mapping: string, keys: readonly Buffer[]): Promise<number>
+  /**
+   * Begins to doubt the records of a mapping, or those of some of its keys: they are about to be read again. Whatever is added again is
+   * not doubted any more.
+   */
+  doubt(tx: Transaction, plan: string, mapping: string, keys?: readonly Buffer[]): Promise<void>
+  /** Takes out what is still doubted: it became a row after all, or is not in the source any more. */
+  release(tx: Transaction, plan: string, mapping: string): Promise<number>
+  /** Takes out single records. */
+  remove(tx: Transaction, records: readonly Pick<QuarantineRecord, 'plan' | 'mapping' | 'key' | 'part'>[]): Promise<void>
   /** Of a plan, or of one of its mappings. */
   clear(tx: Transaction, plan: string, mapping?: string): Promise<void>
   /** The records of these keys. */
   find(tx: Transaction, plan: string, keys: readonly Buffer[]): Promise<readonly QuarantineRecord[]>
+  /** The keys of a mapping's records, each once. */
+  keys(filter: { readonly plan: string; readonly mapping: string; readonly code?: RejectCode }): Promise<readonly Buffer[]>
   counts(): Promise<
     readonly {
       readonly plan: string
@@ -163,6 +175,8 @@ export interface QuarantineRecord {
   readonly digest: string | undefined
   readonly accepted?: string
   readonly attempts?: number
+  /** It is being read again, and may be let go. */
+  readonly doubted?: true
 }
 
 /**
@@ -174,22 +188,46 @@ export interface Origins {
   copy(tx: Transaction, table: string, origins: readonly Origin[]): Promise<void>
   save(tx: Transaction, table: string, origins: readonly Origin[]): Promise<void>
   find(tx: Transaction, table: string, rowKeys: readonly Buffer[]): Promise<readonly (Origin | undefined)[]>
+  /** Forgets rows, and the rivals for them. */
   remove(tx: Transaction, table: string, rowKeys: readonly Buffer[]): Promise<void>
-  /** All of a table, in chunks. */
-  all(tx: Transaction, table: string): AsyncIterable<readonly Origin[]>
-  /** Of a table, or of one of the mappings that write it. */
-  clear(tx: Transaction, table: string, mapping?: string): Promise<void>
-  /** Forgets over which rows records have fought: a new copy decides anew. */
-  forgive(tx: Transaction, table: string): Promise<void>
+  /** Rows that are still fought over, at most so many. */
+  open(tx: Transaction, table: string, limit: number): Promise<readonly Origin[]>
+  /** The tables that have such rows. */
+  contested(): Promise<readonly string[]>
+  /**
+   * Forgets a writer, or all that is known of a table. Rows that other writers' records gave way to, or fought over with this one's, are
+   * open again.
+   */
+  clear(tx: Transaction, table: string, writer?: string): Promise<void>
+  readonly rivals: Rivals
 }
 
-export interface Origin {
+/** Records that give a row which another record has, be it because both are alike, by a policy, or because nobody chose yet. */
+export interface Rivals {
+  add(tx: Transaction, table: string, rivals: readonly Rival[]): Promise<void>
+  remove(tx: Transaction, table: string, rivals: readonly Rival[]): Promise<void>
+  /** Those for these rows. */
+  of(tx: Transaction, table: string, rowKeys: readonly Buffer[]): Promise<readonly Rival[]>
+}
+
+/** A record and the row that it gives. */
+export interface Rival {
   /** `rowKey` of the row: 16 bytes. */
   readonly row: Buffer
-  /** Empty: records fought over the row, and none of them has it. */
-  readonly mapping: string
+  /** Which mapping of which plan made it: `writerName`. */
+  readonly writer: string
   readonly key: Buffer
   readonly part: string
+}
+
+export interface Origin extends Rival {
+  /**
+   * `stands`: the row is in the table, and this record's. `open`: several records give it with different content, and it is yet to be
+   * settled which of them has it. `contested`: settled; none of them has it, and all are in the quarantine.
+   */
+  readonly state: 'stands' | 'open' | 'contested'
+  /** The row was there before the migration, and was updated because its mapping says so: it is never taken out. */
+  readonly existed: boolean
 }
 
 export interface Route {

@@ -20,7 +20,7 @@ export function openLedger(target: Target, { leaseMillis = 30_000 }: LedgerOptio
     uninstall: () => dropSchema(target),
     lease: leaseDesk(target, { termMillis: leaseMillis }),
     quarantine: quarantine(target),
-    origins,
+    origins: origins(target),
     ...journal(target),
     ...progress(target),
   }

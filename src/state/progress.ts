@@ -53,16 +53,24 @@ export function progress(target: Target): Progress {
             .selectAll()
             .where('pass', '=', pass)
             .executeTakeFirst()
-          return row && { identity: row.identity, cursor: row.cursor, counts: fromJson(row.counts) }
+          return (
+            row && {
+              identity: row.identity,
+              cursor: row.cursor ?? undefined,
+              counts: fromJson(row.counts),
+              batch: Number(row.batch),
+            }
+          )
         },
         undefined,
       ),
 
-    async saveCheckpoint(tx, pass, { identity, cursor, counts }) {
+    async saveCheckpoint(tx, pass, { identity, cursor, counts, batch }) {
       await tx.query(
-        `INSERT INTO kvmig.checkpoint (pass, identity, cursor, counts) VALUES ($1, $2, $3, $4)
-          ON CONFLICT (pass) DO UPDATE SET identity = excluded.identity, cursor = excluded.cursor, counts = excluded.counts, at = now()`,
-        [pass, identity, cursor, toJson(counts)],
+        `INSERT INTO kvmig.checkpoint (pass, identity, cursor, counts, batch) VALUES ($1, $2, $3, $4, $5)
+          ON CONFLICT (pass) DO UPDATE SET identity = excluded.identity, cursor = excluded.cursor, counts = excluded.counts,
+            batch = excluded.batch, at = now()`,
+        [pass, identity, cursor, toJson(counts), batch],
       )
     },
 

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { tupleFields } from '../target/codec.ts'
 import { byteaArray, textArray } from '../target/parameters.ts'
 import type { Target } from '../target/target.ts'
 import type { RejectCode } from '../value.ts'
@@ -19,7 +20,7 @@ export function quarantine(target: Target): Quarantine {
           SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[], $4::bytea[], $5::bytea[], $6::bytea[], $7::text[], $8::text[],
             $9::text[], $10::text[]::bigint[], $11::text[])
           ON CONFLICT (plan, mapping, key_digest, part_digest) DO UPDATE SET "column" = excluded."column", code = excluded.code,
-            message = excluded.message, bytes = excluded.bytes, digest = excluded.digest, last_at = now(), attempts = q.attempts + 1,
+            message = excluded.message, bytes = excluded.bytes, digest = excluded.digest, last_at = now(), attempts = q.attempts + 1, doubtful = false,
             accepted = CASE WHEN q.code = excluded.code AND q.digest IS NOT DISTINCT FROM excluded.digest THEN q.accepted END`,
         [
           texts((it) => it.plan),
@@ -37,14 +38,35 @@ export function quarantine(target: Target): Quarantine {
       )
     },
 
-    async remove(tx, plan, mapping, keys) {
+    async doubt(tx, plan, mapping, keys) {
+      await tx.query(
+        `UPDATE kvmig.quarantine SET doubtful = true
+          WHERE plan = $1 AND mapping = $2 AND ($3::bytea[] IS NULL OR key_digest = ANY ($3::bytea[]))`,
+        [plan, mapping, keys && byteaArray(keys.map(sha256))],
+      )
+    },
+
+    async release(tx, plan, mapping) {
       const [row] = await tx.query(
-        `WITH removed AS (
-          DELETE FROM kvmig.quarantine WHERE plan = $1 AND mapping = $2 AND key_digest = ANY ($3::bytea[]) RETURNING 1
-        ) SELECT count(*) FROM removed`,
-        [plan, mapping, byteaArray(keys.map(sha256))],
+        `WITH released AS (DELETE FROM kvmig.quarantine WHERE plan = $1 AND mapping = $2 AND doubtful RETURNING 1)
+          SELECT count(*) FROM released`,
+        [plan, mapping],
       )
       return Number(row!.count)
+    },
+
+    async remove(tx, records) {
+      if (records.length === 0) return
+      await tx.query(
+        `DELETE FROM kvmig.quarantine q USING unnest($1::text[], $2::text[], $3::bytea[], $4::bytea[]) AS r(plan, mapping, key, part)
+          WHERE (q.plan, q.mapping, q.key_digest, q.part_digest) = (r.plan, r.mapping, r.key, r.part)`,
+        [
+          textArray(records.map((it) => it.plan)),
+          textArray(records.map((it) => it.mapping)),
+          byteaArray(records.map((it) => sha256(it.key))),
+          byteaArray(records.map((it) => sha256(it.part))),
+        ],
+      )
     },
 
     async clear(tx, plan, mapping) {
@@ -61,6 +83,19 @@ export function quarantine(target: Target): Quarantine {
       )
       return rows.map(readRecord)
     },
+
+    keys: ({ plan, mapping, code }) =>
+      readLedger(
+        target,
+        async (tx) => {
+          const keys: Buffer[] = []
+          const select = `SELECT DISTINCT ON (key_digest) key FROM kvmig.quarantine
+            WHERE plan = $1 AND mapping = $2 AND code = coalesce($3, code) ORDER BY key_digest`
+          for await (const tuples of tx.copyOut(select, [plan, mapping, code])) keys.push(...tuples.map((it) => tupleFields(it)[0]!))
+          return keys
+        },
+        [],
+      ),
 
     counts: () =>
       readLedger(
@@ -109,7 +144,7 @@ export function quarantine(target: Target): Quarantine {
   }
 }
 
-const RECORD = 'plan, mapping, key, part, "column", code, message, bytes, digest, accepted, attempts'
+const RECORD = 'plan, mapping, key, part, "column", code, message, bytes, digest, accepted, attempts, doubtful'
 
 const sha256 = (it: Buffer | string): Buffer => createHash('sha256').update(it).digest()
 
@@ -129,6 +164,7 @@ function readRecord(row: Readonly<Record<string, string | null>>): QuarantineRec
     digest: row.digest ?? undefined,
     attempts: Number(row.attempts),
     ...(row.accepted === null ? {} : { accepted: row.accepted! }),
+    ...(row.doubtful === 't' ? { doubted: true } : {}),
   }
 }
 

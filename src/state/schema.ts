@@ -133,8 +133,9 @@ const MIGRATIONS: readonly string[] = [
   CREATE TABLE kvmig.checkpoint (
     pass text PRIMARY KEY,
     identity text NOT NULL,
-    cursor text NOT NULL,
+    cursor text,
     counts jsonb,
+    batch bigint NOT NULL,
     at timestamptz NOT NULL DEFAULT now()
   );
 
@@ -176,16 +177,30 @@ const MIGRATIONS: readonly string[] = [
     last_at timestamptz NOT NULL DEFAULT now(),
     attempts integer NOT NULL DEFAULT 1,
     accepted text,
+    doubtful boolean NOT NULL DEFAULT false,
     PRIMARY KEY (plan, mapping, key_digest, part_digest)
   );
 
   CREATE TABLE kvmig.origin (
     target text NOT NULL,
     row_key bytea NOT NULL,
-    mapping text NOT NULL,
+    writer text NOT NULL,
     key bytea NOT NULL,
     part bytea NOT NULL,
+    state text NOT NULL,
+    existed boolean NOT NULL,
     PRIMARY KEY (target, row_key)
+  );
+  CREATE INDEX origin_open ON kvmig.origin (target) WHERE state = 'open';
+
+  CREATE TABLE kvmig.rival (
+    target text NOT NULL,
+    row_key bytea NOT NULL,
+    writer text NOT NULL,
+    record_digest bytea NOT NULL,
+    key bytea NOT NULL,
+    part bytea NOT NULL,
+    PRIMARY KEY (target, row_key, writer, record_digest)
   );
   `,
 ]

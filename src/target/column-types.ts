@@ -10,6 +10,8 @@ export interface WireType {
   readonly oid: number
   /** The type as any search path reads it: `public.mood[]`, `numeric(10,2)`. */
   readonly sql: string
+  /** Where the type was made, if that is not Postgres itself: its operators are there too. */
+  readonly schema?: string
 }
 
 /** Looks up in the catalog what the named columns of a table are; throws `TargetError` COLUMN_MISSING. */
@@ -19,7 +21,7 @@ export async function wireTypes(
   columns: readonly { readonly name: string; readonly type: ColumnType }[],
 ): Promise<WireType[]> {
   const rows = await tx.query(
-    `SELECT a.attname AS name, e.oid,
+    `SELECT a.attname AS name, e.oid, nullif(n.nspname, 'pg_catalog') AS schema,
         CASE WHEN n.nspname = 'pg_catalog' THEN f.sql
           ELSE format('%I.%I', n.nspname, e.typname) || coalesce(substring(f.sql FROM '\\(.*\\)'), '')
             || CASE WHEN e.oid = t.oid THEN '' ELSE '[]' END
@@ -46,7 +48,7 @@ export async function wireTypes(
         },
       )
     }
-    return { type, oid: Number(row.oid), sql: row.sql! }
+    return { type, oid: Number(row.oid), sql: row.sql!, ...(row.schema ? { schema: row.schema } : {}) }
   })
 }
 

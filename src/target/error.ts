@@ -122,7 +122,10 @@ const TOLD: Readonly<Record<string, (fault: ServerFault, place: Place) => Told>>
     message: `${label} has no space left. What was committed stays, and kvmig can go on from there.`,
     hint: 'Make room on the server or raise its quota, then apply again.',
   }),
-  '53200': (_, { label }) => ({ code: 'OUT_OF_MEMORY', message: `${label} is out of memory.` }),
+  '53200': (_, { label }) => ({ code: 'OUT_OF_MEMORY',
+    message: `${label} is out of memory.`,
+    hint: 'Run the same again with smaller transactions (--batch 2000), or give the server more memory.',
+  }),
   '53300': (_, { label }) => ({
     code: 'TOO_MANY_CONNECTIONS',
     message: `${label} takes no more connections.`,
@@ -131,6 +134,7 @@ const TOLD: Readonly<Record<string, (fault: ServerFault, place: Place) => Told>>
   '57P03': (_, { label }) => ({
     code: 'STARTING',
     message: `${label} is starting or stopping and answers nobody yet.`,
+    hint: 'Run the same again in a moment.',
   }),
   '57P01': connectionEnded,
   '57P02': connectionEnded,
@@ -185,6 +189,7 @@ function connectionEnded({ code }: ServerFault, { label }: Place): Told {
   return {
     code: 'CONNECTION_LOST',
     message: `${label} ended the connection: shutdown, restart or an administrator (${code}).`,
+    hint: 'Run the same again when the server is back: what was committed stays.',
   }
 }
 
@@ -277,6 +282,7 @@ function tellNetwork(cause: Error, { label, host }: Place): Told {
   return {
     code: code === 'NOT_SENT' ? code : 'CONNECTION_LOST',
     message: `The connection to ${label} was lost.`,
+    hint: 'Run the same again when the server is back: what was committed stays.',
   }
 }
 

@@ -153,7 +153,8 @@ function columnType(column: CatalogColumn): ColumnType {
 const baseOf = (schema: string, name: string): BaseType =>
   name === 'vector' ? 'vector' : schema === 'pg_catalog' ? (BASES[name] ?? 'other') : 'other'
 
-const BASES: Readonly<Record<string, BaseType>> = {
+/** What kvmig calls the types of pg_catalog that it has a codec for. */
+export const BASES: Readonly<Record<string, BaseType>> = {
   text: 'text',
   varchar: 'varchar',
   bpchar: 'char',

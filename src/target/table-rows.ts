@@ -1,8 +1,9 @@
 import { TargetError } from '../errors.ts'
 import { type ColumnDefinition, showTable, type TableName } from '../plan/table.ts'
 import type { Row } from '../value.ts'
-import { encodeTuple, TupleWriter } from './codec.ts'
+import { encodeTuple, TupleWriter, tupleFields } from './codec.ts'
 import { wireTypes } from './column-types.ts'
+import { quote } from './ddl.ts'
 import { type ForeignKeyFacts, inspectTable } from './inspect.ts'
 import { rowKeyOf } from './row-key.ts'
 import { isDirect, type StageColumn } from './stage.ts'
@@ -71,6 +72,15 @@ export async function openTableRows(
   }
 }
 
+/**
+ * Brings the operators of a table's types into reach for the rest of the transaction: two texts may be the same citext, and only citext
+ * knows. Names of kvmig's own are qualified, or Postgres's, which come first.
+ */
+export async function reachTypes(tx: Transaction, { wires }: Pick<TableRows, 'wires'>): Promise<void> {
+  const schemas = [...new Set(wires.flatMap(({ wire }) => wire.schema ?? []))].sort()
+  if (schemas.length > 0) await tx.query(`SET LOCAL search_path = pg_catalog, ${schemas.map(quote).join(', ')}`)
+}
+
 /** The stored tuples of rows with the keys of these; undefined where there is none. */
 export const readTuples = (tx: Transaction, table: TableRows, rows: readonly Row[]): Promise<(Buffer | undefined)[]> =>
   readRows(
@@ -80,3 +90,22 @@ export const readTuples = (tx: Transaction, table: TableRows, rows: readonly Row
     table.keyWires,
     rows.map((row) => table.keyIndexes.map((it) => row[it]!)),
   )
+
+/** What a row has in each column, by name, from its tuple. */
+export function cellsOf({ columnNames }: Pick<TableRows, 'columnNames'>, tuple: Buffer): ReadonlyMap<string, Buffer | null> {
+  const fields = tupleFields(tuple)
+  return new Map(columnNames.map((name, place) => [name, fields[place]!]))
+}
+
+/** The key's fields of a row's tuple, as a tuple. */
+export function keyTupleOf({ keyIndexes }: Pick<TableRows, 'keyIndexes'>, tuple: Buffer): Buffer {
+  const fields = tupleFields(tuple)
+  const key = keyIndexes.map((it) => fields[it]!)
+  const made = Buffer.allocUnsafe(2 + key.reduce((sum, it) => sum + 4 + (it?.length ?? 0), 0))
+  let at = made.writeInt16BE(key.length, 0)
+  for (const field of key) {
+    at = made.writeInt32BE(field?.length ?? -1, at)
+    if (field) at += field.copy(made, at)
+  }
+  return made
+}

@@ -83,7 +83,7 @@ async function commit(session: Session, label: string, readOnly: boolean): Promi
     throw new TargetError(
       'COMMIT_UNKNOWN',
       `The connection to ${label} was lost while a transaction was being committed: it may be there or not.`,
-      { cause: error },
+      { cause: error, hint: 'Run the same again: it looks whether it is there first.' },
     )
   })
   // COMMIT of a transaction in which a statement failed "succeeds" with ROLLBACK.

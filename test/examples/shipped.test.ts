@@ -52,7 +52,7 @@ const PROJECTS = [
     quarantine: [
       'user_credits:999 ORPHAN',
       'user_credits:undefined CAPTURE_TYPE',
-      'user_tokens:8 TYPE_MISMATCH',
+      'user_tokens:8 NULL_NOT_ALLOWED',
     ],
   },
   {

@@ -1,5 +1,7 @@
 import type { Redis } from 'ioredis'
-import type { FreshDatabase } from '../setup/postgres.ts'
+import { type Ended, kvmig, projectFolder, type Running } from '../setup/cli.ts'
+import { freshDatabase } from '../setup/postgres.ts'
+import { type FreshRedis, freshRedis } from '../setup/redis.ts'
 
 /** A small project with a bit of everything that can go wrong half-way: two tables, a reference, dirt, orphans, several batches. */
 export const SHOP: Readonly<Record<string, string>> = {
@@ -82,7 +84,7 @@ export async function fillShop(client: Redis): Promise<void> {
 }
 
 /** Everything that a run leaves behind and that must not depend on how it went: rows, and the quarantine. */
-export async function contents(database: FreshDatabase): Promise<Record<string, unknown>> {
+export async function contents(database: Queryable): Promise<Record<string, unknown>> {
   const tables = ['customers', 'orders', 'lines']
   const found: Record<string, unknown> = {}
   for (const table of tables) {
@@ -98,4 +100,53 @@ export async function contents(database: FreshDatabase): Promise<Record<string, 
   )
   found.constraints = constraints
   return found
+}
+
+/** Whatever answers SQL: a database of the tests' server, or an embedded one. */
+export interface Queryable {
+  query(sql: string): Promise<{ readonly rows: any[] }>
+}
+
+/** The shop's store and its project, for runs of the program against any number of targets. */
+export interface Shop {
+  readonly redis: FreshRedis
+  readonly project: { readonly path: string; remove(): void }
+  /** Variables of a run into this target. */
+  environment(target: string): Readonly<Record<string, string>>
+  start(args: readonly string[], target: string, more?: Readonly<Record<string, string>>): Running
+  run(args: readonly string[], target: string, more?: Readonly<Record<string, string>>): Promise<Ended>
+  close(): Promise<void>
+}
+
+export const APPLY: readonly string[] = ['apply', '--phase=A', '--yes', '--batch', '300']
+
+export async function openShop(files: Readonly<Record<string, string>> = SHOP): Promise<Shop> {
+  const redis = await freshRedis()
+  await fillShop(redis.client)
+  const project = projectFolder(files)
+  const environment = (target: string) => ({ KV_URL: redis.url, DATABASE_URL: target, KVMIG_LEASE_SECONDS: '2' })
+  const start: Shop['start'] = (args, target, more = {}) => kvmig(project.path, args, { ...environment(target), ...more })
+  return {
+    redis,
+    project,
+    environment,
+    start,
+    run: (args, target, more) => start(args, target, more).ended,
+    close: async () => {
+      project.remove()
+      await redis.stop()
+    },
+  }
+}
+
+/** What an undisturbed run gives. */
+export async function undisturbed(shop: Shop): Promise<Record<string, unknown>> {
+  const database = await freshDatabase()
+  try {
+    const ended = await shop.run(APPLY, database.url)
+    if (ended.code !== 0) throw new Error(ended.stderr + ended.stdout)
+    return await contents(database)
+  } finally {
+    await database.drop()
+  }
 }

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { compile } from '../../src/plan/compile.ts'
-import { fingerprints } from '../../src/plan/fingerprint.ts'
 import type { Step } from '../../src/plan/step.ts'
-import { stepStates } from '../../src/plan/step-state.ts'
+import { standing } from '../../src/plan/step-state.ts'
 import { createPlanReport } from '../../src/report/plan-report.ts'
 import { text } from '../../src/report/text.ts'
+import { doneSteps } from '../compile/done.ts'
 import { at, checkOf, gateOf, planOf, projectOf, simplePlan, tableOf } from '../compile/project.ts'
 
 const describeStep = (step: Step) => ({
@@ -52,12 +52,7 @@ Plan: 10 steps, 2 gates. Nothing has been changed. Next: kvmig apply --phase=A
   })
 
   test('shows what an edit means for what was applied', () => {
-    const done = new Map(
-      [...fingerprints(compile(project).graph)].map(([id, fingerprint]) => [
-        id,
-        { fingerprint, state: 'done' as const },
-      ]),
-    )
+    const records = doneSteps(compile(project).graph)
     const where = { cel: 'has(r.id)', at: at() }
     const edited = projectOf([
       { ...messages, rules: messages.rules.map((rule) => ({ ...rule, where })) },
@@ -65,7 +60,8 @@ Plan: 10 steps, 2 gates. Nothing has been changed. Next: kvmig apply --phase=A
       vectors,
     ])
     const compiled = compile(edited)
-    const states = stepStates(compiled.graph, done)
+    const plans = new Set(compiled.waves.map(({ plan }) => plan.name))
+    const { states } = standing({ graph: compiled.graph, records, plans, whole: true, tracked: () => false })
     const report = createPlanReport({ project: edited, compiled, states, describe: describeStep, address })
     const left = report.plans
       .flatMap(({ steps }) => steps)
@@ -73,8 +69,10 @@ Plan: 10 steps, 2 gates. Nothing has been changed. Next: kvmig apply --phase=A
     expect(left.map(({ id, state, because }) => [id, state, because])).toEqual([
       ['messages/A/backfill/messages', 'changed', undefined],
       ['messages/A/analyze/messages', 'again', 'messages/A/backfill/messages'],
+      ['messages/A/foreign_key/messages_users_id_fkey', 'again', 'messages/A/backfill/messages'],
+      ['messages/A/validate/messages_users_id_fkey', 'again', 'messages/A/foreign_key/messages_users_id_fkey'],
     ])
-    expect(text(report)).toContain('Plan: 2 steps to do, 8 done, 3 gates. Nothing has been changed.')
+    expect(text(report)).toContain('Plan: 4 steps to do, 6 done, 3 gates. Nothing has been changed.')
   })
 
   test('carries the compiler’s diagnostics', () => {

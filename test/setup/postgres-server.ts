@@ -24,6 +24,8 @@ export interface PostgresServer {
   readonly port: number
   /** The postmaster, for tests that kill it. */
   readonly child: ChildProcess | undefined
+  /** Kills the postmaster and every process of it, as a power cut would. */
+  crash(): Promise<void>
   /** Starts it again on the same port and data after it was killed. */
   restart(): Promise<void>
   stop(): Promise<void>
@@ -43,6 +45,9 @@ export async function startPostgres(
       bin: '',
       port: Number(new URL(given).port),
       child: undefined,
+      crash: async () => {
+        throw new Error('A server of KVMIG_TEST_POSTGRES_URL is not killed.')
+      },
       restart: async () => {},
       stop: async () => {},
     }
@@ -67,6 +72,8 @@ export async function startPostgres(
     'max_connections=200',
     'shared_buffers=256MB',
     'max_wal_size=4GB',
+    // Not where initdb believes this machine to be: nothing may depend on that.
+    'timezone=Asia/Kathmandu',
     ...(options.durable ? [] : ['fsync=off', 'full_page_writes=off']),
     ...(options.configuration ?? []),
   ]
@@ -82,6 +89,16 @@ export async function startPostgres(
       log = (log + chunk).slice(-4000)
     })
     await answers(`postgres://kvmig@127.0.0.1:${port}/postgres`, child, () => log)
+  }
+  const crash = async (): Promise<void> => {
+    if (!child?.pid || child.exitCode !== null || child.signalCode !== null) return
+    const gone = once(child, 'exit')
+    // Stopped first, so that it starts no process that nobody knows of.
+    child.kill('SIGSTOP')
+    const processes = childrenOf(child.pid)
+    child.kill('SIGKILL')
+    for (const pid of processes) killIfThere(pid)
+    await gone
   }
   const stop = async (): Promise<void> => {
     if (child && child.exitCode === null && child.signalCode === null) {
@@ -104,7 +121,17 @@ export async function startPostgres(
     get child() {
       return child
     },
-    restart: start,
+    crash,
+    restart: async () => {
+      // Memory that the killed processes shared is let go of when the last of them is gone, which is a moment later.
+      for (let left = 20; ; left--) {
+        try {
+          return await start()
+        } catch (error) {
+          if (left === 0) throw error
+        }
+      }
+    },
     stop,
   }
 }
@@ -179,6 +206,28 @@ export async function freePort(): Promise<number> {
   await once(server, 'close')
   if (address === null || typeof address === 'string') throw new Error('no port')
   return address.port
+}
+
+function childrenOf(parent: number): readonly number[] {
+  return readdirSync('/proc')
+    .filter((it) => /^\d+$/.test(it))
+    .map(Number)
+    .filter((pid) => {
+      try {
+        // pid (name) state parent …
+        return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ')[1] === String(parent)
+      } catch {
+        return false
+      }
+    })
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // It was quicker.
+  }
 }
 
 async function answers(url: string, child: ChildProcess, log: () => string): Promise<void> {

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import type { Origin, QuarantineRecord, StepRecord } from '../../src/state/ledger.ts'
+import type { Origin, QuarantineRecord, Rival, StepRecord } from '../../src/state/ledger.ts'
 import { openLedger } from '../../src/state/postgres-ledger.ts'
+import type { Transaction } from '../../src/target/target.ts'
 import { freshTarget, TARGETS } from '../target/targets.ts'
 
 describe.each(TARGETS)('the ledger on %s', async (kind) => {
@@ -91,7 +92,7 @@ describe.each(TARGETS)('the ledger on %s', async (kind) => {
   })
 
   test('keeps the last checkpoint of a pass, if its transaction was committed', async () => {
-    const checkpoint = { identity: 'redis:run-1', cursor: '42', counts: { messages: { inserted: 3 } } }
+    const checkpoint = { identity: 'redis:run-1', cursor: '42', counts: { messages: { inserted: 3 } }, batch: 2 }
     await target.transaction((tx) => ledger.saveCheckpoint(tx, 'pass', { ...checkpoint, cursor: '7' }))
     await target.transaction((tx) => ledger.saveCheckpoint(tx, 'pass', checkpoint))
     const failing = target.transaction(async (tx) => {
@@ -188,14 +189,39 @@ describe.each(TARGETS)('the ledger on %s', async (kind) => {
     test('lets go of what became a row', async () => {
       const other = Buffer.from('message:2')
       await add(record(), record({ part: 'index:1' }), record({ key: other }), record({ mapping: 'another' }))
-      const removed = await target.transaction((tx) =>
-        ledger.quarantine.remove(tx, 'messages', 'messages#1', [record().key, Buffer.from('unknown')]),
-      )
-      expect(removed).toBe(2)
-      expect((await ledger.quarantine.list({})).map((it) => [it.mapping, it.key.toString()])).toEqual([
-        ['another', 'message:1'],
-        ['messages#1', 'message:2'],
+      const left = async () => (await ledger.quarantine.list({})).map((it) => `${it.mapping} ${it.key} ${it.part}`)
+      await target.transaction((tx) => ledger.quarantine.remove(tx, [record(), record({ key: Buffer.from('unknown') })]))
+      expect(await left()).toEqual(['another message:1 ', 'messages#1 message:1 index:1', 'messages#1 message:2 '])
+      await clear()
+    })
+
+    test('lets go of what it doubts, but for what is added again', async () => {
+      const other = Buffer.from('message:2')
+      const release = () => target.transaction((tx) => ledger.quarantine.release(tx, 'messages', 'messages#1'))
+      const doubt = (keys?: Buffer[]) => target.transaction((tx) => ledger.quarantine.doubt(tx, 'messages', 'messages#1', keys))
+      await add(record(), record({ part: 'index:1' }), record({ key: other }), record({ mapping: 'another' }))
+      expect(await release()).toBe(0)
+      await doubt([other])
+      expect(await release()).toBe(1)
+      await doubt()
+      await add(record())
+      expect(await release()).toBe(1)
+      expect((await ledger.quarantine.list({})).map((it) => `${it.mapping} ${it.key} ${it.part}`)).toEqual([
+        'another message:1 ',
+        'messages#1 message:1 ',
       ])
+      await clear()
+    })
+
+    test('tells the keys of a mapping, each once', async () => {
+      const odd = Buffer.from([0, 255])
+      await add(record(), record({ part: 'index:1' }), record({ key: odd, code: 'ORPHAN' }), record({ mapping: 'another' }))
+      const keys = async (code?: 'ORPHAN') => {
+        const filter = { plan: 'messages', mapping: 'messages#1', ...(code ? { code } : {}) }
+        return (await ledger.quarantine.keys(filter)).map((it) => it.toString('hex')).sort()
+      }
+      expect(await keys()).toEqual([odd.toString('hex'), record().key.toString('hex')].sort())
+      expect(await keys('ORPHAN')).toEqual([odd.toString('hex')])
       await clear()
     })
 
@@ -226,15 +252,17 @@ describe.each(TARGETS)('the ledger on %s', async (kind) => {
   test('remembers where rows came from', async () => {
     const origin = (index: number, more: Partial<Origin> = {}): Origin => ({
       row: Buffer.alloc(16, index),
-      mapping: 'messages#1',
+      writer: 'messages/messages',
       key: Buffer.from([0, index]),
       part: `index:${index}\0`,
+      state: 'stands',
+      existed: false,
       ...more,
     })
     const save = (table: string, ...origins: Origin[]) =>
       target.transaction((tx) => ledger.origins.save(tx, table, origins))
     await save('messages', origin(3), origin(1), origin(2), origin(1, { part: 'again' }))
-    await save('messages', origin(2, { mapping: 'messages#2' }))
+    await save('messages', origin(2, { writer: 'messages/messages.2', existed: true }))
     await save('others', origin(1))
     await save('others')
     const [one, none, two, three] = await target.transaction((tx) =>
@@ -247,20 +275,39 @@ describe.each(TARGETS)('the ledger on %s', async (kind) => {
     expect([one, none, two, three]).toEqual([
       origin(1, { part: 'again' }),
       undefined,
-      origin(2, { mapping: 'messages#2' }),
+      origin(2, { writer: 'messages/messages.2', existed: true }),
       origin(3),
     ])
     await target.transaction((tx) => ledger.origins.remove(tx, 'messages', [origin(1).row, origin(9).row]))
     const all = async (table: string) =>
       target.transaction(async (tx) => {
-        const found: Origin[] = []
-        for await (const chunk of ledger.origins.all(tx, table)) found.push(...chunk)
-        return found.map((it) => it.row[0]).sort()
+        const rows = Array.from({ length: 10 }, (_, it) => Buffer.alloc(16, it))
+        const found = await ledger.origins.find(tx, table, rows)
+        return found.flatMap((it) => it?.row[0] ?? [])
       })
     expect(await all('messages')).toEqual([2, 3])
     await target.transaction((tx) => ledger.origins.clear(tx, 'messages'))
     expect(await all('messages')).toEqual([])
     expect(await all('others')).toEqual([1])
+  })
+
+  test('remembers who else gives a row, and opens it again when the one that had it is forgotten', async () => {
+    const rival = (row: number, writer: string, key: string): Rival => ({ row: Buffer.alloc(16, row), writer, key: Buffer.from(key), part: '' })
+    const origin = (it: Rival, state: Origin['state']): Origin => ({ ...it, state, existed: false })
+    const { origins } = ledger
+    const [a, b, c] = [rival(1, 'p/a', 'a'), rival(1, 'p/b', 'b'), rival(2, 'p/b', 'c')]
+    const run = <T>(work: (tx: Transaction) => Promise<T>) => target.transaction(work)
+    await run((tx) => origins.save(tx, 'fought', [origin(a, 'stands'), origin(c, 'stands')]))
+    await run((tx) => origins.rivals.add(tx, 'fought', [b, b, rival(2, 'p/a', 'd')]))
+    expect(await run((tx) => origins.rivals.of(tx, 'fought', [a.row]))).toEqual([b])
+    expect(await origins.contested()).toEqual([])
+    await run((tx) => origins.clear(tx, 'fought', 'p/a'))
+    expect(await run((tx) => origins.find(tx, 'fought', [a.row, c.row]))).toEqual([origin(b, 'open'), origin(c, 'stands')])
+    expect(await run((tx) => origins.rivals.of(tx, 'fought', [a.row, c.row]))).toEqual([])
+    expect(await run((tx) => origins.open(tx, 'fought', 10))).toEqual([origin(b, 'open')])
+    expect(await origins.contested()).toEqual(['fought'])
+    await run((tx) => origins.clear(tx, 'fought', 'p/b'))
+    expect(await run((tx) => origins.find(tx, 'fought', [a.row, c.row]))).toEqual([undefined, undefined])
   })
 
   test('refuses a schema that a newer kvmig wrote', async () => {

@@ -31,7 +31,7 @@ test('a role that may make no schema is told what the owner has to run, and afte
   await target.transaction(async (tx) => {
     await lease.fence(tx)
     await tx.query('INSERT INTO public.messages VALUES (1)')
-    await ledger.saveCheckpoint(tx, 'pass', { identity: 'i', cursor: 'c', counts: {} })
+    await ledger.saveCheckpoint(tx, 'pass', { identity: 'i', cursor: 'c', counts: {}, batch: 1 })
   })
   await lease.release()
   await target.close()
@@ -47,7 +47,7 @@ test('a reading role can read it once it may, and is told how to get there', asy
   await database.query(
     'GRANT USAGE ON SCHEMA kvmig TO ledger_plan; GRANT SELECT ON ALL TABLES IN SCHEMA kvmig TO ledger_plan',
   )
-  expect(await ledger.checkpoint('pass')).toEqual({ identity: 'i', cursor: 'c', counts: {} })
+  expect(await ledger.checkpoint('pass')).toEqual({ identity: 'i', cursor: 'c', counts: {}, batch: 1 })
   expect(await ledger.lease.current()).toBeUndefined()
   await expect(ledger.lease.acquire('plan')).rejects.toMatchObject({
     code: expect.stringMatching(/READ_ONLY|PERMISSION/),

@@ -5,6 +5,7 @@ import { fingerprints } from '../../plan/fingerprint.ts'
 import type { Phase } from '../../plan/plan.ts'
 import { listed } from '../../report/wording.ts'
 import { type Applied, apply } from '../../runner/apply.ts'
+import { runStart } from '../../runner/run-start.ts'
 import type { Session } from '../../runner/session.ts'
 import type { CommonOptions } from '../args.ts'
 import { compileProject } from '../compile.ts'
@@ -18,7 +19,6 @@ import { type Loaded, loadProject } from '../project.ts'
 import { countQuarantine } from '../quarantine.ts'
 import { createApplyReport } from '../reports/apply-report.ts'
 import { gateExit } from '../reports/gate-result.ts'
-import { runStart } from '../run-start.ts'
 import { findSavedPlan, requireFresh, type SavedPlanFile } from '../saved.ts'
 import { withSession } from '../session.ts'
 import { pendingOf } from '../standing.ts'
@@ -79,12 +79,12 @@ interface Request {
 
 /** A stale plan is refused; what an edit takes back is asked about, unless it was reviewed in a saved plan. */
 async function mayBegin({ session, loaded, compiled, saved, options }: Request, io: Io): Promise<boolean> {
-  const { records, pending } = await pendingOf(session, compiled, options.again)
+  const { records, states, undo } = await pendingOf(session, compiled, options.again)
   if (saved) {
-    requireFresh(saved, { loaded, graph: compiled.graph, states: pending.states, records })
+    requireFresh(saved, { loaded, graph: compiled.graph, states, records })
     return true
   }
-  const emptied = pending.undo.filter((it) => it.kind === 'table' || it.kind === 'backfill')
+  const emptied = undo.filter((it) => it.kind === 'table' || it.kind === 'backfill')
   if (emptied.length === 0) return true
   const what = listed(emptied.map((it) => it.id))
   return confirm(
@@ -120,7 +120,10 @@ async function applyWithProgress(
       executors: EXECUTORS,
       checks: CHECKS,
       fingerprint: (step) => known.get(step.id)!,
-      run: runStart({ command: 'apply --phase=A', phase: 'A', plans: names, project: loaded.project }, io),
+      run: runStart(
+        { command: 'apply --phase=A', phase: 'A', plans: names, project: loaded.project },
+        io.env,
+      ),
       limit: SIDE_BY_SIDE,
       batchRows: options.batch,
       again: options.again,

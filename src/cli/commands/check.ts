@@ -33,6 +33,8 @@ export async function run(options: CheckOptions, io: Io): Promise<number> {
     data.kind === 'gate' && plans.some((it) => it.name === data.plan) ? [data] : [],
   )
   return withSession({ project, options, io }, async (session) => {
+    // Refuses a ledger that a newer kvmig wrote: half of the checks would not notice.
+    await session.ledger.installed()
     const { CHECKS } = await import('../../catalog.ts')
     const found = await askGates(gates, { session, plans, checks: CHECKS, signal: session.signal })
     const results = gates.map((gate: GateStep) => gateResult(gate, plans, found.get(gate.id)))

@@ -171,9 +171,9 @@ function toSave({
   standing,
   options,
 }: Omit<Planning, 'io'> & { readonly standing: Standing }): SavedPlan {
-  const { pending, records } = standing
+  const { states, records } = standing
   return {
-    ...basisOf({ loaded, graph: compiled.graph, states: pending.states, records }),
+    ...basisOf({ loaded, graph: compiled.graph, states, records }),
     nonce: randomUUID(),
     phase: 'A',
     ...(options.env === undefined ? {} : { environment: options.env }),

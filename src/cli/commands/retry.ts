@@ -1,6 +1,7 @@
 import { EXIT } from '../../errors.ts'
 import { fingerprints } from '../../plan/fingerprint.ts'
 import { type Retried, retry } from '../../runner/retry.ts'
+import { runStart } from '../../runner/run-start.ts'
 import type { CommonOptions } from '../args.ts'
 import { compileProject } from '../compile.ts'
 import type { Io } from '../io.ts'
@@ -9,7 +10,6 @@ import { createProgress } from '../progress.ts'
 import { loadProject, plansNamed } from '../project.ts'
 import { countQuarantine } from '../quarantine.ts'
 import { createRetryReport } from '../reports/retry-report.ts'
-import { runStart } from '../run-start.ts'
 import { withSession } from '../session.ts'
 
 export interface RetryOptions extends CommonOptions {
@@ -25,7 +25,7 @@ export async function run(options: RetryOptions, io: Io): Promise<number> {
   const { graph } = compileProject(project, options.plans)
   const known = fingerprints(graph)
   return withSession({ project, options, io }, async (session) => {
-    const { describeStep } = await import('../../catalog.ts')
+    const { describeStep, EXECUTORS } = await import('../../catalog.ts')
     const began = io.now()
     const progress = await createProgress({ io, quiet: options.quiet, plans, describe: describeStep })
     let retried: readonly Retried[] = []
@@ -35,8 +35,9 @@ export async function run(options: RetryOptions, io: Io): Promise<number> {
           session,
           graph,
           plans,
+          executors: EXECUTORS,
           fingerprint: (step) => known.get(step.id)!,
-          run: runStart({ command: 'retry', phase: 'A', plans, project }, io),
+          run: runStart({ command: 'retry', phase: 'A', plans, project }, io.env),
           listener: progress.listener,
         })
       }

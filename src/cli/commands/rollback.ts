@@ -2,6 +2,7 @@ import { EXIT } from '../../errors.ts'
 import type { Plan } from '../../plan/plan.ts'
 import { counted, listed } from '../../report/wording.ts'
 import { planRollback, type RollbackPlan, rollback } from '../../runner/rollback.ts'
+import { runStart } from '../../runner/run-start.ts'
 import type { Session } from '../../runner/session.ts'
 import type { CommonOptions } from '../args.ts'
 import { confirm } from '../confirm.ts'
@@ -11,7 +12,6 @@ import { printReport } from '../print-report.ts'
 import { createProgress } from '../progress.ts'
 import { loadProject, plansNamed } from '../project.ts'
 import { createRollbackReport } from '../reports/rollback-report.ts'
-import { runStart } from '../run-start.ts'
 import { withSession } from '../session.ts'
 
 export interface RollbackOptions extends CommonOptions {
@@ -65,9 +65,8 @@ async function takeBack({ session, what, plans, options }: TakeBack, io: Io): Pr
     return await rollback({
       session,
       what,
-      plans,
       executors: EXECUTORS,
-      run: runStart({ command: 'rollback', phase: 'A', plans: names, project: session.project }, io),
+      run: runStart({ command: 'rollback', phase: 'A', plans: names, project: session.project }, io.env),
       listener: progress.listener,
     })
   } finally {

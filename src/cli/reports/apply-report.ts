@@ -37,7 +37,10 @@ export function createApplyReport(parts: ApplyReportParts): ApplyReport {
     command: 'apply',
     phase: 'A',
     outcome: applied.outcome,
-    steps: applied.steps.map((it) => reportStep(it, applied, describe)),
+    // Gates that were asked, or not reached, are told as gates.
+    steps: applied.steps
+      .filter(({ step, status }) => step.kind !== 'gate' || status === 'failed')
+      .map((it) => reportStep(it, applied, describe)),
     gates,
     tables: tables(applied, gates, records),
     accounts: accounts(gates, plans),
@@ -57,19 +60,23 @@ function reportStep(
     ...(step.plan === undefined ? {} : { plan: step.plan }),
     change: describe(step),
     ...(step.kind === 'table' && counts.tables ? { note: 'created' } : {}),
+    // Nothing failed before it: the run was told to stop.
     status:
-      status === 'was done'
-        ? 'kept'
-        : status === 'skipped' && outcome === 'interrupted' && !because?.length
-          ? 'stopped'
-          : status === 'opened' || status === 'closed'
-            ? 'done'
-            : status,
+      status === 'skipped' && outcome === 'interrupted' && !because?.length ? 'stopped' : STATUSES[status],
     counts: step.kind === 'table' ? {} : counts,
     ...(error ? { error: tell(error) } : {}),
     ...(because?.length ? { because } : {}),
     millis,
   }
+}
+
+const STATUSES: { readonly [S in AppliedStep['status']]: ApplyReport['steps'][number]['status'] } = {
+  done: 'done',
+  'was done': 'kept',
+  opened: 'done',
+  closed: 'done',
+  failed: 'failed',
+  skipped: 'skipped',
 }
 
 /** An error as it may be shown: those that kvmig did not make may quote values. */

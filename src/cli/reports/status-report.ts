@@ -52,7 +52,7 @@ function planStatus(
 ): PlanStatus {
   const states = compiled.graph.vertices
     .filter(({ data }) => data.plan === plan && data.kind !== 'gate')
-    .map(({ id }) => standing.pending.states.get(id)!)
+    .map(({ id }) => standing.states.get(id)!.state)
   const route = routes.get(plan)
   const [judged] = gates.get(plan) ?? []
   const findings = (judged?.findings ?? []) as readonly Finding[]

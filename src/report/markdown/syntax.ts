@@ -1,4 +1,4 @@
-import { printable, printableSentence } from '../printable.ts'
+import { printable, printableSentence } from '../../printable.ts'
 
 /** Prose: nothing in it is markup, HTML, a mention, a reference to an issue, or the end of a table's cell. */
 export const prose = (text: string): string =>

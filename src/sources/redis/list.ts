@@ -1,6 +1,6 @@
 import { SourceError } from '../../errors.ts'
 import { inParts, PART } from '../part.ts'
-import { printable } from '../printable.ts'
+import { printable } from '../../printable.ts'
 import type { Entry } from '../source.ts'
 import { Request } from './resp.ts'
 import { isSettled, KeyChanged, snapshot } from './snapshot.ts'
@@ -84,7 +84,7 @@ async function* readAtOnce(store: Store, key: Buffer): AsyncGenerator<Part, 'rea
     if (total > AT_ONCE)
       throw new SourceError(
         'SOURCE_UNSTABLE',
-        `The list ${printable(key)} of ${store.label} has ${total} elements and was written to each of the ${ATTEMPTS} times it was read.`,
+        `The list "${printable(key)}" of ${store.label} has ${total} elements and was written to each of the ${ATTEMPTS} times it was read.`,
         { hint: 'Run it again when it is quieter, or read a backup: rdb:./dump.rdb.' },
       )
     const value = readValue('list', items)

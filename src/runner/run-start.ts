@@ -4,18 +4,20 @@ import { planHash } from '../plan/fingerprint.ts'
 import type { Phase, Project } from '../plan/plan.ts'
 import type { RunStart } from '../state/ledger.ts'
 import { VERSION } from '../version.ts'
-import type { Io } from './io.ts'
 
 /** What the journal says of a run: who, where, from which commit, with which plans. */
-export function runStart({ command, phase, plans, project }: RunOf, { env }: Pick<Io, 'env'>): RunStart {
+export function runStart(
+  { command, phase, plans, project }: RunOf,
+  variables: Readonly<Record<string, string | undefined>>,
+): RunStart {
   return {
     command,
     phase,
     plans,
     planHash: planHash(project),
-    who: env.GITHUB_ACTOR ?? env.GITLAB_USER_LOGIN ?? userName(),
+    who: variables.GITHUB_ACTOR ?? variables.GITLAB_USER_LOGIN ?? userName(),
     host: hostname(),
-    commit: env.GITHUB_SHA ?? env.CI_COMMIT_SHA ?? gitCommit(project.root),
+    commit: variables.GITHUB_SHA ?? variables.CI_COMMIT_SHA ?? gitCommit(project.root),
     version: VERSION,
   }
 }

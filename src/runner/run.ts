@@ -1,0 +1,50 @@
+import { KvmigError } from '../errors.ts'
+import type { Context } from '../executors/executor.ts'
+import { failpoint } from '../failpoint.ts'
+import type { RunRecord, RunStart } from '../state/ledger.ts'
+import { type ContextOptions, createContext } from './context.ts'
+import { takeLease } from './lease.ts'
+import type { Session } from './session.ts'
+
+export interface RunOptions extends Pick<ContextOptions, 'fingerprint' | 'listener' | 'batchRows'> {
+  readonly session: Session
+  readonly run: RunStart
+  readonly ask?: (context: Pick<Context, 'signal'>) => Context['ask']
+}
+
+/** What a run came to, for the journal. */
+export interface Ended<T> {
+  readonly result: T
+  readonly outcome: 'done' | 'closed' | 'failed' | 'interrupted'
+  readonly summary: RunRecord['summary']
+}
+
+/** Does work as one run: under the lease, with a line in the journal that says how it ended. Throws LEASE_LOST if it was taken away. */
+export async function inRun<T>(options: RunOptions, work: (context: Context) => Promise<Ended<T>>): Promise<T> {
+  const { session, run, ask, fingerprint, listener, batchRows } = options
+  const { ledger } = session
+  await ledger.install()
+  const lease = await takeLease(ledger, run)
+  try {
+    const id = await ledger.beginRun(run)
+    failpoint('run.started')
+    const signal = AbortSignal.any([session.signal, lease.signal])
+    const asked = ask ?? (() => async () => new Map())
+    const context = createContext({ session, lease, run: id, signal, fingerprint, ask: asked({ signal }), listener, batchRows })
+    try {
+      const { result, outcome, summary } = await work(context)
+      await ledger.finishRun(id, outcome, summary)
+      failpoint('run.finished')
+      if (lease.signal.aborted) throw lease.signal.reason
+      return result
+    } catch (error) {
+      const outcome = session.signal.aborted ? 'interrupted' : 'failed'
+      await ledger.finishRun(id, outcome, { error: codeOf(error) }).catch(() => {})
+      throw error
+    }
+  } finally {
+    await lease.release().catch(() => {})
+  }
+}
+
+const codeOf = (error: unknown): string => (error instanceof KvmigError ? error.code : 'UNEXPECTED')

@@ -1,0 +1,213 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, describe, expect, test } from 'vitest'
+import { projectFolder } from '../setup/cli.ts'
+import { BLOG, POSTS, USERS } from './blog.ts'
+import { runCli } from './run-cli.ts'
+
+const folders: ReturnType<typeof projectFolder>[] = []
+function folderOf(files: Readonly<Record<string, string>>): string {
+  const folder = projectFolder({ ...BLOG, ...files })
+  folders.push(folder)
+  return folder.path
+}
+afterEach(() => {
+  for (const folder of folders.splice(0)) folder.remove()
+})
+
+test('says what would happen, plan by plan, and changes nothing', async () => {
+  const { code, stdout, stderr } = await runCli(['plan', '--no-prove'], { cwd: folderOf({}) })
+  expect(stdout).toMatchInlineSnapshot(`
+    "plans/users.yaml  users  ndjson:./kv.ndjson ► pglite:./.kvmig/pg  wave 1
+
+      A   + table        users                  3 columns
+          > backfill     user:{id:int} ► users  hash
+          + index        users.idx_users_email  email
+          ~ analyze      users                  statistics for the query planner
+      ──  gate B         coverage, unmapped, row_count, full, orphans, unique_keys, sequences, quarantine
+
+      One-way fields: phase C needs them accepted, or kept in their source form
+        users.email  lower: the case of letters is forgotten
+
+    plans/posts.yaml  posts  ndjson:./kv.ndjson ► pglite:./.kvmig/pg  wave 2
+
+      A   + table        posts                  4 columns
+          > backfill     post:{id} ► posts      string
+          ~ analyze      posts                  statistics for the query planner
+          + foreign key  posts.author ► users   posts_author_fkey, orphans to quarantine
+          ? validate     posts_author_fkey      posts
+      ──  gate B         coverage, unmapped, row_count, full, orphans, unique_keys, sequences, quarantine
+
+    Plan: 9 steps, 2 gates. Nothing has been changed. Next: kvmig apply --phase=A
+    "
+  `)
+  expect(stderr).toBe('')
+  expect(code).toBe(0)
+})
+
+test('of one plan brings along what it needs, and says why', async () => {
+  const { stdout } = await runCli(['plan', 'posts', '--no-prove'], { cwd: folderOf({}) })
+  expect(stdout).toContain('wave 1, needed by posts')
+})
+
+test('with --detailed-exitcode exits 2 while there is something to do', async () => {
+  const { code } = await runCli(['plan', '--no-prove', '--detailed-exitcode'], { cwd: folderOf({}) })
+  expect(code).toBe(2)
+})
+
+test('reads .env beside the project; what is set already wins; what it holds is not shown', async () => {
+  const cwd = folderOf({
+    '.env': 'KV_URL=redis://user:hunter2@10.0.0.1\nDATABASE_URL=postgres://app:hunter2@10.0.0.2/app\n',
+  })
+  const { stdout } = await runCli(['plan', '--no-prove'], { cwd, env: { KV_URL: 'rdb:./other.rdb' } })
+  expect(stdout).toContain('users  rdb:./other.rdb ► $DATABASE_URL  wave 1')
+  expect(stdout).not.toContain('hunter2')
+})
+
+describe('mistakes', () => {
+  const broken = {
+    'plans/users.yaml': USERS.replace('| lower', '| lowr').replace('[email]', '[mail]'),
+    'plans/posts.yaml': POSTS.replace('at | epoch_ms', 'at').replace('users(id)', 'user(id)'),
+  }
+
+  test('come all at once, with their places, and exit 1', async () => {
+    const { code, stdout } = await runCli(['plan'], { cwd: folderOf(broken) })
+    const places = stdout.match(/^\S+:\d+:\d+ {2}KV\d{3}/gm)
+    expect(places?.map((it) => it.replace(/:\d+ /, ' '))).toEqual([
+      'plans/posts.yaml:8  KV034',
+      'plans/posts.yaml:13  KV042',
+      'plans/users.yaml:7  KV014',
+      'plans/users.yaml:13  KV043',
+    ])
+    expect(stdout).toContain('Did you mean "lower"?')
+    expect(stdout).toMatch(/Plan: 4 errors\. Nothing has been changed\./)
+    expect(code).toBe(1)
+  })
+
+  test('are annotations with --format github, and data with --json', async () => {
+    const cwd = folderOf(broken)
+    const github = await runCli(['plan', '--format', 'github'], { cwd })
+    expect(github.stdout).toMatch(
+      /^::error file=plans\/users\.yaml,line=7,col=\d+,title=KV014::There is no transform/m,
+    )
+    expect(github.code).toBe(1)
+
+    const json = await runCli(['plan', '--json'], { cwd })
+    const { diagnostics } = JSON.parse(json.stdout)
+    expect(diagnostics).toContainEqual(expect.objectContaining({ code: 'KV014', severity: 'error' }))
+    expect(json.code).toBe(1)
+  })
+
+  test('stop every other command too, on stderr', async () => {
+    const cwd = folderOf(broken)
+    for (const line of ['apply --phase=A', 'status', 'graph', 'test', 'diff']) {
+      const { code, stdout, stderr } = await runCli(line.split(' '), { cwd })
+      expect(stderr).toContain('KV014  There is no transform "lowr".')
+      expect(stderr).toMatch(/4 mistakes in 2 files\. Nothing was changed\./)
+      expect(stdout).toBe('')
+      expect(code).toBe(1)
+    }
+  })
+})
+
+describe('the proof of the DDL', () => {
+  test('tells wrong SQL with its place, once, and remembers', async () => {
+    const cwd = folderOf({
+      'plans/users.yaml': USERS.replace('[email]', "['lower(mail)']"),
+      'plans/posts.yaml': `${POSTS}queries:\n  newest: { sql: 'SELECT titel FROM posts' }\n`,
+    })
+    for (const _ of ['proven', 'remembered']) {
+      const { code, stdout } = await runCli(['plan'], { cwd })
+      expect(stdout).toMatch(
+        /^plans\/users\.yaml:\d+:\d+ {2}KV200 {2}Postgres refuses index idx_users_email: column "mail" does not exist\./m,
+      )
+      expect(stdout).toMatch(
+        /^plans\/posts\.yaml:\d+:\d+ {2}KV200 {2}Postgres refuses query newest of plan posts: column "titel" does not exist\./m,
+      )
+      expect(code).toBe(1)
+    }
+    expect((await runCli(['plan', '--no-prove'], { cwd })).code).toBe(0)
+  })
+
+  test('knows the tables that the application owns', async () => {
+    const cwd = folderOf({
+      'migrations.yaml': `${BLOG['migrations.yaml']}schema: schema.sql\n`,
+      'schema.sql': `CREATE TYPE mood AS ENUM ('sad', 'happy');
+        CREATE TABLE people (id bigserial PRIMARY KEY, mood mood NOT NULL DEFAULT 'sad', since timestamptz DEFAULT app_now());`,
+      'plans/posts.yaml': POSTS.replace('users(id)', 'people(id)').replace(
+        'title: text',
+        'mood: mood, title: text',
+      ),
+    })
+    const { code, stdout } = await runCli(['plan'], { cwd })
+    expect(stdout).toContain('posts.author ► people')
+    expect(code).toBe(0)
+  })
+})
+
+describe('formats', () => {
+  test.each([
+    ['md', /^<!-- kvmig:plan:migrations\.yaml: -->\n### kvmig plan\n/],
+    ['mermaid', /^flowchart LR\n {2}subgraph g0\["users"\]\n/],
+    ['json', /^\{\n {2}"kind": "plan",/],
+  ])('%s', async (format, beginning) => {
+    const { code, stdout } = await runCli(['plan', '--no-prove', '--format', format], { cwd: folderOf({}) })
+    expect(stdout).toMatch(beginning)
+    expect(code).toBe(0)
+  })
+
+  test.each([
+    ['text', /^users\/A\/table\/users\nusers\/A\/backfill\/users\n {2}users\/A\/table\/users\n/],
+    ['mermaid', /^flowchart LR\n/],
+    ['dot', /^digraph kvmig \{\n/],
+  ])('graph as %s', async (format, beginning) => {
+    const { code, stdout } = await runCli(['graph', '--format', format], { cwd: folderOf({}) })
+    expect(stdout).toMatch(beginning)
+    expect(code).toBe(0)
+  })
+})
+
+test('schema prints the schema that is checked in', async () => {
+  const { code, stdout } = await runCli(['schema'], { cwd: folderOf({}) })
+  expect(stdout).toBe(readFileSync(join(import.meta.dirname, '../../schema.json'), 'utf8'))
+  expect(code).toBe(0)
+})
+
+describe('test', () => {
+  test('shows expected and actual side by side, and exits 1', async () => {
+    const cwd = folderOf({
+      'plans/users.yaml': USERS.replace('id: 1, email: ada@example.com', 'id: 1, email: ADA@example.com'),
+    })
+    const { code, stdout } = await runCli(['test'], { cwd })
+    expect(stdout).toMatchInlineSnapshot(`
+      "✗ fail  users  user:1  plans/users.yaml:16:5
+           users  expected         actual
+           id     1                1
+        ≠  email  ADA@example.com  ada@example.com
+
+      Test: 1 of 1 example failed. Mend the mapping, or what the example expects.
+      "
+    `)
+    expect(code).toBe(1)
+  })
+
+  test.each<[string, { columns?: string; key?: string; fails: string }]>([
+    [
+      'a row that the constraints refuse',
+      { columns: 'checks: ["name <> \'Ada\'"]', fails: 'Postgres refuses the row' },
+    ],
+    ['no rule for the key', { key: 'usr:1', fails: 'No rule takes this key.' }],
+    [
+      'a rule that leaves the key alone',
+      { key: 'session:1', fails: 'Another rule takes this key: one of the project.' },
+    ],
+  ])('tells %s', async (_, { columns = '', key = 'user:1', fails }) => {
+    const plan = USERS.replace("key: 'user:1'", `key: '${key}'`).replace(
+      'primary_key: [id]',
+      `primary_key: [id]${columns ? `\n    ${columns}` : ''}`,
+    )
+    const { code, stdout } = await runCli(['test'], { cwd: folderOf({ 'plans/users.yaml': plan }) })
+    expect(stdout).toContain(fails)
+    expect(code).toBe(1)
+  })
+})
