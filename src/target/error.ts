@@ -95,6 +95,13 @@ function tellFault(fault: ServerFault, place: Place): Told {
   }
   if (code.startsWith('08'))
     return { code: 'CONNECTION_LOST', message: `The connection to ${at} failed: ${message} (${code}).` }
+  // What stands in the address may be a secret, and the server quotes it.
+  if (place.connecting && code.startsWith('42'))
+    return {
+      code: 'ADDRESS',
+      message: `The server ${at} refused a setting that the address asks for (${code}).`,
+      hint: 'Look at options in the address.',
+    }
   // Raised by functions of the application, or from inside the server: what the text quotes nobody knows.
   if (!place.connecting && /^(P0|XX|38|39|HV)/.test(code)) {
     const where = fault.table ? ` at table ${fault.table}` : ''

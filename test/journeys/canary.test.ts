@@ -7,6 +7,9 @@ import { type PostgresServer, startPostgres } from '../setup/postgres-server.ts'
 import { type FreshRedis, freshRedis } from '../setup/redis.ts'
 import { Canaries, fillWithSecrets, SECRET_PROJECT } from './secrets.ts'
 
+/** Some hundred processes, one after the other on a small machine. */
+const LONG = 600_000
+
 const canaries = new Canaries()
 const kvPassword = canaries.plant((it) => `${it}/%&`)
 const dbPassword = canaries.plant((it) => `${it}@:#`)
@@ -57,6 +60,15 @@ async function run(args: readonly string[], more: Readonly<Record<string, string
   return text
 }
 
+/** A few at a time: each is a process of its own. */
+async function sideBySide<T>(items: readonly T[], work: (item: T) => Promise<unknown>): Promise<void> {
+  const left = [...items]
+  const lane = async (): Promise<void> => {
+    for (let item = left.shift(); item !== undefined; item = left.shift()) await work(item)
+  }
+  await Promise.all([lane(), lane(), lane(), lane()])
+}
+
 test('at least 40 secrets were planted, and one that is printed would be found in any spelling', () => {
   expect(canaries.words.length).toBeGreaterThanOrEqual(40)
   const [word] = canaries.words as [string]
@@ -65,9 +77,11 @@ test('at least 40 secrets were planted, and one that is printed would be found i
 })
 
 test('no command prints a value or a password, whatever becomes of the data', async () => {
-  for (const format of ['text', 'json', 'md', 'mermaid', 'github']) await run(['plan', '--format', format])
-  for (const format of ['text', 'json', 'md', 'github']) await run(['plan', '--live', '--format', format])
   await run(['plan', '--out', 'saved.plan'])
+  await sideBySide(
+    ['text', 'json', 'md', 'github'].flatMap((format) => [['plan', '--format', format], ['plan', '--live', '--format', format], ['graph']]),
+    (args) => run(args),
+  )
   // A trigger of the application that quotes what it refuses.
   await database.query(`create function public.scream() returns trigger language plpgsql as $$ begin raise exception 'no: %', new; end $$;
     create trigger scream before insert on public.people for each row execute function public.scream()`)
@@ -79,17 +93,18 @@ test('no command prints a value or a password, whatever becomes of the data', as
   expect(rows.length).toBeGreaterThan(10)
   const keys = (await redis.client.keys('*')).toSorted()
   for (const json of [[], ['--json']]) {
-    for (const command of ['check', 'status', 'diff', 'retry', 'inspect', 'test']) await run([command, ...json])
-    await Promise.all(keys.filter((_, index) => index % 4 === json.length).map((key) => run(['trace', key, ...json])))
+    await run(['retry', ...json])
+    const looks = ['check', 'status', 'diff', 'inspect', 'test'].map((it) => [it, ...json])
+    const traces = keys.filter((_, index) => index % 4 === json.length).map((it) => ['trace', it, ...json])
+    await sideBySide([...looks, ...traces], (args) => run(args))
   }
-  for (const format of ['text', 'mermaid', 'dot']) await run(['graph', '--format', format])
   await redis.client.hset('person:good', 'email', canaries.plant((it) => `${it}@b`))
   expect(await run(['diff', '--out', 'differences.ndjson'])).toMatch(/^exit 3/)
   await run(['accept', 'people', '--because', 'they left'])
   await run(['rollback', 'docs'])
   await run(['apply', '--phase=A', 'saved.plan'])
   for (const [what, text] of printed) expect({ what, found: canaries.in(text) }).toEqual({ what, found: [] })
-})
+}, LONG)
 
 test('nor when a store fails', async () => {
   const before = printed.size
@@ -110,16 +125,15 @@ test('nor when a store fails', async () => {
     { DATABASE_URL: `${target}?options=${wrong}` },
     { DATABASE_URL: `${target}?sslmode=${wrong}` },
   ]
-  for (const failure of failures) {
-    for (const command of [['apply', '--phase=A'], ['plan', '--live', '--json'], ['diff']]) {
-      const text = await run(command, failure)
-      expect(text).not.toMatch(/^exit 0/)
-      expect(text).toMatch(/kvmig: [A-Z_]+ {2}\S/)
-      expect(text).not.toContain('UNEXPECTED')
-    }
-  }
+  const commands = [['apply', '--phase=A'], ['plan', '--live', '--json'], ['diff']]
+  await sideBySide(failures.flatMap((failure) => commands.map((command) => ({ failure, command }))), async ({ failure, command }) => {
+    const text = await run(command, failure)
+    expect(text).not.toMatch(/^exit 0/)
+    expect(text).toMatch(/kvmig: [A-Z_]+ {2}\S/)
+    expect(text).not.toContain('UNEXPECTED')
+  })
   for (const [what, text] of [...printed].slice(before)) expect({ what, found: canaries.in(text) }).toEqual({ what, found: [] })
-})
+}, LONG)
 
 test('what kvmig remembers in the database holds none', async () => {
   const { rows: tables } = await database.query(`select relname from pg_class where relnamespace = 'kvmig'::regnamespace and relkind = 'r'`)

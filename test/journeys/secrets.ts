@@ -73,7 +73,7 @@ mappings:
       a_list: a_list
       a_bytes: a_bytes | base64
       a_short: a_short
-    where: $id != "hidden"
+    where: key.id != "hidden" && (!has(r.when) || timestamp(r.when) > timestamp("2020-01-01T00:00:00Z")) && (!has(r.many) || int(r.many) > 0) && (!has(r.size) || r.size > 5)
   - match: form:{id}
     type: hash
     into: forms
@@ -140,6 +140,7 @@ export async function fillWithSecrets(client: Redis, canaries: Canaries): Promis
   await doc('nul_json', { a_json: { x: plant((it) => `${it}\0`) } })
   await doc('a_bytes', { a_bytes: plant((it) => `%%${it}%%`) })
   await doc('hidden', { a_text: plant() })
+  for (const field of ['when', 'many', 'size']) await doc(`where_${field}`, { [field]: plant() })
   await doc('broken', plant((it) => `{"a_text": "${it}`))
   await doc('no_object', JSON.stringify(plant()))
   await client.set('doc:not_utf8', Buffer.concat([Buffer.from(plant()), Buffer.from([0xff, 0xfe])]))
