@@ -129,7 +129,8 @@ const TOLD: Readonly<Record<string, (fault: ServerFault, place: Place) => Told>>
     message: `${label} has no space left. What was committed stays, and kvmig can go on from there.`,
     hint: 'Make room on the server or raise its quota, then apply again.',
   }),
-  '53200': (_, { label }) => ({ code: 'OUT_OF_MEMORY',
+  '53200': (_, { label }) => ({
+    code: 'OUT_OF_MEMORY',
     message: `${label} is out of memory.`,
     hint: 'Run the same again with smaller transactions (--batch 2000), or give the server more memory.',
   }),

@@ -19,7 +19,11 @@ beforeEach(() => rmSync(folder, { recursive: true, force: true }))
 async function embedded<T>(look: (database: Queryable) => Promise<T>): Promise<T> {
   const target = await openTarget(`pglite:${folder}`)
   try {
-    return await look({ query: async (sql) => ({ rows: [...(await target.transaction((tx) => tx.query(sql), { searchPath: ['public'] }))] }) })
+    return await look({
+      query: async (sql) => ({
+        rows: [...(await target.transaction((tx) => tx.query(sql), { searchPath: ['public'] }))],
+      }),
+    })
   } finally {
     await target.close()
   }
@@ -30,12 +34,18 @@ async function dump(database: Queryable): Promise<Record<string, unknown>> {
   const found: Record<string, unknown> = {}
   for (const table of ['public.customers', 'public.orders', 'public.lines', 'kvmig.quarantine']) {
     // No columns that say when.
-    const { rows } = await database.query(`select (to_jsonb(t) - '{first_at,last_at}'::text[])::text as row from ${table} t order by 1`)
+    const { rows } = await database.query(
+      `select (to_jsonb(t) - '{first_at,last_at}'::text[])::text as row from ${table} t order by 1`,
+    )
     found[table] = rows.map((it) => it.row)
   }
-  const { rows } = await database.query(`select conname, pg_get_constraintdef(oid) as is, convalidated::text from pg_constraint where connamespace = 'public'::regnamespace order by 1`)
+  const { rows } = await database.query(
+    `select conname, pg_get_constraintdef(oid) as is, convalidated::text from pg_constraint where connamespace = 'public'::regnamespace order by 1`,
+  )
   found.constraints = rows
-  const { rows: indexes } = await database.query(`select indexdef from pg_indexes where schemaname = 'public' order by 1`)
+  const { rows: indexes } = await database.query(
+    `select indexdef from pg_indexes where schemaname = 'public' order by 1`,
+  )
   found.indexes = indexes
   return found
 }
@@ -58,7 +68,12 @@ test('the same plans give the same rows, constraints and quarantine as in Postgr
   expect(await embedded(dump)).toEqual(await dumpOfPostgres())
 })
 
-test.each(['backfill.batch-committed:2', 'backfill.batch-before-commit:3', 'foreign-key.created:1', 'table.created:2'])('killed at %s, and run again: the same', async (place) => {
+test.each([
+  'backfill.batch-committed:2',
+  'backfill.batch-before-commit:3',
+  'foreign-key.created:1',
+  'table.created:2',
+])('killed at %s, and run again: the same', async (place) => {
   const killed = await shop.run(APPLY, 'pglite:./pg', { KVMIG_FAILPOINT: place })
   expect(killed.signal).toBe('SIGKILL')
   const ended = await shop.run(APPLY, 'pglite:./pg')
@@ -84,7 +99,11 @@ test('a second process on the same folder is told why it may not, and the first 
   await reached
   for (const command of [APPLY, ['status'], ['diff'], ['plan', '--live']]) {
     const second = await shop.run(command, 'pglite:./pg')
-    expect({ code: second.code, stdout: second.stdout, stderr: second.stderr.replace(folder, 'FOLDER') }).toEqual({
+    expect({
+      code: second.code,
+      stdout: second.stdout,
+      stderr: second.stderr.replace(folder, 'FOLDER'),
+    }).toEqual({
       code: 1,
       stdout: '',
       stderr: `kvmig: PGLITE_LOCKED  Another process has the embedded Postgres in FOLDER open.\n       Wait until it has ended, or end it: two at a time would lose data.\n`,

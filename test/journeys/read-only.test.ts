@@ -28,14 +28,17 @@ async function everything(): Promise<unknown> {
   )
   const found: Record<string, unknown> = {}
   for (const { name } of tables) {
-    const { rows } = await database.query(`select count(*)::int as rows, md5(string_agg(t.ctid::text || t.xmin::text || t.xmax::text, ',' order by t.ctid)) as written from ${name} t`)
+    const { rows } = await database.query(
+      `select count(*)::int as rows, md5(string_agg(t.ctid::text || t.xmin::text || t.xmax::text, ',' order by t.ctid)) as written from ${name} t`,
+    )
     found[name] = rows[0]
   }
   return found
 }
 
 /** Without the one thing that a reader is told besides, and without the forecast of commands, which hangs on the size of SCAN's pages. */
-const comparable = (stdout: string): string => stdout.replace(/^KV202 .*\n\n?/m, '').replace(/[\d,]+ commands/, 'commands')
+const comparable = (stdout: string): string =>
+  stdout.replace(/^KV202 .*\n\n?/m, '').replace(/[\d,]+ commands/, 'commands')
 
 const LOOKING: readonly (readonly string[])[] = [
   ['plan', '--live'],
@@ -46,28 +49,47 @@ const LOOKING: readonly (readonly string[])[] = [
   ['trace', 'order:2u'],
 ]
 
-test.each(['before anything was applied', 'after it was applied'])('a role that may only SELECT can look, %s, and changes nothing', async (when) => {
-  const applied = when.startsWith('after')
-  if (applied) {
-    expect((await shop.run(APPLY, database.url)).code).toBe(0)
-    await database.query(`grant usage on schema kvmig, public to ${role}; grant select on all tables in schema kvmig, public to ${role}`)
-    await database.query(`alter role ${role} set default_transaction_read_only = on`)
-  }
-  const before = await everything()
-  for (const command of LOOKING) {
-    const [own, readers] = [await shop.run(command, database.url), await shop.run(command, reader)]
-    expect(await everything()).toEqual(before)
-    expect({ command, stderr: readers.stderr }).toEqual({ command, stderr: own.stderr })
-    expect({ command, code: readers.code, stdout: comparable(readers.stdout) }).toEqual({ command, code: own.code, stdout: comparable(own.stdout) })
-    if (applied) expect({ command, code: own.code }).toEqual({ command, code: 0 })
-  }
-})
+test.each(['before anything was applied', 'after it was applied'])(
+  'a role that may only SELECT can look, %s, and changes nothing',
+  async (when) => {
+    const applied = when.startsWith('after')
+    if (applied) {
+      expect((await shop.run(APPLY, database.url)).code).toBe(0)
+      await database.query(
+        `grant usage on schema kvmig, public to ${role}; grant select on all tables in schema kvmig, public to ${role}`,
+      )
+      await database.query(`alter role ${role} set default_transaction_read_only = on`)
+    }
+    const before = await everything()
+    for (const command of LOOKING) {
+      const [own, readers] = [await shop.run(command, database.url), await shop.run(command, reader)]
+      expect(await everything()).toEqual(before)
+      expect({ command, stderr: readers.stderr }).toEqual({ command, stderr: own.stderr })
+      expect({ command, code: readers.code, stdout: comparable(readers.stdout) }).toEqual({
+        command,
+        code: own.code,
+        stdout: comparable(own.stdout),
+      })
+      if (applied) expect({ command, code: own.code }).toEqual({ command, code: 0 })
+    }
+  },
+)
 
 test('and what it may not do is said, and left undone', async () => {
   const before = await everything()
-  for (const command of [APPLY, ['rollback', '--yes'], ['retry'], ['accept', 'orders', '--because', 'x'], ['uninstall', '--yes']]) {
+  for (const command of [
+    APPLY,
+    ['rollback', '--yes'],
+    ['retry'],
+    ['accept', 'orders', '--because', 'x'],
+    ['uninstall', '--yes'],
+  ]) {
     const ended = await shop.run(command, reader)
-    expect({ command, code: ended.code, stderr: ended.stderr }).toEqual({ command, code: 1, stderr: expect.stringMatching(/^(orders {5}|- .*\n|.*goes.*\n|\s)*kvmig: (READ_ONLY|PERMISSION) {2}\S/) })
+    expect({ command, code: ended.code, stderr: ended.stderr }).toEqual({
+      command,
+      code: 1,
+      stderr: expect.stringMatching(/^(orders {5}|- .*\n|.*goes.*\n|\s)*kvmig: (READ_ONLY|PERMISSION) {2}\S/),
+    })
     expect(await everything()).toEqual(before)
   }
 })

@@ -131,9 +131,26 @@ examples:
 /** Plants a canary in every value there is. */
 export async function fillWithSecrets(client: Redis, canaries: Canaries): Promise<void> {
   const plant = canaries.plant.bind(canaries)
-  const doc = (id: string, value: unknown) => client.set(`doc:${id}`, typeof value === 'string' ? value : JSON.stringify(value))
-  await doc('good', { a_text: plant(), a_json: { deep: plant() }, a_list: [plant()], a_bytes: Buffer.from(plant()).toString('base64'), unknown: plant() })
-  for (const column of ['a_int', 'a_numeric', 'a_boolean', 'a_float', 'a_uuid', 'a_time', 'a_date', 'a_short']) await doc(column, { [column]: plant() })
+  const doc = (id: string, value: unknown) =>
+    client.set(`doc:${id}`, typeof value === 'string' ? value : JSON.stringify(value))
+  await doc('good', {
+    a_text: plant(),
+    a_json: { deep: plant() },
+    a_list: [plant()],
+    a_bytes: Buffer.from(plant()).toString('base64'),
+    unknown: plant(),
+  })
+  for (const column of [
+    'a_int',
+    'a_numeric',
+    'a_boolean',
+    'a_float',
+    'a_uuid',
+    'a_time',
+    'a_date',
+    'a_short',
+  ])
+    await doc(column, { [column]: plant() })
   await doc('a_list', { a_list: [{ no: plant() }] })
   await doc('a_text', { a_text: { no: plant() } })
   await doc('nul', { a_text: plant((it) => `${it}\0`) })
@@ -141,11 +158,15 @@ export async function fillWithSecrets(client: Redis, canaries: Canaries): Promis
   await doc('a_bytes', { a_bytes: plant((it) => `%%${it}%%`) })
   await doc('hidden', { a_text: plant() })
   for (const field of ['when', 'many', 'size']) await doc(`where_${field}`, { [field]: plant() })
-  await doc('broken', plant((it) => `{"a_text": "${it}`))
+  await doc(
+    'broken',
+    plant((it) => `{"a_text": "${it}`),
+  )
   await doc('no_object', JSON.stringify(plant()))
   await client.set('doc:not_utf8', Buffer.concat([Buffer.from(plant()), Buffer.from([0xff, 0xfe])]))
   await client.hset('doc:a_hash', 'field', plant())
-  for (const field of ['an_int', 'a_decimal', 'a_bool', 'an_epoch', 'a_json']) await client.hset(`form:${field}`, { needed: plant(), [field]: plant() })
+  for (const field of ['an_int', 'a_decimal', 'a_bool', 'an_epoch', 'a_json'])
+    await client.hset(`form:${field}`, { needed: plant(), [field]: plant() })
   await client.hset('form:needed', { other: plant() })
   await client.hset('fields:1', 'a', JSON.stringify({ n: plant() }), 'b', plant())
   await client.rpush('list:1', JSON.stringify({ n: plant() }), plant())
@@ -155,7 +176,12 @@ export async function fillWithSecrets(client: Redis, canaries: Canaries): Promis
   await client.set('session:1', plant(), 'EX', 3600)
   const person = (key: string, fields: Record<string, string>) => client.hset(key, fields)
   const twice = plant((it) => `${it}@example.org`)
-  await person('person:good', { email: plant((it) => `${it}@example.org`), nick: 'al', kind: 'cat', team: 'red' })
+  await person('person:good', {
+    email: plant((it) => `${it}@example.org`),
+    nick: 'al',
+    kind: 'cat',
+    team: 'red',
+  })
   await person('person:check', { email: plant(), kind: 'cat' })
   await person('person:unique', { email: twice })
   await person('person:unique2', { email: twice })

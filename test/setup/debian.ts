@@ -7,7 +7,9 @@ import { join } from 'node:path'
  * Debian packages, with the libraries they depend on, unpacked once into a cache folder: needs neither root nor an installation. Gives the
  * folder, and the path in which its libraries are; undefined where there is no apt, or no way to the archive.
  */
-export function unpackDebian(names: readonly string[]): { readonly folder: string; readonly libraries: string } | undefined {
+export function unpackDebian(
+  names: readonly string[],
+): { readonly folder: string; readonly libraries: string } | undefined {
   const folder = join(tmpdir(), `kvmig-${names.join('-')}-${process.getuid?.() ?? 0}`)
   if (!existsSync(folder)) {
     // Complete or not there: test runs may start side by side.
@@ -36,14 +38,19 @@ function fetch(names: readonly string[], folder: string): boolean {
     if (options.length > 0 && !apt('apt-get', [...options, 'update'], folder)) return false
     const packages = [...names, ...librariesOf(names, options, folder)]
     if (!apt('apt-get', [...options, 'download', ...packages], folder)) continue
-    for (const file of readdirSync(folder).filter((it) => it.endsWith('.deb'))) execFileSync('dpkg', ['-x', file, '.'], { cwd: folder })
+    for (const file of readdirSync(folder).filter((it) => it.endsWith('.deb')))
+      execFileSync('dpkg', ['-x', file, '.'], { cwd: folder })
     return true
   }
   return false
 }
 
 // The C library stays the machine's own: its loader and it belong together.
-function librariesOf(names: readonly string[], options: readonly string[], folder: string): readonly string[] {
+function librariesOf(
+  names: readonly string[],
+  options: readonly string[],
+  folder: string,
+): readonly string[] {
   const said = apt('apt-cache', [...options, 'depends', '--important', ...names], folder) ?? ''
   const found = [...said.matchAll(/^ {2}(?:Pre)?Depends: (lib\S+)$/gm)].map((it) => it[1]!)
   return [...new Set(found)].filter((it) => it !== 'libc6' && !names.includes(it))
@@ -51,7 +58,8 @@ function librariesOf(names: readonly string[], options: readonly string[], folde
 
 function ownState(folder: string): readonly string[] {
   const state = join(folder, 'apt')
-  for (const it of ['lists/partial', 'cache/archives/partial']) mkdirSync(join(state, it), { recursive: true })
+  for (const it of ['lists/partial', 'cache/archives/partial'])
+    mkdirSync(join(state, it), { recursive: true })
   return [
     `Dir::State::lists=${join(state, 'lists')}`,
     `Dir::Cache=${join(state, 'cache')}`,

@@ -70,7 +70,9 @@ export async function startPgBouncer(
 /** Where it is installed, else Debian's package unpacked into a cache folder. */
 function findPgBouncer(): { readonly program: string; readonly libraries?: string } {
   const given = process.env.KVMIG_TEST_PGBOUNCER
-  const program = given ?? ['/usr/sbin/pgbouncer', '/usr/bin/pgbouncer', '/usr/local/bin/pgbouncer'].find((it) => existsSync(it))
+  const program =
+    given ??
+    ['/usr/sbin/pgbouncer', '/usr/bin/pgbouncer', '/usr/local/bin/pgbouncer'].find((it) => existsSync(it))
   if (program) return { program }
   const unpacked = unpackDebian(['pgbouncer'])
   if (!unpacked) {
