@@ -53,7 +53,7 @@ async function findOrphans(
   error: DatabaseError,
 ): Promise<ReadonlySet<number> | undefined> {
   const reference = table.references.find((it) => it.name === error.constraint)
-  if (!reference || !reference.columns.every((it) => table.columnNames.includes(it))) return undefined
+  if (!reference?.columns.every((it) => table.columnNames.includes(it))) return undefined
   const orphans = await stage.orphans(numbers, reference)
   for (const number of orphans) refuse(number, orphan(reference))
   return orphans.length > 0 ? new Set(orphans) : undefined
@@ -70,7 +70,7 @@ async function giveWay(
 ): Promise<ReadonlySet<number> | undefined> {
   const { tx, stage, table, writers, ledger, record, refuse } = writing
   const columns = await uniqueColumns(tx, table, error.constraint)
-  if (!columns || !columns.every((it) => table.columnNames.includes(it))) return undefined
+  if (!columns?.every((it) => table.columnNames.includes(it))) return undefined
   const reject = notUnique(table.name, error.constraint!, columns)
   const losers = new Set(await stage.repeated(numbers, columns))
   const shared = await stage.sharing(

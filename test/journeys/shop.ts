@@ -108,7 +108,7 @@ export async function contents(database: Queryable): Promise<Record<string, unkn
 
 /** Whatever answers SQL: a database of the tests' server, or an embedded one. */
 export interface Queryable {
-  query(sql: string): Promise<{ readonly rows: any[] }>
+  query(sql: string): Promise<{ readonly rows: Readonly<Record<string, unknown>>[] }>
 }
 
 /** The shop's store and its project, for runs of the program against any number of targets. */
