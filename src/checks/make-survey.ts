@@ -8,8 +8,8 @@ import type { Reject, Row } from '../value.ts'
 import { Compared, type Comparison, type Expected } from './compared.ts'
 import { KeySet } from './key-set.ts'
 import { KeyShapes } from './key-shapes.ts'
-import { inSample } from './sample-records.ts'
 import { MappingTally } from './mapping-tally.ts'
+import { inSample } from './sample-records.ts'
 import { FATES, type Fate, type Survey } from './survey.ts'
 
 /** Records that are compared by one query. */
@@ -86,7 +86,8 @@ class SurveyPass {
       this.#count(undefined, 'expired', page.expired)
       this.#keys += page.expired
       for (const entry of page.entries) this.#take(entry)
-      if (this.#pending.length >= COMPARE_AT || this.#pendingKeys.length >= 10 * COMPARE_AT) await this.#compare()
+      if (this.#pending.length >= COMPARE_AT || this.#pendingKeys.length >= 10 * COMPARE_AT)
+        await this.#compare()
       this.#options.progress?.(this.#keys)
       if (this.#keys >= (this.#options.atMost ?? Number.POSITIVE_INFINITY)) break
     }
@@ -111,7 +112,8 @@ class SurveyPass {
           },
         })
       }
-      for (const [compiled, rows] of given) await suspects.get(showTable(compiled.table.name))?.explain(compiled, rows)
+      for (const [compiled, rows] of given)
+        await suspects.get(showTable(compiled.table.name))?.explain(compiled, rows)
     }
     for (const table of suspects.values()) await table.settleExtra()
   }

@@ -1,8 +1,10 @@
 import { failpoint } from '../failpoint.ts'
+import { place } from '../plan/passes/pass.ts'
 import type { ForeignKeyStep } from '../plan/step.ts'
 import { showTable } from '../plan/table.ts'
 import { addForeignKey, dropConstraint } from '../target/ddl.ts'
-import type { Executor } from './executor.ts'
+import { replayOrphans } from './backfill.ts'
+import type { Context, Executor } from './executor.ts'
 import { quarantineOrphans } from './orphans.ts'
 import { doStep } from './transact.ts'
 
@@ -13,9 +15,12 @@ export const foreignKey: Executor<ForeignKeyStep> = {
     symbol: '+',
     verb: 'foreign key',
     subject: `${showTable(table)}.${reference.columns.join(', ')} ► ${showTable(reference.to)}`,
-    detail: [name, 'orphans to quarantine', reference.onDelete === 'cascade' && 'on delete cascade'].filter(Boolean).join(', '),
+    detail: [name, 'orphans to quarantine', reference.onDelete === 'cascade' && 'on delete cascade']
+      .filter(Boolean)
+      .join(', '),
   }),
   run: async (step, context) => {
+    await giveOrphansAnotherChance(step, context)
     const outcome = await doStep(context, step, async (tx) => {
       const quarantined = await quarantineOrphans(tx, step, context)
       failpoint('foreign-key.orphans-removed')
@@ -28,4 +33,15 @@ export const foreignKey: Executor<ForeignKeyStep> = {
   revert: async (tx, { table, name }) => {
     await tx.query(dropConstraint(table, name))
   },
+}
+
+/** Parents may have come since the records were quarantined, if this is not the first time. */
+async function giveOrphansAnotherChance({ table }: ForeignKeyStep, context: Context): Promise<void> {
+  for (const { plan, mapping, table: definition } of context.compiled.writers(table)) {
+    const { source } = context.project.plans.find((it) => it.name === plan)!
+    await replayOrphans(
+      { ...place(plan, 'backfill', mapping.name), plan, source, mapping, table: definition },
+      context,
+    )
+  }
 }

@@ -2,6 +2,7 @@ import type { TableName } from '../plan/table.ts'
 import { tupleFields } from '../target/codec.ts'
 import { builtInType } from '../target/column-types.ts'
 import { qualified, quote } from '../target/ddl.ts'
+import type { Refused } from '../target/halve.ts'
 import { createStage, type StageColumn, stagedValues, storedValues } from '../target/stage.ts'
 import type { TableRows } from '../target/table-rows.ts'
 import type { Transaction } from '../target/target.ts'
@@ -50,6 +51,47 @@ export class Stage {
     )
   }
 
+  /** Writes rows one by one, and gives those that the table refuses. The loop runs in the server: there may be many of them. */
+  async writeEach(
+    numbers: readonly number[],
+    how: 'insert' | 'update',
+  ): Promise<ReadonlyMap<number, Refused>> {
+    const { name, wires, columnNames, key } = this.#into
+    const keys = new Set(key.map((it) => it.name))
+    const others = wires.filter((it) => !keys.has(it.name))
+    const write =
+      how === 'insert'
+        ? `INSERT INTO ${qualified(name)} (${columnNames.map(quote).join(', ')}) ${this.#overriding} VALUES (${stagedValues('s', wires)})`
+        : `UPDATE ${qualified(name)} t SET ${others.map((it) => `${quote(it.name)} = ${this.#value(it)}`).join(', ')} WHERE ${this.#sameKey}`
+    if (how === 'update' && others.length === 0) return new Map()
+    const refused = `pg_temp.${quote(`${this.#name}_refused`)}`
+    await this.#tx.query(
+      `CREATE TEMPORARY TABLE IF NOT EXISTS ${quote(`${this.#name}_refused`)} (n int, state text, col text, con text) ON COMMIT DROP;
+      TRUNCATE ${refused};
+      DO $kvmig$
+      DECLARE s record; kvmig_state text; kvmig_column text; kvmig_constraint text;
+      BEGIN
+        FOR s IN SELECT * FROM pg_temp.${quote(this.#name)} r WHERE r.${N} = ANY ('${list(numbers)}') ORDER BY r.${N} LOOP
+          BEGIN
+            ${write};
+          EXCEPTION WHEN data_exception OR integrity_constraint_violation OR program_limit_exceeded THEN
+            GET STACKED DIAGNOSTICS kvmig_state = RETURNED_SQLSTATE, kvmig_column = COLUMN_NAME, kvmig_constraint = CONSTRAINT_NAME;
+            INSERT INTO ${refused} VALUES (s.${N}, kvmig_state, kvmig_column, kvmig_constraint);
+          END;
+        END LOOP;
+      END $kvmig$`,
+    )
+    const rows = await this.#tx.query(
+      `SELECT n, state, nullif(col, '') AS col, nullif(con, '') AS con FROM ${refused}`,
+    )
+    return new Map(
+      rows.map((it) => [
+        Number(it.n),
+        { sqlState: it.state ?? undefined, column: it.col ?? undefined, constraint: it.con ?? undefined },
+      ]),
+    )
+  }
+
   /** SQL that is true for rows of the table, named by an alias, that have the key of one of these. */
   hasKeyOf(numbers: readonly number[]): (alias: string) => string {
     const same = this.#into.keyWires.map((it) => `${quote(it.name)} = ${this.#value(it)}`)
@@ -64,11 +106,15 @@ export class Stage {
   }
 
   /** Which rows of the table have the values of staged ones in these columns: number of the staged row, key tuple of the other. */
-  async sharing(numbers: readonly number[], columns: readonly string[]): Promise<readonly { readonly number: number; readonly key: Buffer }[]> {
+  async sharing(
+    numbers: readonly number[],
+    columns: readonly string[],
+  ): Promise<readonly { readonly number: number; readonly key: Buffer }[]> {
     const found: { number: number; key: Buffer }[] = []
     const select = `SELECT s.${N}, ${storedValues('t', this.#into.keyWires)} FROM ${this.#from} JOIN ${qualified(this.#into.name)} t ON ${this.#sameValues('t', columns)} WHERE ${AMONG}`
     for await (const tuples of this.#tx.copyOut(select, [list(numbers)])) {
-      for (const tuple of tuples) found.push({ number: tupleFields(tuple)[0]!.readInt32BE(0), key: withoutNumber(tuple) })
+      for (const tuple of tuples)
+        found.push({ number: tupleFields(tuple)[0]!.readInt32BE(0), key: withoutNumber(tuple) })
     }
     return found
   }
@@ -89,14 +135,18 @@ export class Stage {
    */
   async orphans(
     numbers: readonly number[],
-    { columns, to, toColumns }: { readonly columns: readonly string[]; readonly to: TableName; readonly toColumns: readonly string[] },
+    {
+      columns,
+      to,
+      toColumns,
+    }: { readonly columns: readonly string[]; readonly to: TableName; readonly toColumns: readonly string[] },
   ): Promise<readonly number[]> {
     const given = columns.map((it) => `s.${quote(it)} IS NOT NULL`).join(' AND ')
-    const match = columns.map((it, index) => `p.${quote(toColumns[index]!)} = ${this.#named(it)}`).join(' AND ')
-    const isItself = to.schema === this.#into.name.schema && to.table === this.#into.name.table
-    const sibling = columns
-      .map((it, index) => `p.${quote(toColumns[index]!)} = s.${quote(it)}`)
+    const match = columns
+      .map((it, index) => `p.${quote(toColumns[index]!)} = ${this.#named(it)}`)
       .join(' AND ')
+    const isItself = to.schema === this.#into.name.schema && to.table === this.#into.name.table
+    const sibling = columns.map((it, index) => `p.${quote(toColumns[index]!)} = s.${quote(it)}`).join(' AND ')
     const staged = isItself
       ? `(SELECT min(p.${N}) FROM pg_temp.${quote(this.#name)} p WHERE ${sibling} AND p.${N} = ANY ($1::pg_catalog.int4[]))`
       : 'NULL'
@@ -104,7 +154,9 @@ export class Stage {
       `SELECT s.${N}, ${staged} AS parent FROM ${this.#from} WHERE ${AMONG} AND ${given} AND NOT EXISTS (SELECT FROM ${qualified(to)} p WHERE ${match})`,
       [list(numbers)],
     )
-    const parents = new Map(rows.map((it) => [Number(it[N]), it.parent === null ? undefined : Number(it.parent)]))
+    const parents = new Map(
+      rows.map((it) => [Number(it[N]), it.parent === null ? undefined : Number(it.parent)]),
+    )
     const lost = new Set<number>()
     for (let before = -1; before < lost.size; ) {
       before = lost.size

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { circleOf } from '../circle.ts'
 import type { ForeignKeyStep } from '../step.ts'
 import { type Reference, sameTable, type TableName } from '../table.ts'
 import { byText, type Draft, edges, findTable, inSchemaOf, type Pass, place, stepsAbout } from './pass.ts'
@@ -26,9 +27,13 @@ export const addForeignKeys: Pass = (draft) => {
   return {
     steps: keys,
     edges: keys.flatMap((key, index) => {
-      const copied = [key.table, key.reference.to].flatMap((it) =>
-        stepsAbout(draft, it, 'table', 'backfill', 'index', 'analyze'),
+      // Orphans are looked for in a whole circle of references at once.
+      const circle = circleOf(
+        key,
+        owned.map((it) => it.definition),
       )
+      const tables = circle.flatMap(({ table, reference }) => [table, reference.to])
+      const copied = tables.flatMap((it) => stepsAbout(draft, it, 'table', 'backfill', 'index', 'analyze'))
       const before = keys.filter(
         (other, otherIndex) =>
           isOfParent(draft, key, other) ||
