@@ -31,17 +31,15 @@ export async function inRun<T>(options: RunOptions, work: (context: Context) => 
     const signal = AbortSignal.any([session.signal, lease.signal])
     const asked = ask ?? (() => async () => new Map())
     const context = createContext({ session, lease, run: id, signal, fingerprint, ask: asked({ signal }), listener, batchRows })
-    try {
-      const { result, outcome, summary } = await work(context)
-      await ledger.finishRun(id, outcome, summary)
-      failpoint('run.finished')
-      if (lease.signal.aborted) throw lease.signal.reason
-      return result
-    } catch (error) {
-      const outcome = session.signal.aborted ? 'interrupted' : 'failed'
+    const { result, outcome, summary } = await work(context).catch(async (error: unknown) => {
+      const outcome = signal.aborted ? 'interrupted' : 'failed'
       await ledger.finishRun(id, outcome, { error: codeOf(error) }).catch(() => {})
       throw error
-    }
+    })
+    await ledger.finishRun(id, outcome, summary)
+    failpoint('run.finished')
+    if (lease.signal.aborted) throw lease.signal.reason
+    return result
   } finally {
     await lease.release().catch(() => {})
   }
