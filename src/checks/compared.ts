@@ -141,7 +141,9 @@ export class Compared {
         found: there_ ? this.#different : this.#missing,
         row: rowKeys[index]!,
         ...(owns ? { owns } : {}),
-        ...(!owns && origin && there_ ? { giving: { given: given_, there: there_, origin } } : {}),
+        ...(!owns && origin?.state === 'stands' && there_
+          ? { giving: { given: given_, there: there_, origin } }
+          : {}),
       })
     }
     await this.#judge(tx, odd, rows)
@@ -233,9 +235,9 @@ export class Compared {
   async explain(compiled: CompiledMapping, rows: readonly Row[]): Promise<void> {
     const table = this.#rows.get(compiled)
     if (!table) return
-    const { rows: canonical } = await this.#options.comparison!.target.transaction((tx) =>
-      canonicalRows(tx, table.wires, rows),
-    )
+    const { rows: canonical } = table.staged
+      ? await this.#options.comparison!.target.transaction((tx) => canonicalRows(tx, table.wires, rows))
+      : { rows }
     for (const row of canonical) this.#suspects.delete(table.rowKey(row).toString('latin1'))
   }
 

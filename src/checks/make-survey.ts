@@ -56,7 +56,7 @@ class SurveyPass {
   readonly #fates = new Map<string, Record<Fate, number>>()
   readonly #uncovered = new KeyShapes()
   #keys = 0
-  #pending: { table: Compared; expected: Expected }[] = []
+  #pending: { table: Compared; account: KeyAccount; expected: Expected }[] = []
   #pendingKeys: KeyAccount[] = []
   /** The key whose parts are arriving. */
   #current: KeyAccount | undefined
@@ -91,6 +91,7 @@ class SurveyPass {
       this.#options.progress?.(this.#keys)
       if (this.#keys >= (this.#options.atMost ?? Number.POSITIVE_INFINITY)) break
     }
+    this.#forget()
     await this.#compare()
   }
 
@@ -158,14 +159,13 @@ class SurveyPass {
 
   #take(entry: Entry): void {
     if (entry.offset === 0) {
-      this.#finishKey()
+      const isAnew = this.#current?.key.equals(entry.key) ?? false
+      this.#forget()
       // SCAN may give a key twice: it is one key.
-      if (!this.#seen.add(entry.key)) {
-        this.#current = undefined
-        return
-      }
+      if (!isAnew && !this.#seen.add(entry.key)) return
       this.#keys += 1
-      this.#current = { key: entry.key, plan: undefined, fate: 'uncovered', rows: 0, rejects: 0 }
+      // The entry's buffer may be a view of all that was received with it.
+      this.#current = { key: Buffer.from(entry.key), plan: undefined, fate: 'uncovered', rows: 0, rejects: 0 }
     }
     const account = this.#current
     if (!account) return
@@ -183,7 +183,11 @@ class SurveyPass {
           account.rows -= 1
           account.rejects += 1
         }
-        this.#pending.push({ table, expected: { compiled, row, key: entry.key, part, quarantined } })
+        this.#pending.push({
+          table,
+          account,
+          expected: { compiled, row, key: account.key, part, quarantined },
+        })
       },
       reject: (compiled, reject) => {
         if (expired) return
@@ -202,6 +206,15 @@ class SurveyPass {
     if (!entry.more) this.#finishKey()
   }
 
+  /** A collection of which more was to come begins anew, or is gone: what came of it is void. */
+  #forget(): void {
+    const gone = this.#current
+    if (!gone) return
+    this.#keys -= 1
+    this.#pending = this.#pending.filter((it) => it.account !== gone)
+    this.#current = undefined
+  }
+
   #finishKey(): void {
     if (this.#current) this.#pendingKeys.push(this.#current)
     this.#current = undefined
@@ -218,10 +231,7 @@ class SurveyPass {
     }
     for (const [table, expected] of byTable) await table.compare(expected)
     // Fates are settled after the comparison: a row may have been quarantined while it was loaded.
-    const open = this.#current
-    for (const account of this.#pendingKeys) {
-      if (account !== open) this.#settle(account)
-    }
+    for (const account of this.#pendingKeys) this.#settle(account)
     this.#pendingKeys = []
   }
 

@@ -2,8 +2,9 @@ import { failpoint } from '../failpoint.ts'
 import type { IndexStep } from '../plan/step.ts'
 import { showTable } from '../plan/table.ts'
 import { createIndex, dropIndex } from '../target/ddl.ts'
+import { quarantineDuplicates } from './duplicates.ts'
 import type { Executor } from './executor.ts'
-import { doStep, statement } from './transact.ts'
+import { doStep } from './transact.ts'
 
 /** After the copy: an index built once costs a fraction of one kept up to date row by row. */
 export const index: Executor<IndexStep> = {
@@ -15,7 +16,11 @@ export const index: Executor<IndexStep> = {
     detail: `${index.unique ? 'unique, ' : ''}${index.columns.join(', ')}`,
   }),
   run: async (step, context) => {
-    const outcome = await doStep(context, step, statement(createIndex(step.table, step.index)))
+    const outcome = await doStep(context, step, async (tx) => {
+      const quarantined = await quarantineDuplicates(tx, step, context)
+      await tx.query(createIndex(step.table, step.index))
+      return quarantined > 0 ? { quarantined } : {}
+    })
     failpoint('index.created')
     return outcome
   },

@@ -105,6 +105,7 @@ async function bringUp(options: ApplyOptions, context: Context, began: number): 
     again,
   })
   const { states, undo } = now
+  noteLeftovers(options, records)
   await prepare(now, records, { executors, context })
   for (const { id } of undo) listener({ kind: 'undone', step: id })
   await settleLeftovers(options, context, states)
@@ -164,6 +165,19 @@ async function bringUp(options: ApplyOptions, context: Context, began: number): 
     findings,
     commands: await session.commands(),
     millis: performance.now() - began,
+  }
+}
+
+/** What a plan did that is not in the project any more stays until somebody says otherwise. */
+function noteLeftovers(
+  { session: { project }, listener }: ApplyOptions,
+  records: ReadonlyMap<string, StepRecord>,
+): void {
+  const applied = new Set([...records.values()].flatMap((it) => it.plan ?? []))
+  for (const { name } of project.plans) applied.delete(name)
+  for (const name of [...applied].sort()) {
+    const message = `Plan ${name} was applied and is not in the project any more. What it made stays: kvmig rollback ${name} takes it back.`
+    listener({ kind: 'note', message })
   }
 }
 

@@ -43,17 +43,15 @@ export async function inRun<T>(
       listener,
       batchRows,
     })
-    try {
-      const { result, outcome, summary } = await work(context)
-      await ledger.finishRun(id, outcome, summary)
-      failpoint('run.finished')
-      if (lease.signal.aborted) throw lease.signal.reason
-      return result
-    } catch (error) {
-      const outcome = session.signal.aborted ? 'interrupted' : 'failed'
+    const { result, outcome, summary } = await work(context).catch(async (error: unknown) => {
+      const outcome = signal.aborted ? 'interrupted' : 'failed'
       await ledger.finishRun(id, outcome, { error: codeOf(error) }).catch(() => {})
       throw error
-    }
+    })
+    await ledger.finishRun(id, outcome, summary)
+    failpoint('run.finished')
+    if (lease.signal.aborted) throw lease.signal.reason
+    return result
   } finally {
     await lease.release().catch(() => {})
   }

@@ -75,8 +75,10 @@ export class Session {
         if (tuples.length > 0) yield tuples
       }
     } finally {
-      // The caller stopped early, or the transaction is over: an error about the portal would tell nobody anything.
-      if (open) await this.#exchange(closePortal(portal)).catch(() => {})
+      // Even a portal that came to its end keeps its tables from being altered. The caller may have stopped early, or the transaction is
+      // over: an error about the portal would tell nobody anything.
+      const closed = this.#exchange(closePortal(portal)).catch(() => {})
+      if (open) await closed
     }
   }
 

@@ -45,7 +45,7 @@ export async function requireAccounts(harness: Harness): Promise<void> {
           const nameOf = (part: string) => `${writerName(mapping)} ${key} ${part}`
           return {
             row: (row, part) => {
-              known.push({ name: nameOf(part()), row })
+              if (!known.some((it) => it.name === nameOf(part()))) known.push({ name: nameOf(part()), row })
               keys.get(key)!.add(nameOf(part()))
             },
             reject: (_, part) => {

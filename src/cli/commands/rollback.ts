@@ -1,5 +1,4 @@
 import { EXIT } from '../../errors.ts'
-import type { Plan } from '../../plan/plan.ts'
 import { counted, listed } from '../../report/wording.ts'
 import { planRollback, type RollbackPlan, rollback } from '../../runner/rollback.ts'
 import { runStart } from '../../runner/run-start.ts'
@@ -23,10 +22,9 @@ export interface RollbackOptions extends CommonOptions {
 /** Takes phase A back: lists what would go, asks, then drops exactly that. The source is not touched. */
 export async function run(options: RollbackOptions, io: Io): Promise<number> {
   const { project } = await loadProject(options, io)
-  const plans = plansNamed(project, options.plans)
-  const names = plans.map((it) => it.name)
   return withSession({ project, options, io }, async (session) => {
     const installed = await session.ledger.installed()
+    const names = await namesOf(options.plans, session)
     const what = installed ? await planRollback(session, names) : { plans: names, steps: [] }
     if (what.steps.length > 0) {
       io.stderr.write(`${showLosses(what.steps)}\n`)
@@ -35,7 +33,7 @@ export async function run(options: RollbackOptions, io: Io): Promise<number> {
       if (!(await confirm(question, options.yes, io))) return EXIT.couldNot
     }
     const began = io.now()
-    const undone = what.steps.length > 0 ? await takeBack({ session, what, plans, options }, io) : []
+    const undone = what.steps.length > 0 ? await takeBack({ session, what, options }, io) : []
     const { describeStep } = await import('../../catalog.ts')
     const report = createRollbackReport({
       project: project.file,
@@ -50,16 +48,24 @@ export async function run(options: RollbackOptions, io: Io): Promise<number> {
   })
 }
 
+/** Also of plans that were applied and that the project does not have any more: there is no other way to take those back. */
+async function namesOf(asked: readonly string[], { project, ledger }: Session): Promise<readonly string[]> {
+  const applied = new Set([...(await ledger.steps()).values()].map((it) => it.plan))
+  const gone = asked.filter((name) => applied.has(name) && !project.plans.some((it) => it.name === name))
+  const others = asked.filter((name) => !gone.includes(name))
+  const known = gone.length > 0 && others.length === 0 ? [] : plansNamed(project, others)
+  return [...known.map((it) => it.name), ...gone]
+}
+
 interface TakeBack {
   readonly session: Session
   readonly what: RollbackPlan
-  readonly plans: readonly Plan[]
   readonly options: RollbackOptions
 }
 
-async function takeBack({ session, what, plans, options }: TakeBack, io: Io): Promise<readonly string[]> {
+async function takeBack({ session, what, options }: TakeBack, io: Io): Promise<readonly string[]> {
   const { describeStep, EXECUTORS } = await import('../../catalog.ts')
-  const names = plans.map((it) => it.name)
+  const names = what.plans
   const progress = await createProgress({ io, quiet: options.quiet, plans: names, describe: describeStep })
   try {
     return await rollback({
