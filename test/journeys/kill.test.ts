@@ -6,7 +6,7 @@ import { type FreshRedis, freshRedis } from '../setup/redis.ts'
 import { contents, fillShop, SHOP } from './shop.ts'
 
 /** `KVMIG_TEST_KILLS=10000 npx vitest run test/journeys/kill.test.ts` for a long night. */
-const RANDOM_KILLS = Number(process.env.KVMIG_TEST_KILLS ?? 160)
+const RANDOM_KILLS = Number(process.env.KVMIG_TEST_KILLS ?? 60)
 const LONG = 3_600_000
 
 let redis: FreshRedis
@@ -42,7 +42,7 @@ describe('killed at a named place, and run again', () => {
   const reached = new Set<string>()
 
   for (const name of FAILPOINTS) {
-    for (const passage of [1, 3]) {
+    for (const passage of [1]) {
       test.concurrent(`${name}, passage ${passage}: the same rows`, async () => {
         const database = await freshDatabase()
         const killed = await kvmig(project.path, apply, {
