@@ -17,14 +17,15 @@ mappings:
   - match: customer:{id:int}
     type: hash
     into: customers
-    conflict: keep
     fields: { id: $id, name: name, since: since | epoch_s }
   - match: client:{id:int}                  # the layout before: some are in both
     type: string
     decode: json
     into: customers
-    conflict: keep
     fields: { id: $id, name: name, since: since | epoch_s }
+accept:
+  - { code: CONFLICT, match: 'customer:{_}', because: moved by hand and then edited in both places }
+  - { code: CONFLICT, match: 'client:{_}', because: moved by hand and then edited in both places }
 tables:
   customers:
     columns: { id: bigint, name: text not null, since: timestamptz not null }
