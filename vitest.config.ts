@@ -5,6 +5,8 @@ const report = process.env.KVMIG_TEST_REPORT
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    // Long: every byte that every command prints or writes. KVMIG_TEST_LONG=1 runs it too.
+    exclude: process.env.KVMIG_TEST_LONG ? [] : ['test/journeys/canary.test.ts'],
     globalSetup: ['test/setup/global.ts'],
     pool: 'forks',
     // Nothing may depend on where a test runs.
