@@ -9,8 +9,9 @@ export default defineConfig({
     pool: 'forks',
     // Nothing may depend on where a test runs.
     env: { TZ: 'America/New_York' },
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // A journey is some twenty processes, and a machine may be small and busy.
+    testTimeout: 180_000,
+    hookTimeout: 120_000,
     reporters: report ? ['default', 'json'] : ['default'],
     ...(report ? { outputFile: { json: report } } : {}),
   },

@@ -11,7 +11,10 @@ export function random(seed) {
   }
 }
 
-const WORDS = 'the cron died again shipping parser tonight lunch at noon naïve café "quoted" back\\slash привет tab\there 100% done'.split(' ')
+const WORDS =
+  'the cron died again shipping parser tonight lunch at noon naïve café "quoted" back\\slash привет tab\there 100% done'.split(
+    ' ',
+  )
 
 function message(i) {
   const next = random(i + 1)
@@ -19,7 +22,7 @@ function message(i) {
   let text = ''
   while (text.length < length) text += `${WORDS[Math.floor(next() * WORDS.length)]} `
   return {
-    id: `m${(i * 2654435761 % 4294967296).toString(36)}-${i}`,
+    id: `m${((i * 2654435761) % 4294967296).toString(36)}-${i}`,
     from: `user${Math.floor(next() * 5000)}`,
     to: `user${Math.floor(next() * 5000)}`,
     text,
@@ -27,7 +30,8 @@ function message(i) {
   }
 }
 
-const MESSAGE_TABLE = 'id text PRIMARY KEY, from_user text NOT NULL, to_user text NOT NULL, text text NOT NULL, created_at timestamptz NOT NULL'
+const MESSAGE_TABLE =
+  'id text PRIMARY KEY, from_user text NOT NULL, to_user text NOT NULL, text text NOT NULL, created_at timestamptz NOT NULL'
 const MESSAGE_PLAN = `    decode: json
     into: messages
     key: [id]
@@ -55,7 +59,10 @@ export const SHAPES = {
     summary: 'one hash of JSON fields',
     table: 'messages',
     columns: MESSAGE_TABLE,
-    plan: `  - match: vibe:messages\n    type: hash\n    each: field\n${MESSAGE_PLAN.replace('id: id,', 'id: $field,')}    \n`.replace('fields: { id: $field,', 'unmapped: { drop: [id], because: it is the name of the field }\n    fields: { id: $field,'),
+    plan: `  - match: vibe:messages\n    type: hash\n    each: field\n${MESSAGE_PLAN.replace('id: id,', 'id: $field,')}    \n`.replace(
+      'fields: { id: $field,',
+      'unmapped: { drop: [id], because: it is the name of the field }\n    fields: { id: $field,',
+    ),
     command: (i) => {
       const m = message(i)
       return ['HSET', 'vibe:messages', m.id, JSON.stringify(m)]
@@ -79,7 +86,26 @@ tables:
 `,
     command: (i) => {
       const [handle, name, bio, followers, verified, seen, joined, city, score] = user(i)
-      return ['HSET', `user:${handle}`, 'name', name, 'bio', bio, 'followers', String(followers), 'verified', String(verified), 'seen_at', String(seen), 'joined_at', new Date(joined).toISOString(), 'city', city, 'score', String(score)]
+      return [
+        'HSET',
+        `user:${handle}`,
+        'name',
+        name,
+        'bio',
+        bio,
+        'followers',
+        String(followers),
+        'verified',
+        String(verified),
+        'seen_at',
+        String(seen),
+        'joined_at',
+        new Date(joined).toISOString(),
+        'city',
+        city,
+        'score',
+        String(score),
+      ]
     },
     row: (i) => {
       const row = user(i)
@@ -89,7 +115,8 @@ tables:
   small: {
     summary: 'small JSON, five numeric columns',
     table: 'credits',
-    columns: 'id bigint PRIMARY KEY, balance integer NOT NULL, used integer NOT NULL, allowance integer NOT NULL, version bigint NOT NULL',
+    columns:
+      'id bigint PRIMARY KEY, balance integer NOT NULL, used integer NOT NULL, allowance integer NOT NULL, version bigint NOT NULL',
     plan: `  - match: credits:{id:int}
     type: string
     decode: json
@@ -112,7 +139,17 @@ tables:
 function user(i) {
   const next = random(i + 7)
   const word = () => WORDS[Math.floor(next() * WORDS.length)]
-  return [`u${(i * 40503 % 1000003).toString(36)}_${i}`, `${word()} ${word()}`, `${word()} ${word()} ${word()} ${word()}`, Math.floor(next() * 100000), next() < 0.5, 1700000000000 + Math.floor(next() * 6e10), 1600000000000 + Math.floor(next() * 6e10), word(), Math.floor(next() * 9e15)]
+  return [
+    `u${((i * 40503) % 1000003).toString(36)}_${i}`,
+    `${word()} ${word()}`,
+    `${word()} ${word()} ${word()} ${word()}`,
+    Math.floor(next() * 100000),
+    next() < 0.5,
+    1700000000000 + Math.floor(next() * 6e10),
+    1600000000000 + Math.floor(next() * 6e10),
+    word(),
+    Math.floor(next() * 9e15),
+  ]
 }
 
 function credits(i) {
@@ -121,7 +158,9 @@ function credits(i) {
 }
 
 /** One line of COPY text format. */
-export const copyLine = (row) => `${row.map((it) => it.replace(/[\\\t\n\r]/g, (c) => ({ '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' })[c])).join('\t')}\n`
+export const copyLine = (row) =>
+  `${row.map((it) => it.replace(/[\\\t\n\r]/g, (c) => ({ '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' })[c])).join('\t')}\n`
 
 /** One command in the Redis protocol. */
-export const resp = (words) => `*${words.length}\r\n${words.map((it) => `$${Buffer.byteLength(it)}\r\n${it}\r\n`).join('')}`
+export const resp = (words) =>
+  `*${words.length}\r\n${words.map((it) => `$${Buffer.byteLength(it)}\r\n${it}\r\n`).join('')}`

@@ -5,7 +5,15 @@
 //   npm run bench -- --smoke             a few thousand keys, one round, every shape: does it still run?
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createWriteStream, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  createWriteStream,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { createConnection } from 'node:net'
 import { cpus, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -51,21 +59,41 @@ async function measure(name) {
     let memory = 0
     for (let round = 0; round < rounds; round++) {
       postgres.psql(`drop table if exists baseline; create table baseline (${shape.columns}); checkpoint`)
-      lanes.copy.push(await run(postgres.psqlProgram, ['-X', '-q', '-d', postgres.url, '-c', `\\copy baseline from '${file}'`]))
+      lanes.copy.push(
+        await run(postgres.psqlProgram, [
+          '-X',
+          '-q',
+          '-d',
+          postgres.url,
+          '-c',
+          `\\copy baseline from '${file}'`,
+        ]),
+      )
       postgres.psql('drop table baseline; checkpoint')
 
       const env = { ...process.env, KV_URL: redis.url, DATABASE_URL: postgres.url }
-      const applied = await run(process.execPath, [kvmig, 'apply', '--phase=A', '--json', '--yes'], { cwd: folder, env })
+      const applied = await run(process.execPath, [kvmig, 'apply', '--phase=A', '--json', '--yes'], {
+        cwd: folder,
+        env,
+      })
       const report = JSON.parse(applied.stdout)
       const backfill = report.steps.find((it) => it.change.verb === 'backfill')
-      if (backfill.counts.inserted !== keys) throw new Error(`expected ${keys} rows, kvmig says ${JSON.stringify(backfill.counts)}`)
+      if (backfill.counts.inserted !== keys)
+        throw new Error(`expected ${keys} rows, kvmig says ${JSON.stringify(backfill.counts)}`)
       lanes.backfill.push({ seconds: backfill.millis / 1000 })
       lanes.apply.push(applied)
       memory = Math.max(memory, applied.memory)
       postgres.psql(`drop table ${shape.table}; drop schema kvmig cascade`)
     }
-    const seconds = Object.fromEntries(Object.entries(lanes).map(([lane, runs]) => [lane, runs.map((it) => it.seconds)]))
-    return { shape: name, seconds, peakMemoryMb: Math.round(memory / 1024), ratio: median(seconds.backfill) / median(seconds.copy) }
+    const seconds = Object.fromEntries(
+      Object.entries(lanes).map(([lane, runs]) => [lane, runs.map((it) => it.seconds)]),
+    )
+    return {
+      shape: name,
+      seconds,
+      peakMemoryMb: Math.round(memory / 1024),
+      ratio: median(seconds.backfill) / median(seconds.copy),
+    }
   } finally {
     await redis.stop()
     await postgres.stop()
@@ -98,8 +126,14 @@ async function writeRows(file, shape) {
 
 function project(folder, shape) {
   mkdirSync(join(folder, 'plans'))
-  writeFileSync(join(folder, 'migrations.yaml'), 'version: 1\nsources: { kv: "${KV_URL}" }\ntarget: ${DATABASE_URL}\nplans: plans/*.yaml\n')
-  writeFileSync(join(folder, 'plans', 'bench.yaml'), `version: 1\nplan: bench\nsource: kv\nmappings:\n${shape.plan}`)
+  writeFileSync(
+    join(folder, 'migrations.yaml'),
+    'version: 1\nsources: { kv: "${KV_URL}" }\ntarget: ${DATABASE_URL}\nplans: plans/*.yaml\n',
+  )
+  writeFileSync(
+    join(folder, 'plans', 'bench.yaml'),
+    `version: 1\nplan: bench\nsource: kv\nmappings:\n${shape.plan}`,
+  )
 }
 
 /** Runs a command to its end: wall seconds, stdout, and its peak memory in kB (Linux). */
@@ -113,7 +147,10 @@ async function run(program, args, settings = {}) {
   let memory = 0
   const poll = setInterval(() => {
     try {
-      memory = Math.max(memory, Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1] ?? 0))
+      memory = Math.max(
+        memory,
+        Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1] ?? 0),
+      )
     } catch {
       // Not Linux, or it has just ended.
     }
@@ -131,11 +168,18 @@ function median(values) {
 }
 
 function print({ results }) {
-  const show = (values) => `${median(values).toFixed(2)} s (${Math.min(...values).toFixed(2)}–${Math.max(...values).toFixed(2)})`
-  console.log(`${keys.toLocaleString('en')} records, ${rounds} round(s), interleaved; medians (lowest–highest)\n`)
-  console.log('| shape | COPY of a ready file | backfill | backfill ÷ COPY | whole apply, with gate B | peak memory |')
+  const show = (values) =>
+    `${median(values).toFixed(2)} s (${Math.min(...values).toFixed(2)}–${Math.max(...values).toFixed(2)})`
+  console.log(
+    `${keys.toLocaleString('en')} records, ${rounds} round(s), interleaved; medians (lowest–highest)\n`,
+  )
+  console.log(
+    '| shape | COPY of a ready file | backfill | backfill ÷ COPY | whole apply, with gate B | peak memory |',
+  )
   console.log('| --- | --- | --- | --- | --- | --- |')
   for (const { shape, seconds, ratio, peakMemoryMb } of results) {
-    console.log(`| ${shape} | ${show(seconds.copy)} | ${show(seconds.backfill)} | ${ratio.toFixed(2)} | ${show(seconds.apply)} | ${peakMemoryMb} MB |`)
+    console.log(
+      `| ${shape} | ${show(seconds.copy)} | ${show(seconds.backfill)} | ${ratio.toFixed(2)} | ${show(seconds.apply)} | ${peakMemoryMb} MB |`,
+    )
   }
 }

@@ -10,9 +10,18 @@ import { join } from 'node:path'
 export async function startRedis() {
   const port = await freePort()
   const folder = mkdtempSync(join(tmpdir(), 'kvmig-bench-redis-'))
-  const child = spawn('redis-server', ['--port', String(port), '--save', '', '--appendonly', 'no', '--dir', folder], { stdio: 'ignore' })
+  const child = spawn(
+    'redis-server',
+    ['--port', String(port), '--save', '', '--appendonly', 'no', '--dir', folder],
+    { stdio: 'ignore' },
+  )
   await reachable(port)
-  return { port, url: `redis://127.0.0.1:${port}`, pid: child.pid, stop: () => stop(child, 'SIGKILL', folder) }
+  return {
+    port,
+    url: `redis://127.0.0.1:${port}`,
+    pid: child.pid,
+    stop: () => stop(child, 'SIGKILL', folder),
+  }
 }
 
 /** A Postgres with its usual durability, so that COPY costs what it costs: `{ port, url, psql, pid, stop }`. */
@@ -23,14 +32,32 @@ export async function startPostgres() {
   mkdirSync(data)
   const owner = unprivileged()
   if (owner) for (const path of [folder, data]) chownSync(path, owner.uid, owner.gid)
-  const made = spawnSync(join(bin, 'initdb'), ['-D', data, '-U', 'kvmig', '-A', 'trust', '-E', 'UTF8', '--locale=C'], { ...owner, cwd: folder })
+  const made = spawnSync(
+    join(bin, 'initdb'),
+    ['-D', data, '-U', 'kvmig', '-A', 'trust', '-E', 'UTF8', '--locale=C'],
+    { ...owner, cwd: folder },
+  )
   if (made.status !== 0) throw new Error(`initdb failed: ${made.stderr}`)
   const port = await freePort()
-  const settings = [`port=${port}`, 'listen_addresses=127.0.0.1', `unix_socket_directories=${folder}`, 'shared_buffers=512MB', 'max_wal_size=8GB', 'checkpoint_timeout=1h']
-  const child = spawn(join(bin, 'postgres'), ['-D', data, ...settings.flatMap((it) => ['-c', it])], { ...owner, cwd: folder, stdio: 'ignore' })
+  const settings = [
+    `port=${port}`,
+    'listen_addresses=127.0.0.1',
+    `unix_socket_directories=${folder}`,
+    'shared_buffers=512MB',
+    'max_wal_size=8GB',
+    'checkpoint_timeout=1h',
+  ]
+  const child = spawn(join(bin, 'postgres'), ['-D', data, ...settings.flatMap((it) => ['-c', it])], {
+    ...owner,
+    cwd: folder,
+    stdio: 'ignore',
+  })
   await reachable(port)
   const url = `postgres://kvmig@127.0.0.1:${port}/postgres`
-  const psql = (sql) => execFileSync(join(bin, 'psql'), ['-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', url, '-c', sql], { encoding: 'utf8' })
+  const psql = (sql) =>
+    execFileSync(join(bin, 'psql'), ['-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', url, '-c', sql], {
+      encoding: 'utf8',
+    })
   for (let tries = 0; ; tries++) {
     try {
       psql('select 1')
@@ -40,7 +67,14 @@ export async function startPostgres() {
       await new Promise((resolve) => setTimeout(resolve, 50))
     }
   }
-  return { port, url, psql, psqlProgram: join(bin, 'psql'), pid: child.pid, stop: () => stop(child, 'SIGQUIT', folder) }
+  return {
+    port,
+    url,
+    psql,
+    psqlProgram: join(bin, 'psql'),
+    pid: child.pid,
+    stop: () => stop(child, 'SIGQUIT', folder),
+  }
 }
 
 function postgresBin() {
@@ -68,7 +102,10 @@ async function freePort() {
 async function reachable(port) {
   for (let tries = 0; tries < 600; tries++) {
     const socket = createConnection(port, '127.0.0.1')
-    const open = await Promise.race([once(socket, 'connect').then(() => true), once(socket, 'error').then(() => false)]).catch(() => false)
+    const open = await Promise.race([
+      once(socket, 'connect').then(() => true),
+      once(socket, 'error').then(() => false),
+    ]).catch(() => false)
     socket.destroy()
     if (open) return
     await new Promise((resolve) => setTimeout(resolve, 20))

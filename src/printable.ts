@@ -37,5 +37,7 @@ function keyText(key: Buffer): string {
 
 const hexadecimal = (bytes: Buffer): string =>
   [...bytes]
-    .map((byte) => (byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, '0')}`))
+    .map((byte) =>
+      byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, '0')}`,
+    )
     .join('')

@@ -71,7 +71,9 @@ test('third-party packages have one home', () => {
   const strays: string[] = []
   for (const file of files) {
     for (const imported of importsOf(file)) {
-      const homes = Object.entries(HOMES).find(([it]) => imported === it || imported.startsWith(`${it}/`))?.[1]
+      const homes = Object.entries(HOMES).find(
+        ([it]) => imported === it || imported.startsWith(`${it}/`),
+      )?.[1]
       if (homes && !homes.includes(file.split('/')[0]!)) strays.push(`${file} imports ${imported}`)
     }
   }
@@ -79,9 +81,16 @@ test('third-party packages have one home', () => {
 })
 
 test('nothing reads the environment but the edges', () => {
-  const readers = files.filter((it) => /\bprocess\.(env|argv|cwd|exit)\b/.test(readFileSync(join(root, it), 'utf8')))
+  const readers = files.filter((it) =>
+    /\bprocess\.(env|argv|cwd|exit)\b/.test(readFileSync(join(root, it), 'utf8')),
+  )
   // failpoint.ts is how tests kill a process; a target refuses to start with TLS checks switched off by the environment.
-  expect(readers.filter((it) => !it.startsWith('cli/') && it !== 'index.ts' && it !== 'failpoint.ts' && !it.startsWith('target/'))).toEqual([])
+  expect(
+    readers.filter(
+      (it) =>
+        !it.startsWith('cli/') && it !== 'index.ts' && it !== 'failpoint.ts' && !it.startsWith('target/'),
+    ),
+  ).toEqual([])
 })
 
 function importsOf(file: string): readonly string[] {

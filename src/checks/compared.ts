@@ -7,7 +7,14 @@ import type { Ledger, Origin } from '../state/ledger.ts'
 import { type Traced, trace, tracedTo, writerName } from '../state/trace.ts'
 import { canonicalRows } from '../target/canonical-rows.ts'
 import { rowKeyOf } from '../target/row-key.ts'
-import { cellsOf, keyTupleOf, openTableRows, reachTypes, readTuples, type TableRows } from '../target/table-rows.ts'
+import {
+  cellsOf,
+  keyTupleOf,
+  openTableRows,
+  reachTypes,
+  readTuples,
+  type TableRows,
+} from '../target/table-rows.ts'
 import type { Target, Transaction } from '../target/target.ts'
 import type { Row } from '../value.ts'
 import { ownKeys } from './own-keys.ts'
@@ -102,9 +109,17 @@ export class Compared {
     const { ledger } = this.#options.comparison!
     const rows = this.#rows.get(writer)!
     await reachTypes(tx, rows)
-    const { rows: canonical, refused } = await canonicalRows(tx, rows.wires, expected.map((it) => it.row))
+    const { rows: canonical, refused } = await canonicalRows(
+      tx,
+      rows.wires,
+      expected.map((it) => it.row),
+    )
     const places = [...expected.keys()].filter((it) => !refused.has(it))
-    const there = await readTuples(tx, rows, places.map((it) => canonical[it]!))
+    const there = await readTuples(
+      tx,
+      rows,
+      places.map((it) => canonical[it]!),
+    )
     const given = places.map((it) => rows.tuple(canonical[it]!))
     const rowKeys = given.map((it) => rowKeyOf(keyTupleOf(rows, it)))
     const origins = tracked ? await ledger.origins.find(tx, this.#name, rowKeys) : undefined
@@ -126,7 +141,9 @@ export class Compared {
         found: there_ ? this.#different : this.#missing,
         row: rowKeys[index]!,
         ...(owns ? { owns } : {}),
-        ...(!owns && origin?.state === 'stands' && there_ ? { giving: { given: given_, there: there_, origin } } : {}),
+        ...(!owns && origin?.state === 'stands' && there_
+          ? { giving: { given: given_, there: there_, origin } }
+          : {}),
       })
     }
     await this.#judge(tx, odd, rows)
@@ -138,13 +155,25 @@ export class Compared {
     const { ledger } = this.#options.comparison!
     const { plan, mapping } = odd[0]!.it.compiled
     const quarantined = new Set(
-      (await ledger.quarantine.find(tx, plan, odd.map(({ it }) => it.key)))
+      (
+        await ledger.quarantine.find(
+          tx,
+          plan,
+          odd.map(({ it }) => it.key),
+        )
+      )
         .filter((it) => it.mapping === mapping.name)
         .map(recordName),
     )
     const giving = odd.filter((it) => it.giving && !quarantined.has(nameOf(it.it)))
     const rivals = new Set(
-      (await ledger.origins.rivals.of(tx, this.#name, giving.map((it) => it.row!)))
+      (
+        await ledger.origins.rivals.of(
+          tx,
+          this.#name,
+          giving.map((it) => it.row!),
+        )
+      )
         .filter((it) => it.writer === writerName(odd[0]!.it.compiled))
         .map((it) => `${it.row.toString('latin1')}${recordName(it)}`),
     )
@@ -167,8 +196,16 @@ export class Compared {
     const { writers } = this.#options
     const owner = writers.findIndex((it) => writerName(it) === origin.writer)
     const policy = writers[owner]?.mapping.conflict ?? { policy: 'error' }
-    const record = { writer: writers.indexOf(compiled), policy: compiled.mapping.conflict, key, part: part(), cells: cellsOf(rows, given) }
-    return decide(record, { writer: owner, policy }, cellsOf(rows, there), rankOf(rows.columns)) === 'gives way'
+    const record = {
+      writer: writers.indexOf(compiled),
+      policy: compiled.mapping.conflict,
+      key,
+      part: part(),
+      cells: cellsOf(rows, given),
+    }
+    return (
+      decide(record, { writer: owner, policy }, cellsOf(rows, there), rankOf(rows.columns)) === 'gives way'
+    )
   }
 
   /** Reads the keys of all our rows, and says whether the tallies of both sides differ. */
@@ -210,7 +247,8 @@ export class Compared {
     if (!comparison || this.#suspects.size === 0) return
     const records = await comparison.target.transaction(async (tx) => {
       const left: Buffer[] = []
-      for await (const keys of this.#ownKeys(tx, 'now')) left.push(...keys.filter((it) => this.#suspects.has(rowKeyOf(it).toString('latin1'))))
+      for await (const keys of this.#ownKeys(tx, 'now'))
+        left.push(...keys.filter((it) => this.#suspects.has(rowKeyOf(it).toString('latin1'))))
       this.#actual -= this.#suspects.size - left.length
       if (!tracked) return trace(tx, left, this.#rows.get(writers[0]!)!, writers, comparison.ledger, false)
       const origins = await comparison.ledger.origins.find(tx, this.#name, left.map(rowKeyOf))
@@ -222,7 +260,10 @@ export class Compared {
   result(): TableSurvey {
     const isCompared = this.#options.comparison !== undefined
     // Every row of ours is alike, different or extra, however often a scan gave its record.
-    const matching = isCompared && this.#actual > 0 ? Math.min(this.#matching, this.#actual - this.#changed - this.#extra.count) : this.#matching
+    const matching =
+      isCompared && this.#actual > 0
+        ? Math.min(this.#matching, this.#actual - this.#changed - this.#extra.count)
+        : this.#matching
     return {
       table: this.#name,
       compared: isCompared,
@@ -237,7 +278,8 @@ export class Compared {
 
   #note(found: Found, key: Buffer | undefined, part: Part): void {
     found.count += 1
-    if (found.samples.length < SAMPLES) found.samples.push(key ? sample(key, part) : `a row of ${this.#name} of unknown origin`)
+    if (found.samples.length < SAMPLES)
+      found.samples.push(key ? sample(key, part) : `a row of ${this.#name} of unknown origin`)
     this.#options.comparison?.onDifference?.({ table: this.#name, kind: found.kind, key, part })
   }
 
@@ -277,7 +319,9 @@ interface Giving {
 const isOf = ({ writer, key, part }: Origin, it: Expected): boolean =>
   writer === writerName(it.compiled) && key.equals(it.key) && part === it.part()
 
-const recordName = ({ key, part }: { readonly key: Buffer; readonly part: Part }): string => `${key.toString('latin1')}\0${part}`
+const recordName = ({ key, part }: { readonly key: Buffer; readonly part: Part }): string =>
+  `${key.toString('latin1')}\0${part}`
 const nameOf = ({ key, part }: Expected): string => recordName({ key, part: part() })
 
-const sample = (key: Buffer, part: Part): string => (part === '' ? printable(key) : `${printable(key)} ${part}`)
+const sample = (key: Buffer, part: Part): string =>
+  part === '' ? printable(key) : `${printable(key)} ${part}`

@@ -8,8 +8,8 @@ import type { Reject, Row } from '../value.ts'
 import { Compared, type Comparison, type Expected } from './compared.ts'
 import { KeySet } from './key-set.ts'
 import { KeyShapes } from './key-shapes.ts'
-import { inSample } from './sample-records.ts'
 import { MappingTally } from './mapping-tally.ts'
+import { inSample } from './sample-records.ts'
 import { FATES, type Fate, type Survey } from './survey.ts'
 
 /** Records that are compared by one query. */
@@ -87,7 +87,8 @@ class SurveyPass {
       this.#count(undefined, 'expired', page.expired)
       this.#keys += page.expired
       for (const entry of page.entries) this.#take(entry)
-      if (this.#pending.length >= COMPARE_AT || this.#pendingKeys.length >= 10 * COMPARE_AT) await this.#flush()
+      if (this.#pending.length >= COMPARE_AT || this.#pendingKeys.length >= 10 * COMPARE_AT)
+        await this.#flush()
       this.#options.progress?.(this.#keys)
       if (this.#keys >= (this.#options.atMost ?? Number.POSITIVE_INFINITY)) break
     }
@@ -114,7 +115,8 @@ class SurveyPass {
           },
         })
       }
-      for (const [compiled, rows] of given) await suspects.get(showTable(compiled.table.name))?.explain(compiled, rows)
+      for (const [compiled, rows] of given)
+        await suspects.get(showTable(compiled.table.name))?.explain(compiled, rows)
     }
     for (const table of suspects.values()) await table.settleExtra()
   }
@@ -183,7 +185,11 @@ class SurveyPass {
           account.rows -= 1
           account.rejects += 1
         }
-        this.#pending.push({ table, account, expected: { compiled, row, key: account.key, part, quarantined } })
+        this.#pending.push({
+          table,
+          account,
+          expected: { compiled, row, key: account.key, part, quarantined },
+        })
       },
       reject: (compiled, reject) => {
         if (expired) return

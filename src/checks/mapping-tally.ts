@@ -7,7 +7,10 @@ import type { MappingSurvey } from './survey.ts'
 /** What a survey learns about one mapping. */
 export class MappingTally {
   readonly #compiled: CompiledMapping
-  readonly #rejects = new Map<string, { code: Reject['code']; column?: string; records: number; sample: string }>()
+  readonly #rejects = new Map<
+    string,
+    { code: Reject['code']; column?: string; records: number; sample: string }
+  >()
   readonly #unmapped = new Map<string, { field: string; records: number; sample: string }>()
   #keys = 0
   #records = 0
@@ -38,13 +41,20 @@ export class MappingTally {
     const name = `${code} ${column ?? ''}`
     const known = this.#rejects.get(name)
     if (known) known.records += 1
-    else this.#rejects.set(name, { code, ...(column === undefined ? {} : { column }), records: 1, sample: printable(key) })
+    else
+      this.#rejects.set(name, {
+        code,
+        ...(column === undefined ? {} : { column }),
+        records: 1,
+        sample: printable(key),
+      })
   }
 
   unmapped(field: string, key: Buffer): void {
     const known = this.#unmapped.get(field)
     if (known) known.records += 1
-    else if (this.#unmapped.size < 1_000) this.#unmapped.set(field, { field: printable(field), records: 1, sample: printable(key) })
+    else if (this.#unmapped.size < 1_000)
+      this.#unmapped.set(field, { field: printable(field), records: 1, sample: printable(key) })
   }
 
   result(): MappingSurvey {

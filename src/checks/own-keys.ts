@@ -16,9 +16,18 @@ import type { Transaction } from '../target/target.ts'
 export async function* ownKeys(
   tx: Transaction,
   rows: TableRows,
-  { mappings, tracked, expired }: { readonly mappings: readonly CompiledMapping[]; readonly tracked: boolean; readonly expired: number | 'now' },
+  {
+    mappings,
+    tracked,
+    expired,
+  }: {
+    readonly mappings: readonly CompiledMapping[]
+    readonly tracked: boolean
+    readonly expired: number | 'now'
+  },
 ): AsyncIterable<readonly Buffer[]> {
-  const moment = expired === 'now' ? `clock_timestamp() + interval '${SKEW}'` : `to_timestamp(${expired} / 1000.0)`
+  const moment =
+    expired === 'now' ? `clock_timestamp() + interval '${SKEW}'` : `to_timestamp(${expired} / 1000.0)`
   const writers = mappings.map((it) => ({ name: writerName(it), column: expiryColumn(it) }))
   const parameters: unknown[] = []
   const gone = writers.flatMap(({ name, column }) => {
@@ -32,7 +41,12 @@ export async function* ownKeys(
     yield* tx.copyOut(`SELECT ${keys} FROM ${qualified(rows.name)} t WHERE ${alive}`)
     return
   }
-  const rowKey = await rowKeySql(tx, rows.name, rows.key.map((it) => it.name), 't')
+  const rowKey = await rowKeySql(
+    tx,
+    rows.name,
+    rows.key.map((it) => it.name),
+    't',
+  )
   const target = parameters.push(showTable(rows.name))
   const named = parameters.push(textArray(writers.map((it) => it.name)))
   yield* tx.copyOut(
@@ -51,5 +65,7 @@ const expiryColumn = ({ mapping: { fields }, columns }: CompiledMapping): string
     ({ column, expression }) =>
       expression.kind === 'root' &&
       expression.root === 'expires_at' &&
-      columns.some((it) => it.name === column && !it.type.array && ['timestamptz', 'timestamp'].includes(it.type.base)),
+      columns.some(
+        (it) => it.name === column && !it.type.array && ['timestamptz', 'timestamp'].includes(it.type.base),
+      ),
   )?.column

@@ -1,7 +1,16 @@
 import type { RejectCode } from '../value.ts'
 
 /** Every key's fate, exactly one each. The same words in every report, and they add up. */
-export const FATES = ['migrated', 'partial', 'quarantined', 'expired', 'index', 'ephemeral', 'ignored', 'uncovered'] as const
+export const FATES = [
+  'migrated',
+  'partial',
+  'quarantined',
+  'expired',
+  'index',
+  'ephemeral',
+  'ignored',
+  'uncovered',
+] as const
 export type Fate = (typeof FATES)[number]
 export type Fates = Readonly<Record<Fate, number>>
 
@@ -34,7 +43,12 @@ export interface MappingSurvey {
   readonly filtered: number
   /** Keys of this mapping that expire some day. */
   readonly expiring: number
-  readonly rejects: readonly { readonly code: RejectCode; readonly column?: string; readonly records: number; readonly sample: string }[]
+  readonly rejects: readonly {
+    readonly code: RejectCode
+    readonly column?: string
+    readonly records: number
+    readonly sample: string
+  }[]
   /** Record fields that no column takes, with how often they were seen. `$expires_at`: an expiry that no column takes. */
   readonly unmapped: readonly { readonly field: string; readonly records: number; readonly sample: string }[]
 }

@@ -1,5 +1,5 @@
 import type { Compilation } from '../plan/compile.ts'
-import { standing, type Standing as Stands } from '../plan/step-state.ts'
+import { type Standing as Stands, standing } from '../plan/step-state.ts'
 import type { Session } from '../runner/session.ts'
 import type { StepRecord } from '../state/ledger.ts'
 

@@ -30,7 +30,17 @@ export async function adoptRows(
       showTable(table),
       keys.flatMap((it) => {
         const record = made.sourceOf?.(decodeKeyTuple(wires, it))
-        return record ? [{ row: rowKeyOf(it), writer: writerName(made), ...record, state: 'stands', existed: false } as const] : []
+        return record
+          ? [
+              {
+                row: rowKeyOf(it),
+                writer: writerName(made),
+                ...record,
+                state: 'stands',
+                existed: false,
+              } as const,
+            ]
+          : []
       }),
     )
   }

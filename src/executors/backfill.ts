@@ -40,7 +40,11 @@ export const backfill: Executor<BackfillStep> = {
     symbol: '>',
     verb: 'backfill',
     subject: `${mapping.match.source} ► ${showTable(table.name)}`,
-    detail: [mapping.type, mapping.each && (mapping.each.kind === 'path' ? `each ${mapping.each.path.join('.')}` : `each ${mapping.each.kind}`)]
+    detail: [
+      mapping.type,
+      mapping.each &&
+        (mapping.each.kind === 'path' ? `each ${mapping.each.path.join('.')}` : `each ${mapping.each.kind}`),
+    ]
       .filter(Boolean)
       .join(', '),
   }),
@@ -57,7 +61,10 @@ export const backfill: Executor<BackfillStep> = {
   },
 }
 
-async function copyTogether(steps: readonly BackfillStep[], context: Context): Promise<ReadonlyMap<string, Outcome>> {
+async function copyTogether(
+  steps: readonly BackfillStep[],
+  context: Context,
+): Promise<ReadonlyMap<string, Outcome>> {
   const pass = await Pass.open(steps, context)
   await pass.copy()
   return pass.finish()
@@ -67,7 +74,11 @@ async function copyTogether(steps: readonly BackfillStep[], context: Context): P
  * Copies only these keys of the source again, whatever was copied before: for records that were quarantined. What becomes a row leaves the
  * quarantine, what is not there any more does too.
  */
-export async function replay(step: BackfillStep, keys: readonly Buffer[], context: Context): Promise<CopyCounts> {
+export async function replay(
+  step: BackfillStep,
+  keys: readonly Buffer[],
+  context: Context,
+): Promise<CopyCounts> {
   let sum = noCounts()
   for (let from = 0; from < keys.length; from += REPLAYED_KEYS) {
     const pass = await Pass.open([step], context, keys.slice(from, from + REPLAYED_KEYS))
@@ -81,7 +92,11 @@ export async function replay(step: BackfillStep, keys: readonly Buffer[], contex
 export async function replayOrphans(step: BackfillStep, context: Context): Promise<CopyCounts> {
   let sum = noCounts()
   for (;;) {
-    const keys = await context.ledger.quarantine.keys({ plan: step.plan, mapping: step.mapping.name, code: 'ORPHAN' })
+    const keys = await context.ledger.quarantine.keys({
+      plan: step.plan,
+      mapping: step.mapping.name,
+      code: 'ORPHAN',
+    })
     if (keys.length === 0) return sum
     const counts = await replay(step, keys, context)
     sum = addCounts(sum, { ...counts, rejected: 0 })
@@ -123,11 +138,17 @@ class Pass {
   #reached: { cursor: Cursor | undefined; counts: Record<string, Counts> }
   #batches: number
   /** A collection of which more parts have to come, and the copies that take it. */
-  #unfinished: { readonly key: Buffer; readonly copies: ReadonlySet<Copy>; readonly word: 'keys' | 'expired' } | undefined
+  #unfinished:
+    | { readonly key: Buffer; readonly copies: ReadonlySet<Copy>; readonly word: 'keys' | 'expired' }
+    | undefined
   #writing: Promise<void> = Promise.resolve()
   #failed: unknown
 
-  static async open(steps: readonly BackfillStep[], context: Context, keys?: readonly Buffer[]): Promise<Pass> {
+  static async open(
+    steps: readonly BackfillStep[],
+    context: Context,
+    keys?: readonly Buffer[],
+  ): Promise<Pass> {
     const { ledger, target, compiled, lease } = context
     const source = await context.source(steps[0]!.source)
     const id = keys ? `replay ${randomUUID()}` : passId(steps, context)
@@ -144,18 +165,37 @@ class Pass {
         const table = await openTableRows(tx, { name: step.table.name, columns, keyIndexes })
         // What is in the quarantine is about to be read again: what is not rejected again does not belong there any more.
         if (!resumed) await ledger.quarantine.doubt(tx, step.plan, step.mapping.name, keys)
-        made.push(new Copy(step, mapping, { table, writers: writersOf(compiled, table.name), ledger }, resumed?.counts[step.id]))
+        made.push(
+          new Copy(
+            step,
+            mapping,
+            { table, writers: writersOf(compiled, table.name), ledger },
+            resumed?.counts[step.id],
+          ),
+        )
       }
       return made
     })
-    return new Pass(context, source, copies, { id, identity, keys, cursor: resumed?.cursor, batches: resumed?.batch ?? 0 })
+    return new Pass(context, source, copies, {
+      id,
+      identity,
+      keys,
+      cursor: resumed?.cursor,
+      batches: resumed?.batch ?? 0,
+    })
   }
 
   private constructor(
     context: Context,
     source: Source,
     copies: readonly Copy[],
-    pass: { id: string; identity: string; keys: readonly Buffer[] | undefined; cursor: Cursor | undefined; batches: number },
+    pass: {
+      id: string
+      identity: string
+      keys: readonly Buffer[] | undefined
+      cursor: Cursor | undefined
+      batches: number
+    },
   ) {
     this.#context = context
     this.#source = source
@@ -189,7 +229,12 @@ class Pass {
       const { references, name } = copy.loading.table
       if (!references.some((it) => sameTable(it.to, name))) continue
       const { inserted, updated } = await replayOrphans(copy.step, this.#context)
-      copy.counts = { ...copy.counts, inserted: copy.counts.inserted + inserted, updated: copy.counts.updated + updated, rejected: copy.counts.rejected - inserted - updated }
+      copy.counts = {
+        ...copy.counts,
+        inserted: copy.counts.inserted + inserted,
+        updated: copy.counts.updated + updated,
+        rejected: copy.counts.rejected - inserted - updated,
+      }
     }
     const outcomes = new Map(this.#copies.map((copy) => [copy.step.id, outcomeOf(copy)] as const))
     await this.#close(async (tx, copy) => this.#context.record(tx, copy.step, outcomes.get(copy.step.id)!))
@@ -251,7 +296,10 @@ class Pass {
     const router = this.#context.compiled.router(this.#copies[0]!.step.source)
     const wanted = new Set(this.#byMapping.keys())
     return this.#source.scan(
-      { prefix: Buffer.from(commonPrefix(patterns.map(literalPrefix))), want: (key) => router.mayClaim(key, wanted) },
+      {
+        prefix: Buffer.from(commonPrefix(patterns.map(literalPrefix))),
+        want: (key) => router.mayClaim(key, wanted),
+      },
       from,
     )
   }
@@ -319,9 +367,16 @@ class Pass {
           for (const { copy, batch } of batches) {
             if (batch.empty) continue
             trying = copy.careful ? undefined : copy
-            const { counts, rejects } = await (copy.careful ? loadCarefully : loadDirectly)(tx, batch, copy.loading)
+            const { counts, rejects } = await (copy.careful ? loadCarefully : loadDirectly)(
+              tx,
+              batch,
+              copy.loading,
+            )
             const { plan, mapping } = copy.compiled
-            await ledger.quarantine.add(tx, rejects.map((it) => toQuarantine(plan, mapping.name, it)))
+            await ledger.quarantine.add(
+              tx,
+              rejects.map((it) => toQuarantine(plan, mapping.name, it)),
+            )
             loaded.set(copy, { ...counts, ...batch.seen })
           }
           failpoint('backfill.batch-copied')
@@ -395,7 +450,9 @@ class Pass {
   }
 
   #counts(more: Loaded = new Map()): Record<string, Counts> {
-    return Object.fromEntries(this.#copies.map((copy) => [copy.step.id, { ...addCounts(copy.counts, more.get(copy) ?? noCounts()) }]))
+    return Object.fromEntries(
+      this.#copies.map((copy) => [copy.step.id, { ...addCounts(copy.counts, more.get(copy) ?? noCounts()) }]),
+    )
   }
 }
 
@@ -409,7 +466,10 @@ function outcomeOf({ step, counts }: Copy): Outcome {
       error: new StepError(
         'REJECT_LIMIT',
         `${step.id} rejected ${counts.rejected} of ${records} records of ${match.source}, more than the ${rejectLimit * 100}% that the plan allows.`,
-        { hint: 'See why with `kvmig status`, mend the plan or the data, then apply again.', exitCode: EXIT.couldNot },
+        {
+          hint: 'See why with `kvmig status`, mend the plan or the data, then apply again.',
+          exitCode: EXIT.couldNot,
+        },
       ),
     }
   }

@@ -94,7 +94,8 @@ function sizeAndDigest(entry: Entry): { bytes?: number; digest?: string } {
 }
 
 /** The same for a row that its table refuses. That something has no parent is about the parent: what the row holds besides does not matter. */
-export const fingerprint = ({ code }: Reject, tuple: Buffer): { digest?: string } => (code === 'ORPHAN' ? {} : { digest: digestOf(tuple) })
+export const fingerprint = ({ code }: Reject, tuple: Buffer): { digest?: string } =>
+  code === 'ORPHAN' ? {} : { digest: digestOf(tuple) }
 
 const digestOf = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex').slice(0, 16)
 
@@ -114,7 +115,13 @@ export interface CopyCounts extends LoadCounts {
   expired: number
 }
 
-export const noLoadCounts = (): LoadCounts => ({ inserted: 0, updated: 0, unchanged: 0, duplicate: 0, rejected: 0 })
+export const noLoadCounts = (): LoadCounts => ({
+  inserted: 0,
+  updated: 0,
+  unchanged: 0,
+  duplicate: 0,
+  rejected: 0,
+})
 export const noCounts = (): CopyCounts => ({ ...noLoadCounts(), keys: 0, filtered: 0, expired: 0 })
 
 export function addCounts(a: CopyCounts, b: CopyCounts): CopyCounts {
@@ -140,7 +147,9 @@ export function shiftCounts<C extends { readonly compiled: Traceable; readonly c
       const changes = noCounts()
       const left = (of: keyof LoadCounts) => copy.counts[of] + changes[of]
       for (const { from, to } of shifts.filter((it) => it.writer === writerName(copy.compiled))) {
-        const counted = [from, 'unchanged', 'updated', 'inserted'].find((it) => left(it as keyof LoadCounts) > 0)
+        const counted = [from, 'unchanged', 'updated', 'inserted'].find(
+          (it) => left(it as keyof LoadCounts) > 0,
+        )
         if (counted) changes[counted as keyof LoadCounts] -= 1
         changes[to] += 1
       }

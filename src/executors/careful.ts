@@ -1,4 +1,6 @@
 import { failpoint } from '../failpoint.ts'
+import { rankOf } from '../mapping/rank.ts'
+import { compareRecords, decide, type Member, sameRecord, settle } from '../mapping/resolve.ts'
 import { showTable } from '../plan/table.ts'
 import type { Origin, Rival } from '../state/ledger.ts'
 import { writerName } from '../state/trace.ts'
@@ -10,8 +12,6 @@ import type { Reject, Row } from '../value.ts'
 import { type Batch, fingerprint, noLoadCounts, type Rejected } from './batch.ts'
 import type { Loaded, Loading } from './load.ts'
 import { existingRow, refusal } from './refusal.ts'
-import { rankOf } from '../mapping/rank.ts'
-import { compareRecords, decide, type Member, sameRecord, settle } from '../mapping/resolve.ts'
 import { Stage } from './stage.ts'
 import { writeWhatFits } from './write.ts'
 import { placeIn } from './writers.ts'
@@ -99,12 +99,29 @@ class CarefulLoad {
       else byRow.set(name, [it])
     }
     const all = [...byRow.values()].map((it) => it.sort(compareRecords))
-    const there = await readTuples(this.#tx, table, all.map((it) => it[0]!.cellsOfRow))
+    const there = await readTuples(
+      this.#tx,
+      table,
+      all.map((it) => it[0]!.cellsOfRow),
+    )
     const rows = all.map((it) => it[0]!.row)
     const origins = writers.tracked ? await ledger.origins.find(this.#tx, showTable(table.name), rows) : []
-    const groups = all.map((records, place): Group => ({ row: rows[place]!, records, there: there[place], origin: origins[place] }))
-    const changed = writers.collide ? groups.filter((it) => it.there && this.#owned(it)?.tuple.equals(it.there) === false) : []
-    const rivals = await ledger.origins.rivals.of(this.#tx, showTable(table.name), changed.map((it) => it.row))
+    const groups = all.map(
+      (records, place): Group => ({
+        row: rows[place]!,
+        records,
+        there: there[place],
+        origin: origins[place],
+      }),
+    )
+    const changed = writers.collide
+      ? groups.filter((it) => it.there && this.#owned(it)?.tuple.equals(it.there) === false)
+      : []
+    const rivals = await ledger.origins.rivals.of(
+      this.#tx,
+      showTable(table.name),
+      changed.map((it) => it.row),
+    )
     this.#challenged = new Set(rivals.map((it) => it.row.toString('latin1')))
     return groups
   }
@@ -165,7 +182,9 @@ class CarefulLoad {
     if (this.#batch.compiled.mapping.existing === 'update') {
       // Who may have it is known when all records of the row are: until then it stays as it was.
       if (writers.collide) return this.#open(group)
-      return there.equals(record!.tuple) ? this.#unchanged(1) : { group, record: record!, how: 'update', existed: true }
+      return there.equals(record!.tuple)
+        ? this.#unchanged(1)
+        : { group, record: record!, how: 'update', existed: true }
     }
     for (const it of group.records) {
       if (there.equals(it.tuple)) this.#unchanged(1)
@@ -186,7 +205,8 @@ class CarefulLoad {
         if (there && this.#challenged.has(group.row.toString('latin1'))) return this.#open(group)
         return { group, record: own, how: there ? 'update' : 'insert', existed: origin.existed }
       }
-      if (!isSame || others.some((it) => this.#against(it, origin, there!) !== 'gives way')) return this.#open(group)
+      if (!isSame || others.some((it) => this.#against(it, origin, there!) !== 'gives way'))
+        return this.#open(group)
       this.#giveWay(others)
       return this.#unchanged(1)
     }
@@ -224,7 +244,11 @@ class CarefulLoad {
     if (writes.length === 0) return []
     const { table, writers, ledger } = this.#loading
     const sorted = writes.toSorted((a, b) => compareRecords(a.record, b.record))
-    const stage = await Stage.create(this.#tx, table, sorted.map((it) => it.record.tuple))
+    const stage = await Stage.create(
+      this.#tx,
+      table,
+      sorted.map((it) => it.record.tuple),
+    )
     failpoint('backfill.conflict-staged')
     const writing = {
       tx: this.#tx,
@@ -241,7 +265,9 @@ class CarefulLoad {
       const numbers = [...sorted.keys()].filter((it) => sorted[it]!.how === how)
       for (const it of await writeWhatFits(writing, numbers, how)) written.add(it)
     }
-    return sorted.flatMap((write, number) => (written.has(number) ? this.#wrote(write) : this.#without(write)))
+    return sorted.flatMap((write, number) =>
+      written.has(number) ? this.#wrote(write) : this.#without(write),
+    )
   }
 
   #wrote({ group, record, how, existed }: Write): [] {
@@ -269,14 +295,21 @@ class CarefulLoad {
   }
 
   #giveWay(records: readonly Incoming[]): void {
-    for (const { row, key, part } of records) this.#rivals.push({ row, writer: writerName(this.#batch.compiled), key, part })
+    for (const { row, key, part } of records)
+      this.#rivals.push({ row, writer: writerName(this.#batch.compiled), key, part })
     this.#counts.duplicate += records.length
   }
 
   /** Nobody can say yet who has the row: the first of the records stands for it in the ledger. */
   #open({ row, records, origin, there }: Group): undefined {
     const { key, part } = records[0]!
-    const known = origin ?? { row, writer: writerName(this.#batch.compiled), key, part, existed: there !== undefined }
+    const known = origin ?? {
+      row,
+      writer: writerName(this.#batch.compiled),
+      key,
+      part,
+      existed: there !== undefined,
+    }
     this.#origins.push({ ...known, state: 'open' })
     this.#giveWay(records.filter((it) => !this.#isOf(known, it)))
     // It is counted as what it turns out to be when that is settled.

@@ -1,6 +1,6 @@
 import { failpoint } from '../failpoint.ts'
-import { showTable, type TableName } from '../plan/table.ts'
 import type { CompiledMapping } from '../mapping/mapping.ts'
+import { showTable, type TableName } from '../plan/table.ts'
 import type { Origin, Rival, StepRecord } from '../state/ledger.ts'
 import { repeatably } from '../state/schema.ts'
 import { writerName } from '../state/trace.ts'
@@ -8,7 +8,7 @@ import type { Transaction } from '../target/target.ts'
 import { addCounts, noCounts, shiftCounts } from './batch.ts'
 import type { Context } from './executor.ts'
 import { readRecords } from './read-records.ts'
-import { type Shift, Settling } from './settling.ts'
+import { Settling, type Shift } from './settling.ts'
 import { writersOf } from './writers.ts'
 
 export interface Settlers {
@@ -34,7 +34,14 @@ export async function settleContests(
   const stillOpen = (): Promise<{ open: readonly Origin[]; rivals: readonly Rival[] }> =>
     target.transaction(async (tx) => {
       const open = await ledger.origins.open(tx, name, batchRows)
-      return { open, rivals: await ledger.origins.rivals.of(tx, name, open.map((it) => it.row)) }
+      return {
+        open,
+        rivals: await ledger.origins.rivals.of(
+          tx,
+          name,
+          open.map((it) => it.row),
+        ),
+      }
     })
   for (;;) {
     const { open, rivals } = await stillOpen()
@@ -62,11 +69,16 @@ async function recount(
   { ledger }: Context,
 ): Promise<void> {
   const { kind, plan, definition, outcome } = record
-  const compiled = kind === 'backfill' && writers.find((it) => it.plan === plan && it.mapping.name === definition.mapping.name)
+  const compiled =
+    kind === 'backfill' &&
+    writers.find((it) => it.plan === plan && it.mapping.name === definition.mapping.name)
   if (!compiled || !shifts.some((it) => it.writer === writerName(compiled))) return
   const counts = { ...noCounts(), ...outcome?.counts }
   const changes = shiftCounts([{ compiled, counts }], shifts)
-  await ledger.saveStep(tx, { ...record, outcome: { ...outcome, counts: addCounts(counts, [...changes.values()][0]!) } })
+  await ledger.saveStep(tx, {
+    ...record,
+    outcome: { ...outcome, counts: addCounts(counts, [...changes.values()][0]!) },
+  })
 }
 
 const underLease =

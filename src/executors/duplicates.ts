@@ -19,14 +19,20 @@ const CHUNK = 5_000
  * Takes rows out of a table that a unique index would refuse, and puts their records into the quarantine. Of those with the same value the
  * one stays whose record comes first in `compareRecords`, as it does where a constraint is there from the start. Gives how many went.
  */
-export async function quarantineDuplicates(tx: Transaction, { table, index }: IndexStep, context: Context): Promise<number> {
+export async function quarantineDuplicates(
+  tx: Transaction,
+  { table, index }: IndexStep,
+  context: Context,
+): Promise<number> {
   const writers = writersOf(context.compiled, table)
   const [first] = writers.mappings
   if (!first || !index.unique) return 0
   const { compiled, ledger } = context
   const rows = await openTableRows(tx, { name: table, columns: first.columns, keyIndexes: first.keyIndexes })
   const { values, condition } = await indexedValues(tx, { table, index })
-  const given = [...values.map((it) => `(${it}) IS NOT NULL`), ...(condition ? [`(${condition})`] : [])].join(' AND ')
+  const given = [...values.map((it) => `(${it}) IS NOT NULL`), ...(condition ? [`(${condition})`] : [])].join(
+    ' AND ',
+  )
   const keys = storedValues('t', rows.keyWires)
   const repeated = `SELECT * FROM (
       SELECT dense_rank() OVER (ORDER BY ${values.join(', ')}) AS kvmig_group, count(*) OVER (PARTITION BY ${values.join(', ')}) AS kvmig_count, ${keys}
@@ -39,13 +45,21 @@ export async function quarantineDuplicates(tx: Transaction, { table, index }: In
     total += outgoing.length
     const tuples = outgoing.splice(0)
     await removeRows(tx, rows, tuples)
-    await quarantineRecords(tx, tuples, { table: rows, writers, ledger, reject: notUnique(table, index.name) })
+    await quarantineRecords(tx, tuples, {
+      table: rows,
+      writers,
+      ledger,
+      reject: notUnique(table, index.name),
+    })
   }
   let group: { readonly number: string; readonly keys: Buffer[] } | undefined
   const close = async (): Promise<void> => {
     if (!group) return
     const owners = await trace(tx, group.keys, rows, writers.mappings, ledger, compiled.tracked(table))
-    const place = (it: Traced) => ({ ...it, writer: writers.placeOf(writerName({ plan: it.plan, mapping: { name: it.mapping } })) })
+    const place = (it: Traced) => ({
+      ...it,
+      writer: writers.placeOf(writerName({ plan: it.plan, mapping: { name: it.mapping } })),
+    })
     const ours = group.keys.flatMap((key, at) => (owners[at] ? [{ key, record: place(owners[at]) }] : []))
     ours.sort((a, b) => compareRecords(a.record, b.record))
     // A row that is not kvmig's has its value before any of ours.
@@ -77,7 +91,9 @@ async function indexedValues(
   const name = 'kvmig_indexed'
   await tx.query(`CREATE TEMPORARY TABLE ${name} (LIKE ${qualified(table)}) ON COMMIT DROP`)
   const [schema] = await tx.query('SELECT nspname FROM pg_namespace WHERE oid = pg_my_temp_schema()')
-  await tx.query(createIndex({ schema: schema!.nspname!, table: name }, { ...plain, name: 'kvmig_indexed_index' }))
+  await tx.query(
+    createIndex({ schema: schema!.nspname!, table: name }, { ...plain, name: 'kvmig_indexed_index' }),
+  )
   const [row] = await tx.query(
     `SELECT (SELECT json_agg(pg_get_indexdef(i.indexrelid, k, true) ORDER BY k) FROM generate_series(1, i.indnkeyatts::int) k) AS values,
         pg_get_expr(i.indpred, i.indrelid) AS condition
@@ -88,10 +104,18 @@ async function indexedValues(
   return { values: JSON.parse(row!.values!), condition: row!.condition ?? undefined }
 }
 
-async function removeRows(tx: Transaction, { name, keyWires, key }: TableRows, tuples: readonly Buffer[]): Promise<void> {
+async function removeRows(
+  tx: Transaction,
+  { name, keyWires, key }: TableRows,
+  tuples: readonly Buffer[],
+): Promise<void> {
   const stage = 'kvmig_outgoing'
   await createStage(tx, stage, keyWires)
-  await tx.copyIn({ temporary: stage }, key.map((it) => it.name), tuples)
+  await tx.copyIn(
+    { temporary: stage },
+    key.map((it) => it.name),
+    tuples,
+  )
   const doomed = (alias: string): string =>
     `EXISTS (SELECT FROM pg_temp.${stage} s WHERE ${key.map((it) => `s.${quote(it.name)} = ${alias}.${quote(it.name)}`).join(' AND ')})`
   await requireUnreferenced(tx, name, doomed)

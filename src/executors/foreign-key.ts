@@ -3,8 +3,8 @@ import { place } from '../plan/passes/pass.ts'
 import type { ForeignKeyStep } from '../plan/step.ts'
 import { showTable } from '../plan/table.ts'
 import { addForeignKey, dropConstraint } from '../target/ddl.ts'
-import type { Context, Executor } from './executor.ts'
 import { replayOrphans } from './backfill.ts'
+import type { Context, Executor } from './executor.ts'
 import { quarantineOrphans } from './orphans.ts'
 import { doStep } from './transact.ts'
 
@@ -15,7 +15,9 @@ export const foreignKey: Executor<ForeignKeyStep> = {
     symbol: '+',
     verb: 'foreign key',
     subject: `${showTable(table)}.${reference.columns.join(', ')} ► ${showTable(reference.to)}`,
-    detail: [name, 'orphans to quarantine', reference.onDelete === 'cascade' && 'on delete cascade'].filter(Boolean).join(', '),
+    detail: [name, 'orphans to quarantine', reference.onDelete === 'cascade' && 'on delete cascade']
+      .filter(Boolean)
+      .join(', '),
   }),
   run: async (step, context) => {
     await giveOrphansAnotherChance(step, context)
@@ -37,6 +39,9 @@ export const foreignKey: Executor<ForeignKeyStep> = {
 async function giveOrphansAnotherChance({ table }: ForeignKeyStep, context: Context): Promise<void> {
   for (const { plan, mapping, table: definition } of context.compiled.writers(table)) {
     const { source } = context.project.plans.find((it) => it.name === plan)!
-    await replayOrphans({ ...place(plan, 'backfill', mapping.name), plan, source, mapping, table: definition }, context)
+    await replayOrphans(
+      { ...place(plan, 'backfill', mapping.name), plan, source, mapping, table: definition },
+      context,
+    )
   }
 }

@@ -2,8 +2,8 @@ import { failpoint } from '../failpoint.ts'
 import type { IndexStep } from '../plan/step.ts'
 import { showTable } from '../plan/table.ts'
 import { createIndex, dropIndex } from '../target/ddl.ts'
-import type { Executor } from './executor.ts'
 import { quarantineDuplicates } from './duplicates.ts'
+import type { Executor } from './executor.ts'
 import { doStep } from './transact.ts'
 
 /** After the copy: an index built once costs a fraction of one kept up to date row by row. */

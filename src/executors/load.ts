@@ -24,7 +24,11 @@ export interface Loaded {
  * Writes a batch by COPY straight into its table. Throws the server's `DatabaseError` when a row is refused, be it for a key that is there
  * already; the transaction is lost then, and the caller writes the batch again with `loadCarefully`.
  */
-export async function loadDirectly(tx: Transaction, batch: Batch, { table, writers, ledger }: Loading): Promise<Loaded> {
+export async function loadDirectly(
+  tx: Transaction,
+  batch: Batch,
+  { table, writers, ledger }: Loading,
+): Promise<Loaded> {
   const order = sortedPlaces(batch.rows, table)
   const tuples = table.writer()
   for (const place of order) tuples.append(batch.rows[place]!)

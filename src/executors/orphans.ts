@@ -16,8 +16,15 @@ import { writersOf } from './writers.ts'
  * Takes rows whose reference points at nothing out of the table, and puts the records they came from into the quarantine. Goes on until
  * there are none, because a row that goes may have been the parent of another, of the same table or of one that refers to it in turn.
  */
-export async function quarantineOrphans(tx: Transaction, step: ForeignKeyStep, context: Context): Promise<number> {
-  const links = circleOf(step, context.project.plans.flatMap((it) => it.tables))
+export async function quarantineOrphans(
+  tx: Transaction,
+  step: ForeignKeyStep,
+  context: Context,
+): Promise<number> {
+  const links = circleOf(
+    step,
+    context.project.plans.flatMap((it) => it.tables),
+  )
   let total = 0
   for (let before = -1; before < total; ) {
     before = total
@@ -26,14 +33,20 @@ export async function quarantineOrphans(tx: Transaction, step: ForeignKeyStep, c
   return total
 }
 
-async function takeOut(tx: Transaction, { table, reference }: Link, { compiled, ledger }: Context): Promise<number> {
+async function takeOut(
+  tx: Transaction,
+  { table, reference }: Link,
+  { compiled, ledger }: Context,
+): Promise<number> {
   const writers = writersOf(compiled, table)
   const [first] = writers.mappings
   if (!first) return 0
   const rows = await openTableRows(tx, { name: table, columns: first.columns, keyIndexes: first.keyIndexes })
   const doomed = (alias: string): string => {
     const given = reference.columns.map((it) => `${alias}.${quote(it)} IS NOT NULL`)
-    const match = reference.columns.map((it, place) => `p.${quote(reference.toColumns[place]!)} = ${alias}.${quote(it)}`).join(' AND ')
+    const match = reference.columns
+      .map((it, place) => `p.${quote(reference.toColumns[place]!)} = ${alias}.${quote(it)}`)
+      .join(' AND ')
     return `(${[...given, `NOT EXISTS (SELECT FROM ${qualified(reference.to)} p WHERE ${match})`].join(' AND ')})`
   }
   await requireUnreferenced(tx, table, doomed)
@@ -41,7 +54,12 @@ async function takeOut(tx: Transaction, { table, reference }: Link, { compiled, 
   let total = 0
   for await (const keys of tx.copyOut(remove)) {
     total += keys.length
-    const owners = await quarantineRecords(tx, keys, { table: rows, writers, ledger, reject: orphan(reference) })
+    const owners = await quarantineRecords(tx, keys, {
+      table: rows,
+      writers,
+      ledger,
+      reject: orphan(reference),
+    })
     if (owners.includes(undefined)) throw notOurs(showTable(table))
   }
   return total

@@ -11,7 +11,11 @@ import { requireUnreferenced } from './referenced.ts'
  * Deletes the rows of a mapping from a table whose origins are kept, and forgets the origins. Rows that were there before the migration
  * stay, also if they were updated. Throws STILL_REFERENCED if rows that stay refer to one that has to go.
  */
-export async function deleteOwned(tx: Transaction, { plan, mapping, table }: BackfillStep, ledger: Ledger): Promise<void> {
+export async function deleteOwned(
+  tx: Transaction,
+  { plan, mapping, table }: BackfillStep,
+  ledger: Ledger,
+): Promise<void> {
   const name = showTable(table.name)
   const writer = writerName({ plan, mapping })
   const parameters = [name, writer]

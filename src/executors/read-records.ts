@@ -25,8 +25,12 @@ export async function readRecords(
   const wanted = new Set(records.map(nameOf))
   const found = new Map<string, FoundRecord>()
   for (const source of new Set(mappings.map((it) => sourceOf(it, context)))) {
-    const writers = new Map(mappings.filter((it) => sourceOf(it, context) === source).map((it) => [writerName(it), it]))
-    const keys = new Map(records.filter((it) => writers.has(it.writer)).map((it) => [it.key.toString('latin1'), it.key]))
+    const writers = new Map(
+      mappings.filter((it) => sourceOf(it, context) === source).map((it) => [writerName(it), it]),
+    )
+    const keys = new Map(
+      records.filter((it) => writers.has(it.writer)).map((it) => [it.key.toString('latin1'), it.key]),
+    )
     if (keys.size === 0) continue
     const router = context.compiled.router(source)
     for await (const page of (await context.source(source)).read([...keys.values()])) {
@@ -54,7 +58,8 @@ export async function readRecords(
   return [...found.values()]
 }
 
-const nameOf = ({ writer, key, part }: Omit<Rival, 'row'>): string => `${writer}\0${key.toString('latin1')}\0${part}`
+const nameOf = ({ writer, key, part }: Omit<Rival, 'row'>): string =>
+  `${writer}\0${key.toString('latin1')}\0${part}`
 
 const sourceOf = ({ plan }: CompiledMapping, { project }: Context): string => {
   const found = project.plans.find((it) => it.name === plan)

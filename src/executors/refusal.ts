@@ -14,7 +14,13 @@ export const existingRow = (table: TableRows): Reject => ({
   message: `${showTable(table.name)} had another row with this key before the migration; kvmig does not touch it (existing: update would).`,
 })
 
-export const orphan = ({ columns, to }: { readonly columns: readonly string[]; readonly to: TableName }): Reject => ({
+export const orphan = ({
+  columns,
+  to,
+}: {
+  readonly columns: readonly string[]
+  readonly to: TableName
+}): Reject => ({
   code: 'ORPHAN',
   message: `There is no row of ${showTable(to)} that ${columns.join(', ')} could refer to.`,
   ...theColumn(columns),
@@ -29,10 +35,17 @@ export const notUnique = (table: TableName, constraint: string, columns: readonl
 /** What the server said to a row, without the row. */
 export function refusal(error: Refused, { name }: Pick<TableRows, 'name'>): Reject {
   const at = error.column ? { column: error.column } : {}
-  if (error.sqlState === '23505') return { ...notUnique(name, error.constraint ?? 'a unique constraint'), ...at }
-  if (error.sqlState === '23502') return { code: 'NULL_NOT_ALLOWED', message: `${showTable(name)} wants a value here.`, ...at }
+  if (error.sqlState === '23505')
+    return { ...notUnique(name, error.constraint ?? 'a unique constraint'), ...at }
+  if (error.sqlState === '23502')
+    return { code: 'NULL_NOT_ALLOWED', message: `${showTable(name)} wants a value here.`, ...at }
   const rule = error.constraint ? ` (constraint ${error.constraint})` : ''
-  return { code: 'CONSTRAINT', message: `${showTable(name)} refused the row: SQLSTATE ${error.sqlState}${rule}.`, ...at }
+  return {
+    code: 'CONSTRAINT',
+    message: `${showTable(name)} refused the row: SQLSTATE ${error.sqlState}${rule}.`,
+    ...at,
+  }
 }
 
-const theColumn = (columns: readonly string[]): { column?: string } => (columns.length === 1 ? { column: columns[0]! } : {})
+const theColumn = (columns: readonly string[]): { column?: string } =>
+  columns.length === 1 ? { column: columns[0]! } : {}

@@ -20,4 +20,8 @@ export function remember(step: Step, compiled: Pick<CompiledProject, 'tracked'>)
   }
 }
 
-const outline = ({ name, owner, columns }: TableDefinition) => ({ name, owner, columns: columns.map((it) => ({ name: it.name })) })
+const outline = ({ name, owner, columns }: TableDefinition) => ({
+  name,
+  owner,
+  columns: columns.map((it) => ({ name: it.name })),
+})

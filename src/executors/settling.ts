@@ -1,17 +1,24 @@
+import { rankOf } from '../mapping/rank.ts'
+import { type CompareRank, compareRecords, type Member, settle } from '../mapping/resolve.ts'
 import type { Ledger, Origin, Rival } from '../state/ledger.ts'
 import { tracedTo, writerName } from '../state/trace.ts'
 import { canonicalRows } from '../target/canonical-rows.ts'
 import { qualified } from '../target/ddl.ts'
 import { rowKeyOf } from '../target/row-key.ts'
-import { cellsOf, keyTupleOf, openTableRows, reachTypes, readTuples, type TableRows } from '../target/table-rows.ts'
+import {
+  cellsOf,
+  keyTupleOf,
+  openTableRows,
+  reachTypes,
+  readTuples,
+  type TableRows,
+} from '../target/table-rows.ts'
 import type { Transaction } from '../target/target.ts'
 import type { Reject, Row } from '../value.ts'
 import { fingerprint, type LoadCounts } from './batch.ts'
 import type { FoundRecord } from './read-records.ts'
 import { requireUnreferenced } from './referenced.ts'
 import { conflict, existingRow } from './refusal.ts'
-import { rankOf } from '../mapping/rank.ts'
-import { type CompareRank, compareRecords, type Member, settle } from '../mapping/resolve.ts'
 import { Stage } from './stage.ts'
 import { writeWhatFits } from './write.ts'
 import { placeIn, type Writers } from './writers.ts'
@@ -80,7 +87,11 @@ export class Settling {
     this.#rank = rankOf(scope.writers.mappings[0]!.table.columns)
   }
 
-  async run(open: readonly Origin[], rivals: readonly Rival[], records: readonly FoundRecord[]): Promise<void> {
+  async run(
+    open: readonly Origin[],
+    rivals: readonly Rival[],
+    records: readonly FoundRecord[],
+  ): Promise<void> {
     let contests = await this.#contests(open, rivals, records)
     this.#rejected = await this.#settledBefore(contests)
     const lost: Contest[] = []
@@ -100,30 +111,60 @@ export class Settling {
     await this.#save(open)
   }
 
-  async #contests(open: readonly Origin[], rivals: readonly Rival[], records: readonly FoundRecord[]): Promise<readonly Contest[]> {
+  async #contests(
+    open: readonly Origin[],
+    rivals: readonly Rival[],
+    records: readonly FoundRecord[],
+  ): Promise<readonly Contest[]> {
     const gives = new Set([...open, ...rivals].map((it) => `${it.row.toString('latin1')}${nameOf(it)}`))
     const byRow = new Map<string, Contender[]>(open.map((it) => [it.row.toString('latin1'), []]))
     for (const mapping of this.#scope.writers.mappings) {
       const own = records.filter((it) => it.compiled === mapping)
       for (const contender of await this.#contenders(own, writerName(mapping))) {
         const row = rowKeyOf(contender.keyTuple).toString('latin1')
-        if (gives.has(`${row}${nameOf({ ...contender, writer: contender.mapping })}`)) byRow.get(row)?.push(contender)
+        if (gives.has(`${row}${nameOf({ ...contender, writer: contender.mapping })}`))
+          byRow.get(row)?.push(contender)
       }
     }
-    const contests = open.map((origin) => ({ origin, contenders: byRow.get(origin.row.toString('latin1'))!.sort(compareRecords) }))
+    const contests = open.map((origin) => ({
+      origin,
+      contenders: byRow.get(origin.row.toString('latin1'))!.sort(compareRecords),
+    }))
     const there = await this.#there(contests.flatMap(({ contenders: [first] }) => first ?? []))
-    return contests.map((it) => ({ ...it, isThere: it.contenders[0] !== undefined && there.get(it.contenders[0]) !== undefined }))
+    return contests.map((it) => ({
+      ...it,
+      isThere: it.contenders[0] !== undefined && there.get(it.contenders[0]) !== undefined,
+    }))
   }
 
   async #contenders(records: readonly FoundRecord[], mapping: string): Promise<readonly Contender[]> {
     const access = this.#access.get(mapping)!
-    const { rows, refused } = await canonicalRows(this.#tx, access.wires, records.map((it) => it.row))
+    const { rows, refused } = await canonicalRows(
+      this.#tx,
+      access.wires,
+      records.map((it) => it.row),
+    )
     return records.flatMap(({ compiled, key, part }, index) => {
       if (refused.has(index)) return []
       const cellsOfRow = rows[index]!
       const tuple = access.tuple(cellsOfRow)
-      const member = { writer: placeIn(this.#scope.writers, compiled), policy: compiled.mapping.conflict, key, part }
-      return [{ ...member, cells: cellsOf(access, tuple), mapping, access, cellsOfRow, tuple, keyTuple: keyTupleOf(access, tuple) }]
+      const member = {
+        writer: placeIn(this.#scope.writers, compiled),
+        policy: compiled.mapping.conflict,
+        key,
+        part,
+      }
+      return [
+        {
+          ...member,
+          cells: cellsOf(access, tuple),
+          mapping,
+          access,
+          cellsOfRow,
+          tuple,
+          keyTuple: keyTupleOf(access, tuple),
+        },
+      ]
     })
   }
 
@@ -134,7 +175,8 @@ export class Settling {
     for (const plan of new Set(writers.mappings.map((it) => it.plan))) {
       const keys = all.filter((it) => it.mapping.startsWith(`${plan}/`)).map((it) => it.key)
       for (const { mapping, key, part, doubted } of await ledger.quarantine.find(this.#tx, plan, keys)) {
-        if (!doubted) found.add(nameOf({ writer: writerName({ plan, mapping: { name: mapping } }), key, part }))
+        if (!doubted)
+          found.add(nameOf({ writer: writerName({ plan, mapping: { name: mapping } }), key, part }))
       }
     }
     return found
@@ -144,7 +186,11 @@ export class Settling {
   async #there(contenders: readonly Contender[]): Promise<ReadonlyMap<Contender, Buffer>> {
     const found = new Map<Contender, Buffer>()
     for (const [mapping, own] of byMapping(contenders)) {
-      const tuples = await readTuples(this.#tx, this.#access.get(mapping)!, own.map((it) => it.cellsOfRow))
+      const tuples = await readTuples(
+        this.#tx,
+        this.#access.get(mapping)!,
+        own.map((it) => it.cellsOfRow),
+      )
       for (const [place, contender] of own.entries()) if (tuples[place]) found.set(contender, tuples[place])
     }
     return found
@@ -182,7 +228,10 @@ export class Settling {
   async #write(
     winners: readonly Contender[],
     mapping: string,
-    { there, byWinner }: { readonly there: ReadonlyMap<Contender, Buffer>; readonly byWinner: ReadonlyMap<Contender, Contest> },
+    {
+      there,
+      byWinner,
+    }: { readonly there: ReadonlyMap<Contender, Buffer>; readonly byWinner: ReadonlyMap<Contender, Contest> },
   ): Promise<ReadonlySet<Contender>> {
     const { writers, ledger } = this.#scope
     const table = this.#access.get(mapping)!
@@ -193,8 +242,13 @@ export class Settling {
       this.#verdicts.push({ contender, reject })
     }
     const changed = winners.filter((it) => !there.get(it)?.equals(it.tuple)).sort(compareRecords)
-    for (const it of changed) if (byWinner.get(it)!.origin.existed && there.has(it) && !updates) refuse(it, existingRow(table))
-    const stage = await Stage.create(this.#tx, table, changed.map((it) => it.tuple))
+    for (const it of changed)
+      if (byWinner.get(it)!.origin.existed && there.has(it) && !updates) refuse(it, existingRow(table))
+    const stage = await Stage.create(
+      this.#tx,
+      table,
+      changed.map((it) => it.tuple),
+    )
     const writing = {
       tx: this.#tx,
       stage,
@@ -206,7 +260,9 @@ export class Settling {
       refuse: (number: number, reject: Reject) => refuse(changed[number]!, reject),
     }
     for (const how of ['insert', 'update'] as const) {
-      const numbers = [...changed.keys()].filter((it) => !refused.has(changed[it]!) && there.has(changed[it]!) === (how === 'update'))
+      const numbers = [...changed.keys()].filter(
+        (it) => !refused.has(changed[it]!) && there.has(changed[it]!) === (how === 'update'),
+      )
       await writeWhatFits(writing, numbers, how)
     }
     return refused
@@ -241,7 +297,11 @@ export class Settling {
     const contenders = contests.flatMap((it) => (it.isThere && !it.origin.existed ? it.contenders[0]! : []))
     for (const [mapping, own] of byMapping(contenders)) {
       const table = this.#access.get(mapping)!
-      const stage = await Stage.create(this.#tx, table, own.map((it) => it.tuple))
+      const stage = await Stage.create(
+        this.#tx,
+        table,
+        own.map((it) => it.tuple),
+      )
       const doomed = stage.hasKeyOf([...own.keys()])
       await requireUnreferenced(this.#tx, table.name, doomed)
       await this.#tx.query(`DELETE FROM ${qualified(table.name)} t WHERE ${doomed('t')}`)
@@ -258,26 +318,53 @@ export class Settling {
 
   async #save(open: readonly Origin[]): Promise<void> {
     const { ledger, name, writers } = this.#scope
-    await ledger.origins.remove(this.#tx, name, open.map((it) => it.row))
+    await ledger.origins.remove(
+      this.#tx,
+      name,
+      open.map((it) => it.row),
+    )
     await ledger.origins.save(this.#tx, name, this.#origins)
     await ledger.origins.rivals.add(this.#tx, name, this.#rivals)
     const records = this.#verdicts.map(({ contender, reject }) => {
-      const { plan, mapping, key, part } = tracedTo({ ...contender, writer: contender.mapping }, writers.mappings)!
+      const { plan, mapping, key, part } = tracedTo(
+        { ...contender, writer: contender.mapping },
+        writers.mappings,
+      )!
       return { plan, mapping, key, part, reject, tuple: contender.tuple }
     })
-    await ledger.quarantine.remove(this.#tx, records.filter((it) => it.reject === undefined))
+    await ledger.quarantine.remove(
+      this.#tx,
+      records.filter((it) => it.reject === undefined),
+    )
     await ledger.quarantine.add(
       this.#tx,
       records.flatMap(({ reject, tuple, ...record }) =>
-        reject ? [{ ...record, ...reject, column: reject.column, bytes: undefined, digest: undefined, ...fingerprint(reject, tuple) }] : [],
+        reject
+          ? [
+              {
+                ...record,
+                ...reject,
+                column: reject.column,
+                bytes: undefined,
+                digest: undefined,
+                ...fingerprint(reject, tuple),
+              },
+            ]
+          : [],
       ),
     )
   }
 }
 
-const recordOf = ({ mapping, key, part }: Contender, { row }: Origin): Rival => ({ row, writer: mapping, key, part })
+const recordOf = ({ mapping, key, part }: Contender, { row }: Origin): Rival => ({
+  row,
+  writer: mapping,
+  key,
+  part,
+})
 
-const nameOf = ({ writer, key, part }: Omit<Rival, 'row'>): string => `${writer}\0${key.toString('latin1')}\0${part}`
+const nameOf = ({ writer, key, part }: Omit<Rival, 'row'>): string =>
+  `${writer}\0${key.toString('latin1')}\0${part}`
 
 function byMapping(contenders: readonly Contender[]): ReadonlyMap<string, Contender[]> {
   const found = new Map<string, Contender[]>()

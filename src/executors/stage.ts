@@ -2,9 +2,9 @@ import type { TableName } from '../plan/table.ts'
 import { tupleFields } from '../target/codec.ts'
 import { builtInType } from '../target/column-types.ts'
 import { qualified, quote } from '../target/ddl.ts'
+import type { Refused } from '../target/halve.ts'
 import { createStage, type StageColumn, stagedValues, storedValues } from '../target/stage.ts'
 import type { TableRows } from '../target/table-rows.ts'
-import type { Refused } from '../target/halve.ts'
 import type { Transaction } from '../target/target.ts'
 
 const N = 'kvmig_n'
@@ -52,7 +52,10 @@ export class Stage {
   }
 
   /** Writes rows one by one, and gives those that the table refuses. The loop runs in the server: there may be many of them. */
-  async writeEach(numbers: readonly number[], how: 'insert' | 'update'): Promise<ReadonlyMap<number, Refused>> {
+  async writeEach(
+    numbers: readonly number[],
+    how: 'insert' | 'update',
+  ): Promise<ReadonlyMap<number, Refused>> {
     const { name, wires, columnNames, key } = this.#into
     const keys = new Set(key.map((it) => it.name))
     const others = wires.filter((it) => !keys.has(it.name))
@@ -78,7 +81,9 @@ export class Stage {
         END LOOP;
       END $kvmig$`,
     )
-    const rows = await this.#tx.query(`SELECT n, state, nullif(col, '') AS col, nullif(con, '') AS con FROM ${refused}`)
+    const rows = await this.#tx.query(
+      `SELECT n, state, nullif(col, '') AS col, nullif(con, '') AS con FROM ${refused}`,
+    )
     return new Map(
       rows.map((it) => [
         Number(it.n),
@@ -101,11 +106,15 @@ export class Stage {
   }
 
   /** Which rows of the table have the values of staged ones in these columns: number of the staged row, key tuple of the other. */
-  async sharing(numbers: readonly number[], columns: readonly string[]): Promise<readonly { readonly number: number; readonly key: Buffer }[]> {
+  async sharing(
+    numbers: readonly number[],
+    columns: readonly string[],
+  ): Promise<readonly { readonly number: number; readonly key: Buffer }[]> {
     const found: { number: number; key: Buffer }[] = []
     const select = `SELECT s.${N}, ${storedValues('t', this.#into.keyWires)} FROM ${this.#from} JOIN ${qualified(this.#into.name)} t ON ${this.#sameValues('t', columns)} WHERE ${AMONG}`
     for await (const tuples of this.#tx.copyOut(select, [list(numbers)])) {
-      for (const tuple of tuples) found.push({ number: tupleFields(tuple)[0]!.readInt32BE(0), key: withoutNumber(tuple) })
+      for (const tuple of tuples)
+        found.push({ number: tupleFields(tuple)[0]!.readInt32BE(0), key: withoutNumber(tuple) })
     }
     return found
   }
@@ -126,14 +135,18 @@ export class Stage {
    */
   async orphans(
     numbers: readonly number[],
-    { columns, to, toColumns }: { readonly columns: readonly string[]; readonly to: TableName; readonly toColumns: readonly string[] },
+    {
+      columns,
+      to,
+      toColumns,
+    }: { readonly columns: readonly string[]; readonly to: TableName; readonly toColumns: readonly string[] },
   ): Promise<readonly number[]> {
     const given = columns.map((it) => `s.${quote(it)} IS NOT NULL`).join(' AND ')
-    const match = columns.map((it, index) => `p.${quote(toColumns[index]!)} = ${this.#named(it)}`).join(' AND ')
-    const isItself = to.schema === this.#into.name.schema && to.table === this.#into.name.table
-    const sibling = columns
-      .map((it, index) => `p.${quote(toColumns[index]!)} = s.${quote(it)}`)
+    const match = columns
+      .map((it, index) => `p.${quote(toColumns[index]!)} = ${this.#named(it)}`)
       .join(' AND ')
+    const isItself = to.schema === this.#into.name.schema && to.table === this.#into.name.table
+    const sibling = columns.map((it, index) => `p.${quote(toColumns[index]!)} = s.${quote(it)}`).join(' AND ')
     const staged = isItself
       ? `(SELECT min(p.${N}) FROM pg_temp.${quote(this.#name)} p WHERE ${sibling} AND p.${N} = ANY ($1::pg_catalog.int4[]))`
       : 'NULL'
@@ -141,7 +154,9 @@ export class Stage {
       `SELECT s.${N}, ${staged} AS parent FROM ${this.#from} WHERE ${AMONG} AND ${given} AND NOT EXISTS (SELECT FROM ${qualified(to)} p WHERE ${match})`,
       [list(numbers)],
     )
-    const parents = new Map(rows.map((it) => [Number(it[N]), it.parent === null ? undefined : Number(it.parent)]))
+    const parents = new Map(
+      rows.map((it) => [Number(it[N]), it.parent === null ? undefined : Number(it.parent)]),
+    )
     const lost = new Set<number>()
     for (let before = -1; before < lost.size; ) {
       before = lost.size

@@ -1,6 +1,6 @@
 import { showTable } from '../plan/table.ts'
 import type { Ledger } from '../state/ledger.ts'
-import { trace, type Traced, tracedTo } from '../state/trace.ts'
+import { type Traced, trace, tracedTo } from '../state/trace.ts'
 import { rowKeyOf } from '../target/row-key.ts'
 import type { TableRows } from '../target/table-rows.ts'
 import type { Transaction } from '../target/target.ts'
@@ -14,16 +14,34 @@ import type { Writers } from './writers.ts'
 export async function quarantineRecords(
   tx: Transaction,
   keys: readonly Buffer[],
-  { table, writers, ledger, reject }: { readonly table: TableRows; readonly writers: Writers; readonly ledger: Ledger; readonly reject: Reject },
+  {
+    table,
+    writers,
+    ledger,
+    reject,
+  }: {
+    readonly table: TableRows
+    readonly writers: Writers
+    readonly ledger: Ledger
+    readonly reject: Reject
+  },
 ): Promise<readonly (Traced | undefined)[]> {
   const owners = await trace(tx, keys, table, writers.mappings, ledger, writers.tracked)
   const name = showTable(table.name)
   const rowKeys = keys.map(rowKeyOf)
   const rivals = writers.collide ? await ledger.origins.rivals.of(tx, name, rowKeys) : []
-  const records = [...owners, ...rivals.map((it) => tracedTo(it, writers.mappings))].filter((it) => it !== undefined)
+  const records = [...owners, ...rivals.map((it) => tracedTo(it, writers.mappings))].filter(
+    (it) => it !== undefined,
+  )
   await ledger.quarantine.add(
     tx,
-    records.map((record) => ({ ...record, ...reject, column: reject.column, bytes: undefined, digest: undefined })),
+    records.map((record) => ({
+      ...record,
+      ...reject,
+      column: reject.column,
+      bytes: undefined,
+      digest: undefined,
+    })),
   )
   if (writers.tracked) await ledger.origins.remove(tx, name, rowKeys)
   return owners

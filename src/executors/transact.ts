@@ -7,7 +7,11 @@ import type { Context, Counts, Outcome } from './executor.ts'
  * Does a step in one transaction, under the lease, together with its line in the ledger: either both are there or neither, so that a step
  * which is not recorded has not happened. The target's schema is in reach, because users wrote parts of the SQL.
  */
-export async function doStep(context: Context, step: Step, work: (tx: Transaction) => Promise<Counts>): Promise<Outcome> {
+export async function doStep(
+  context: Context,
+  step: Step,
+  work: (tx: Transaction) => Promise<Counts>,
+): Promise<Outcome> {
   const { target, ledger, lease, project } = context
   for (;;) {
     try {

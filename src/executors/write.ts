@@ -1,3 +1,4 @@
+import { compareRecords, type RecordId } from '../mapping/resolve.ts'
 import type { Ledger } from '../state/ledger.ts'
 import { type Traced, trace, writerName } from '../state/trace.ts'
 import { qualified } from '../target/ddl.ts'
@@ -8,7 +9,6 @@ import type { Transaction } from '../target/target.ts'
 import type { Reject } from '../value.ts'
 import { requireUnreferenced } from './referenced.ts'
 import { notUnique, orphan, refusal } from './refusal.ts'
-import { compareRecords, type RecordId } from '../mapping/resolve.ts'
 import type { Stage } from './stage.ts'
 import { quarantineRecords } from './take-out.ts'
 import type { Writers } from './writers.ts'
@@ -53,7 +53,7 @@ async function findOrphans(
   error: DatabaseError,
 ): Promise<ReadonlySet<number> | undefined> {
   const reference = table.references.find((it) => it.name === error.constraint)
-  if (!reference || !reference.columns.every((it) => table.columnNames.includes(it))) return undefined
+  if (!reference?.columns.every((it) => table.columnNames.includes(it))) return undefined
   const orphans = await stage.orphans(numbers, reference)
   for (const number of orphans) refuse(number, orphan(reference))
   return orphans.length > 0 ? new Set(orphans) : undefined
@@ -63,13 +63,20 @@ async function findOrphans(
  * Several records want the same value where the table allows it once. The one that comes first in `compareRecords` has it, so that it does
  * not matter which of them a scan gave first: a row of ours that comes later goes out again.
  */
-async function giveWay(writing: Writing, numbers: readonly number[], error: DatabaseError): Promise<ReadonlySet<number> | undefined> {
+async function giveWay(
+  writing: Writing,
+  numbers: readonly number[],
+  error: DatabaseError,
+): Promise<ReadonlySet<number> | undefined> {
   const { tx, stage, table, writers, ledger, record, refuse } = writing
   const columns = await uniqueColumns(tx, table, error.constraint)
-  if (!columns || !columns.every((it) => table.columnNames.includes(it))) return undefined
+  if (!columns?.every((it) => table.columnNames.includes(it))) return undefined
   const reject = notUnique(table.name, error.constraint!, columns)
   const losers = new Set(await stage.repeated(numbers, columns))
-  const shared = await stage.sharing(numbers.filter((it) => !losers.has(it)), columns)
+  const shared = await stage.sharing(
+    numbers.filter((it) => !losers.has(it)),
+    columns,
+  )
   const sharing = shared.filter(({ number, key }) => !key.equals(writing.key(number)))
   const keys = sharing.map((it) => it.key)
   const owners = await trace(tx, keys, table, writers.mappings, ledger, writers.tracked)
@@ -94,10 +101,18 @@ async function giveWay(writing: Writing, numbers: readonly number[], error: Data
   return losers.size + winners.length > 0 ? losers : undefined
 }
 
-const recordOf = ({ plan, mapping, key, part }: Traced, { placeOf }: Writers): RecordId => ({ writer: placeOf(writerName({ plan, mapping: { name: mapping } })), key, part })
+const recordOf = ({ plan, mapping, key, part }: Traced, { placeOf }: Writers): RecordId => ({
+  writer: placeOf(writerName({ plan, mapping: { name: mapping } })),
+  key,
+  part,
+})
 
 /** The columns of a unique constraint or index, by its name; undefined where it is about expressions or a part of the rows. */
-async function uniqueColumns(tx: Transaction, { name }: TableRows, constraint: string | undefined): Promise<readonly string[] | undefined> {
+async function uniqueColumns(
+  tx: Transaction,
+  { name }: TableRows,
+  constraint: string | undefined,
+): Promise<readonly string[] | undefined> {
   const [row] = await tx.query(
     `SELECT (SELECT json_agg(a.attname ORDER BY u.place) FROM unnest(i.indkey::int2[]) WITH ORDINALITY u (num, place)
         JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = u.num WHERE u.place <= i.indnkeyatts) AS columns

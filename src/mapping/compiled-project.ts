@@ -31,13 +31,17 @@ export function compileProject(project: Project, parts: MappingParts): CompiledP
     const mappings = mappingsOf(plan).map((mapping) => {
       const table = tables.get(showTable(mapping.into))
       if (!table) throw new Error(`no definition of table ${showTable(mapping.into)}`)
-      return [mapping.name, compileMapping({ plan, mapping, table, transforms: parts.transforms, decoders: parts.decoders })] as const
+      return [
+        mapping.name,
+        compileMapping({ plan, mapping, table, transforms: parts.transforms, decoders: parts.decoders }),
+      ] as const
     })
     byPlan.set(plan.name, new Map(mappings))
   }
   const all = [...byPlan.values()].flatMap((it) => [...it.values()])
   const routers = new Map<string, Router>()
-  const writers = (table: TableName): readonly CompiledMapping[] => all.filter((it) => sameTable(it.table.name, table))
+  const writers = (table: TableName): readonly CompiledMapping[] =>
+    all.filter((it) => sameTable(it.table.name, table))
   const collides = (table: TableName): boolean => {
     const mappings = writers(table)
     return mappings.length > 1 || mappings.some((it) => !it.injective)
@@ -50,7 +54,9 @@ export function compileProject(project: Project, parts: MappingParts): CompiledP
       return found
     },
     router: (source) => {
-      const made = routers.get(source) ?? createRouter(source, project, (plan, mapping) => byPlan.get(plan)!.get(mapping)!)
+      const made =
+        routers.get(source) ??
+        createRouter(source, project, (plan, mapping) => byPlan.get(plan)!.get(mapping)!)
       routers.set(source, made)
       return made
     },

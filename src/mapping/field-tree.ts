@@ -36,13 +36,20 @@ export function fieldTree(paths: readonly FieldPath[], { rest = false } = {}): F
  * Tells what of a value is not taken, by its path as `unmapped` wants it written, each path once. Goes only into what is taken in part.
  */
 export function findUntaken(value: Value, tree: FieldTree, tell: (field: string) => void): void {
-  if (tree === 'all' || typeof value !== 'object' || value === null) return
+  if (tree === 'all' || typeof value !== 'object' || value === null || isTaken(value, tree)) return
   let told: Set<string> | undefined
   descend(value, tree, [], (path) => {
     const field = showField(path)
     told ??= new Set()
     if (told.size < told.add(field).size) tell(field)
   })
+}
+
+/** The usual case, at no cost: every field is taken as a whole. */
+function isTaken(value: Value, { fields, others }: Branches): boolean {
+  if (!(value instanceof Map)) return false
+  for (const name of value.keys()) if ((fields.get(name) ?? others) !== 'all') return false
+  return true
 }
 
 function descend(value: Value, tree: Branches, path: FieldPath, tell: (path: FieldPath) => void): void {

@@ -76,7 +76,7 @@ class Run implements RecordVisitor {
     }
     const { value } = scope
     this.#sink.row(cells, part)
-    this.#report(value, taken.record)
+    findUntaken(value, taken.record, this.#tell)
   }
 
   readonly refuse = ({ code, message }: RejectError, part: () => Part, column?: string): void => {
@@ -84,7 +84,7 @@ class Run implements RecordVisitor {
   }
 
   readonly whole = (value: Value): void => {
-    this.#report(value, this.#parts.taken.whole)
+    findUntaken(value, this.#parts.taken.whole, this.#tell)
   }
 
   readonly dropped = (field: string): void => {
@@ -92,7 +92,5 @@ class Run implements RecordVisitor {
     if (dropped !== 'all' && !dropped.has(field)) this.#sink.unmapped(field)
   }
 
-  #report(value: Value, taken: FieldTree): void {
-    findUntaken(value, taken, (field) => this.#sink.unmapped(field))
-  }
+  readonly #tell = (field: string): void => this.#sink.unmapped(field)
 }

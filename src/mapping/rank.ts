@@ -25,7 +25,10 @@ type Compare = (a: Buffer, b: Buffer, type: ColumnType) => number
 // Big-endian numbers in two's complement: with the sign turned around their bytes are in order.
 const integers: Compare = (a, b) => (a[0]! ^ 0x80) - (b[0]! ^ 0x80) || Buffer.compare(a, b)
 const bytes: Compare = (a, b) => Buffer.compare(a, b)
-const numbers = (read: (bytes: Buffer) => number): Compare => (a, b) => Math.sign(read(a) - read(b))
+const numbers =
+  (read: (bytes: Buffer) => number): Compare =>
+  (a, b) =>
+    Math.sign(read(a) - read(b))
 
 const COMPARE: { readonly [base in BaseType]?: Compare } = {
   smallint: integers,
@@ -43,7 +46,8 @@ const COMPARE: { readonly [base in BaseType]?: Compare } = {
   real: numbers((it) => it.readFloatBE(0)),
   'double precision': numbers((it) => it.readDoubleBE(0)),
   numeric: compareNumerics,
-  enum: (a, b, { labels }) => (labels ? labels.indexOf(a.toString()) - labels.indexOf(b.toString()) : bytes(a, b, NOTHING)),
+  enum: (a, b, { labels }) =>
+    labels ? labels.indexOf(a.toString()) - labels.indexOf(b.toString()) : bytes(a, b, NOTHING),
 }
 
 const NOTHING: ColumnType = { base: 'enum', array: false, sql: '' }
@@ -57,7 +61,8 @@ function compareNumerics(a: Buffer, b: Buffer): number {
 
 function compareDigits(a: Buffer, b: Buffer): number {
   const groups = Math.max(a.readUInt16BE(0), b.readUInt16BE(0))
-  const digits = (it: Buffer, group: number) => (group < it.readUInt16BE(0) ? it.readUInt16BE(8 + 2 * group) : 0)
+  const digits = (it: Buffer, group: number) =>
+    group < it.readUInt16BE(0) ? it.readUInt16BE(8 + 2 * group) : 0
   for (let group = 0; group < groups; group++) {
     const difference = digits(a, group) - digits(b, group)
     if (difference !== 0) return difference

@@ -36,7 +36,12 @@ export function settle<M extends Member>(members: readonly M[], compare: Compare
   return standing.length === 1 ? standing[0]! : 'contested'
 }
 
-function combine<M extends Member>(before: readonly M[], own: readonly M[], policy: Conflict, compare: CompareRank): readonly M[] {
+function combine<M extends Member>(
+  before: readonly M[],
+  own: readonly M[],
+  policy: Conflict,
+  compare: CompareRank,
+): readonly M[] {
   switch (policy.policy) {
     case 'keep':
       return before.length > 0 ? before : agreed(own)
@@ -59,17 +64,27 @@ function agreed<M extends Member>(members: readonly M[]): readonly M[] {
 const says = (one: Member, other: Member): boolean =>
   [...other.cells].every(([column, cell]) => one.cells.has(column) && sameCell(one.cells.get(column)!, cell))
 
-const sameCell = (a: Buffer | null, b: Buffer | null): boolean => (a === null || b === null ? a === b : a.equals(b))
+const sameCell = (a: Buffer | null, b: Buffer | null): boolean =>
+  a === null || b === null ? a === b : a.equals(b)
 
 /** Those whose column is not behind another's. */
-function foremost<M extends Member>(members: readonly M[], policy: Conflict, compare: CompareRank): readonly M[] {
+function foremost<M extends Member>(
+  members: readonly M[],
+  policy: Conflict,
+  compare: CompareRank,
+): readonly M[] {
   const order = (one: Member, other: Member) => compareByPolicy(policy, one, other, compare) ?? 0
   const best = members.reduce((a, b) => (order(b, a) > 0 ? b : a))
   return members.filter((it) => order(it, best) === 0)
 }
 
 /** More than 0 if the policy's column prefers `a`. NULL is never preferred. */
-function compareByPolicy(policy: Conflict, a: Pick<Member, 'cells'>, b: Pick<Member, 'cells'>, compare: CompareRank): number | undefined {
+function compareByPolicy(
+  policy: Conflict,
+  a: Pick<Member, 'cells'>,
+  b: Pick<Member, 'cells'>,
+  compare: CompareRank,
+): number | undefined {
   if (!('column' in policy)) return undefined
   const [one, other] = [a.cells.get(policy.column) ?? null, b.cells.get(policy.column) ?? null]
   const order = compare(policy.column, one, other)
@@ -87,7 +102,12 @@ export type Decision =
   | 'open'
 
 /** Decides as `settle` would about two of them, as far as the row that is there tells enough. `there` holds the new record's columns. */
-export function decide(record: Member, owner: Pick<Member, 'writer' | 'policy'>, there: Member['cells'], compare: CompareRank): Decision {
+export function decide(
+  record: Member,
+  owner: Pick<Member, 'writer' | 'policy'>,
+  there: Member['cells'],
+  compare: CompareRank,
+): Decision {
   if (says({ ...record, cells: there }, record)) return 'gives way'
   const { policy } = record.writer < owner.writer ? owner : record
   if (policy.policy === 'error') return 'open'

@@ -11,18 +11,22 @@ export interface Link {
  * tables of the circle without a parent.
  */
 export function circleOf(link: Link, tables: readonly TableDefinition[]): readonly Link[] {
-  const links = tables.flatMap(({ name, references }) => references.map((reference): Link => ({ table: name, reference })))
+  const links = tables.flatMap(({ name, references }) =>
+    references.map((reference): Link => ({ table: name, reference })),
+  )
   const reaches = (from: TableName, to: TableName): boolean => {
     const seen: TableName[] = [from]
     for (const it of seen) {
       if (sameTable(it, to)) return true
       for (const { table, reference } of links) {
-        if (sameTable(table, it) && !seen.some((other) => sameTable(other, reference.to))) seen.push(reference.to)
+        if (sameTable(table, it) && !seen.some((other) => sameTable(other, reference.to)))
+          seen.push(reference.to)
       }
     }
     return false
   }
-  const isInCircle = ({ table, reference }: Link) => reaches(link.reference.to, table) && reaches(reference.to, link.table)
+  const isInCircle = ({ table, reference }: Link) =>
+    reaches(link.reference.to, table) && reaches(reference.to, link.table)
   const others = links.filter((it) => it.reference !== link.reference && isInCircle(it))
   return [link, ...others.filter((it) => !isSame(it, link))]
 }

@@ -65,13 +65,18 @@ export function standing<R extends DoneStep>(options: StandingOptions<R>): Stand
   const bases: Base[] = [
     ...graph.vertices.flatMap(({ id, data }) => {
       const { state } = states.get(id)!
-      return state === 'done' || state === 'unfinished' ? [] : [{ step: data, how: state === 'pending' ? 'new' : state } as const]
+      return state === 'done' || state === 'unfinished'
+        ? []
+        : [{ step: data, how: state === 'pending' ? 'new' : state } as const]
     }),
     ...gone.map((it): Base => ({ step: it.definition, how: 'gone' })),
   ]
   for (const base of bases) {
     for (const { id, data } of graph.vertices) {
-      const work = states.get(id)!.state === 'done' || states.get(id)!.state === 'again' ? workFor(data, base) : undefined
+      const work =
+        states.get(id)!.state === 'done' || states.get(id)!.state === 'again'
+          ? workFor(data, base)
+          : undefined
       if (!work || undo.has(id)) continue
       if (work === 'undo') undo.add(id)
       else if (states.get(id)!.state === 'again') continue
@@ -83,7 +88,12 @@ export function standing<R extends DoneStep>(options: StandingOptions<R>): Stand
   return { states, undo: inUndoOrder(undone, graph), removed: gone.map((it) => it.id).sort() }
 }
 
-function ownStates<R extends DoneStep>({ graph, records, tracked, again }: StandingOptions<R>): Map<string, StepState> {
+function ownStates<R extends DoneStep>({
+  graph,
+  records,
+  tracked,
+  again,
+}: StandingOptions<R>): Map<string, StepState> {
   const now = fingerprints(graph)
   return new Map(
     graph.vertices.map(({ id, data }): [string, StepState] => {
@@ -124,7 +134,10 @@ function workFor(step: Step, { step: base, how }: Base): 'undo' | 'run' | undefi
       if (refers || (isAbout && step.kind === 'foreign_key')) return 'undo'
       if (isAbout && step.kind === 'index') return how === 'changed' ? 'undo' : undefined
       if (isAbout && (step.kind === 'sequence' || step.kind === 'analyze')) return 'run'
-      const isChild = step.kind === 'backfill' && step.table.owner === 'schema' && step.table.references.some((it) => isSame(it.to, of))
+      const isChild =
+        step.kind === 'backfill' &&
+        step.table.owner === 'schema' &&
+        step.table.references.some((it) => isSame(it.to, of))
       return isChild && !isAbout && (how === 'changed' || how === 'gone') ? 'undo' : undefined
     }
     case 'foreign_key':

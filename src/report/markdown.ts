@@ -1,3 +1,4 @@
+import { printable } from '../printable.ts'
 import { closing } from './closing.ts'
 import { applySections } from './markdown/apply.ts'
 import { checkSections } from './markdown/check.ts'
@@ -8,7 +9,6 @@ import { statusSections } from './markdown/status.ts'
 import { prose } from './markdown/syntax.ts'
 import { testSections } from './markdown/test.ts'
 import { traceSections } from './markdown/trace.ts'
-import { printable } from '../printable.ts'
 import type { Report } from './report.ts'
 
 const VOICES: {

@@ -15,9 +15,13 @@ export function resolveAddress(
       const value = variables[name] || fallback
       if (value !== undefined) return value
       const { file, line, column } = address.at
-      throw new KvmigError('ENV_MISSING', `${file}:${line}:${column}  The environment variable ${name} is not set.`, {
-        hint: `Set it, put it into .env, or give a default: \${${name}:-…}.`,
-      })
+      throw new KvmigError(
+        'ENV_MISSING',
+        `${file}:${line}:${column}  The environment variable ${name} is not set.`,
+        {
+          hint: `Set it, put it into .env, or give a default: \${${name}:-…}.`,
+        },
+      )
     },
   )
 }

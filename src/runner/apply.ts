@@ -67,7 +67,10 @@ export async function apply(options: ApplyOptions): Promise<Applied> {
   const began = performance.now()
   // A source that is out of reach is told of before anything is made.
   await Promise.all([...new Set(plans.map((it) => it.source))].map((it) => session.source(it)))
-  const ask: RunOptions['ask'] = ({ signal }) => (gates) => askGates(gates, { session, plans, checks: options.checks, signal })
+  const ask: RunOptions['ask'] =
+    ({ signal }) =>
+    (gates) =>
+      askGates(gates, { session, plans, checks: options.checks, signal })
   return inRun({ ...options, ask }, async (context) => {
     await begin(options, context)
     const result = await bringUp(options, context, began)
@@ -75,7 +78,10 @@ export async function apply(options: ApplyOptions): Promise<Applied> {
   })
 }
 
-async function begin({ session: { ledger, target }, saved, plans }: ApplyOptions, { lease }: Context): Promise<void> {
+async function begin(
+  { session: { ledger, target }, saved, plans }: ApplyOptions,
+  { lease }: Context,
+): Promise<void> {
   const routes = await ledger.routes()
   await target.transaction(async (tx) => {
     await lease.fence(tx)
@@ -90,7 +96,14 @@ async function bringUp(options: ApplyOptions, context: Context, began: number): 
   const { signal } = context
   const records = await ledger.steps()
   const names = new Set(plans.map((it) => it.name))
-  const now = standing({ graph, records, plans: names, whole: names.size === project.plans.length, tracked: compiled.tracked, again })
+  const now = standing({
+    graph,
+    records,
+    plans: names,
+    whole: names.size === project.plans.length,
+    tracked: compiled.tracked,
+    again,
+  })
   const { states, undo } = now
   noteLeftovers(options, records)
   await prepare(now, records, { executors, context })
@@ -113,11 +126,18 @@ async function bringUp(options: ApplyOptions, context: Context, began: number): 
   // Records of a mapping may have lost their rows to those of a later one: the ledger knows.
   const counted = await ledger.steps()
   const countsBy = (id: string, step: Step): Counts =>
-    step.kind === 'backfill' && results.has(id) ? (counted.get(id)?.outcome?.counts ?? {}) : countsOf(results.get(id)?.outcome)
+    step.kind === 'backfill' && results.has(id)
+      ? (counted.get(id)?.outcome?.counts ?? {})
+      : countsOf(results.get(id)?.outcome)
   const steps = graph.vertices.map(({ id, data }): AppliedStep => {
     const visit = visits.get(id)!
     const result = results.get(id)
-    const common = { step: data, before: states.get(id)!.state, counts: countsBy(id, data), millis: result?.millis ?? 0 }
+    const common = {
+      step: data,
+      before: states.get(id)!.state,
+      counts: countsBy(id, data),
+      millis: result?.millis ?? 0,
+    }
     if (visit.status === 'skipped') {
       listener({ kind: 'skipped', step: data, because: visit.because })
       return { ...common, status: 'skipped', because: visit.because }
@@ -128,7 +148,9 @@ async function bringUp(options: ApplyOptions, context: Context, began: number): 
     return { ...common, status: status === 'failed' ? 'failed' : status }
   })
   const findings = new Map(
-    [...results].flatMap(([id, { outcome }]) => ('findings' in outcome ? [[id, outcome.findings] as const] : [])),
+    [...results].flatMap(([id, { outcome }]) =>
+      'findings' in outcome ? [[id, outcome.findings] as const] : [],
+    ),
   )
   return {
     outcome: signal.aborted
@@ -147,7 +169,10 @@ async function bringUp(options: ApplyOptions, context: Context, began: number): 
 }
 
 /** What a plan did that is not in the project any more stays until somebody says otherwise. */
-function noteLeftovers({ session: { project }, listener }: ApplyOptions, records: ReadonlyMap<string, StepRecord>): void {
+function noteLeftovers(
+  { session: { project }, listener }: ApplyOptions,
+  records: ReadonlyMap<string, StepRecord>,
+): void {
   const applied = new Set([...records.values()].flatMap((it) => it.plan ?? []))
   for (const { name } of project.plans) applied.delete(name)
   for (const name of [...applied].sort()) {
@@ -157,29 +182,48 @@ function noteLeftovers({ session: { project }, listener }: ApplyOptions, records
 }
 
 /** A mapping that is gone may have left rows to fight over in tables that no pass of this run goes through. */
-async function settleLeftovers({ graph, session: { ledger } }: ApplyOptions, context: Context, states: Standing<StepRecord>['states']): Promise<void> {
+async function settleLeftovers(
+  { graph, session: { ledger } }: ApplyOptions,
+  context: Context,
+  states: Standing<StepRecord>['states'],
+): Promise<void> {
   for (const name of await ledger.origins.contested()) {
-    const copies = graph.vertices.flatMap(({ data }) => (data.kind === 'backfill' && showTable(data.table.name) === name ? [data] : []))
-    if (copies.length > 0 && copies.every((it) => states.get(it.id)!.state === 'done')) await settleContests(copies[0]!.table.name, context)
+    const copies = graph.vertices.flatMap(({ data }) =>
+      data.kind === 'backfill' && showTable(data.table.name) === name ? [data] : [],
+    )
+    if (copies.length > 0 && copies.every((it) => states.get(it.id)!.state === 'done'))
+      await settleContests(copies[0]!.table.name, context)
   }
 }
 
 // Gates come when all work is over, all of them in one call: then one survey of a source serves every plan, and they all see the same.
 async function walkThenAsk(graph: Graph<Step>, options: Walk<Step>): Promise<ReadonlyMap<string, Visit>> {
-  const visits = new Map(await walk(subgraph(graph, (it) => it.data.kind !== 'gate'), options))
+  const visits = new Map(
+    await walk(
+      subgraph(graph, (it) => it.data.kind !== 'gate'),
+      options,
+    ),
+  )
   const gates = graph.vertices.filter((it) => it.data.kind === 'gate')
   const before = ancestors(graph)
   const asked: Vertex<Step>[] = []
   for (const gate of gates) {
-    const missing = [...before.get(gate.id)!].map((id) => visits.get(id)!).filter((it) => it && it.status !== 'done')
+    const missing = [...before.get(gate.id)!]
+      .map((id) => visits.get(id)!)
+      .filter((it) => it && it.status !== 'done')
     if (missing.length === 0 && !options.signal?.aborted) asked.push(gate)
     else visits.set(gate.id, { status: 'skipped', because: failures(graph, before.get(gate.id)!, visits) })
   }
-  for (const [id, visit] of await walk(createGraph(asked.map((it) => ({ ...it, after: [] }))), options)) visits.set(id, visit)
+  for (const [id, visit] of await walk(createGraph(asked.map((it) => ({ ...it, after: [] }))), options))
+    visits.set(id, visit)
   return visits
 }
 
-const failures = (graph: Graph<Step>, ids: ReadonlySet<string>, visits: ReadonlyMap<string, Visit>): string[] =>
+const failures = (
+  graph: Graph<Step>,
+  ids: ReadonlySet<string>,
+  visits: ReadonlyMap<string, Visit>,
+): string[] =>
   graph.vertices.flatMap(({ id }) => (ids.has(id) && visits.get(id)?.status === 'failed' ? [id] : []))
 
 interface Running {
@@ -188,7 +232,10 @@ interface Running {
   readonly results: Map<string, { outcome: Outcome; millis: number }>
 }
 
-async function runSteps(steps: readonly Step[], { options, context, results }: Running): Promise<ReadonlyMap<string, Error>> {
+async function runSteps(
+  steps: readonly Step[],
+  { options, context, results }: Running,
+): Promise<ReadonlyMap<string, Error>> {
   const executor = options.executors[steps[0]!.kind]
   const began = performance.now()
   for (const step of steps) {
@@ -225,7 +272,14 @@ async function start(step: Step, context: Context): Promise<void> {
 
 function summary({ steps, undone, commands }: Applied): unknown {
   const count = (status: AppliedStep['status']) => steps.filter((it) => it.status === status).length
-  return { done: count('done'), wasDone: count('was done'), failed: count('failed'), skipped: count('skipped'), undone: undone.length, commands }
+  return {
+    done: count('done'),
+    wasDone: count('was done'),
+    failed: count('failed'),
+    skipped: count('skipped'),
+    undone: undone.length,
+    commands,
+  }
 }
 
 const usedPlan = (): KvmigError =>

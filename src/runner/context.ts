@@ -54,7 +54,11 @@ export function createContext({
 }
 
 /** A step as the ledger keeps it, begun. */
-export const stepRecord = (step: Step, fingerprint: string, compiled: Pick<CompiledProject, 'tracked'>): StepRecord => ({
+export const stepRecord = (
+  step: Step,
+  fingerprint: string,
+  compiled: Pick<CompiledProject, 'tracked'>,
+): StepRecord => ({
   id: step.id,
   plan: step.plan,
   phase: step.phase,

@@ -37,7 +37,12 @@ export async function askGates(
   return findings
 }
 
-async function sampleOf(session: Session, plan: Plan, share: number, signal: AbortSignal): Promise<SampleSurvey> {
+async function sampleOf(
+  session: Session,
+  plan: Plan,
+  share: number,
+  signal: AbortSignal,
+): Promise<SampleSurvey> {
   const survey = await new Surveys(session, [plan], { compare: true, share, signal }).of(plan.source)
   const { mappings, tables } = survey.plans.get(plan.name)!
   const rejected = (mapping: MappingSurvey) => mapping.rejects.reduce((sum, it) => sum + it.records, 0)

@@ -54,7 +54,12 @@ export async function retry(options: {
     for (const { data: step } of graph.vertices) {
       if (step.kind !== 'sequence' || !isDone(step)) continue
       const table = tableOf(step)!
-      const isTouched = graph.vertices.some(({ data }) => data.kind === 'backfill' && sameTable(data.table.name, table) && retried.some((it) => it.step === data.id))
+      const isTouched = graph.vertices.some(
+        ({ data }) =>
+          data.kind === 'backfill' &&
+          sameTable(data.table.name, table) &&
+          retried.some((it) => it.step === data.id),
+      )
       if (isTouched) await executors.sequence.run(step, context)
     }
     return { result: retried, outcome: 'done', summary: { retried } }
@@ -69,7 +74,9 @@ async function remember(
 ): Promise<void> {
   const { ledger, target, lease, compiled } = context
   const known: Counts = record.outcome?.counts ?? {}
-  const left = (await ledger.quarantine.counts()).filter((it) => it.plan === step.plan && it.mapping === step.mapping.name && it.code !== 'ORPHAN')
+  const left = (await ledger.quarantine.counts()).filter(
+    (it) => it.plan === step.plan && it.mapping === step.mapping.name && it.code !== 'ORPHAN',
+  )
   const sum = (name: string) => (known[name] ?? 0) + (counts[name] ?? 0)
   const outcome = {
     counts: {
@@ -82,7 +89,11 @@ async function remember(
   await repeatably(() =>
     target.transaction(async (tx) => {
       await lease.fence(tx)
-      await ledger.saveStep(tx, { ...stepRecord(step, context.fingerprint(step), compiled), state: record.state, outcome })
+      await ledger.saveStep(tx, {
+        ...stepRecord(step, context.fingerprint(step), compiled),
+        state: record.state,
+        outcome,
+      })
     }),
   )
 }

@@ -17,13 +17,18 @@ export interface RollbackPlan {
  * Decides what goes: everything that is these plans', and what plans share if none that stays needs it. Refuses while a plan that stays
  * refers to a table that would go, or writes it.
  */
-export async function planRollback({ ledger, project }: Session, plans: readonly string[]): Promise<RollbackPlan> {
+export async function planRollback(
+  { ledger, project }: Session,
+  plans: readonly string[],
+): Promise<RollbackPlan> {
   const records = [...(await ledger.steps()).values()]
   const stay = records.filter((it) => it.plan !== undefined && !plans.includes(it.plan))
   const staying = new Set(stay.map((it) => it.plan))
   const isNeeded = (table: TableName): boolean =>
     stay.some((it) => it.kind === 'backfill' && sameTable(it.definition.table.name, table)) ||
-    project.plans.some((plan) => staying.has(plan.name) && plan.tables.some((it) => sameTable(it.name, table)))
+    project.plans.some(
+      (plan) => staying.has(plan.name) && plan.tables.some((it) => sameTable(it.name, table)),
+    )
   const goes = ({ plan, definition }: StepRecord): boolean => {
     if (plan !== undefined) return plans.includes(plan)
     const table = tableOf(definition as Step)

@@ -20,7 +20,10 @@ export interface Ended<T> {
 }
 
 /** Does work as one run: under the lease, with a line in the journal that says how it ended. Throws LEASE_LOST if it was taken away. */
-export async function inRun<T>(options: RunOptions, work: (context: Context) => Promise<Ended<T>>): Promise<T> {
+export async function inRun<T>(
+  options: RunOptions,
+  work: (context: Context) => Promise<Ended<T>>,
+): Promise<T> {
   const { session, run, ask, fingerprint, listener, batchRows } = options
   const { ledger } = session
   await ledger.install()
@@ -30,7 +33,16 @@ export async function inRun<T>(options: RunOptions, work: (context: Context) => 
     failpoint('run.started')
     const signal = AbortSignal.any([session.signal, lease.signal])
     const asked = ask ?? (() => async () => new Map())
-    const context = createContext({ session, lease, run: id, signal, fingerprint, ask: asked({ signal }), listener, batchRows })
+    const context = createContext({
+      session,
+      lease,
+      run: id,
+      signal,
+      fingerprint,
+      ask: asked({ signal }),
+      listener,
+      batchRows,
+    })
     const { result, outcome, summary } = await work(context).catch(async (error: unknown) => {
       const outcome = signal.aborted ? 'interrupted' : 'failed'
       await ledger.finishRun(id, outcome, { error: codeOf(error) }).catch(() => {})

@@ -97,5 +97,8 @@ function environmentOf(project: Project, name: string | undefined): Environment 
   const found = project.environments.get(name)
   if (found) return found
   const known = [...project.environments.keys()].sort().join(', ') || 'none'
-  throw new KvmigError('ENVIRONMENT_UNKNOWN', `There is no environment "${name}" in ${project.file}. It names: ${known}.`)
+  throw new KvmigError(
+    'ENVIRONMENT_UNKNOWN',
+    `There is no environment "${name}" in ${project.file}. It names: ${known}.`,
+  )
 }

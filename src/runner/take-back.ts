@@ -25,7 +25,10 @@ export async function takeBack(
     for (const { kind, definition } of steps) {
       await executors[kind as Step['kind']].revert?.(tx, definition, definition, context)
     }
-    await ledger.forgetSteps(tx, steps.map((it) => it.id))
+    await ledger.forgetSteps(
+      tx,
+      steps.map((it) => it.id),
+    )
     await also(tx)
   }
   await repeatably(() => target.transaction(work, { searchPath: [project.targetSchema], statementMillis: 0 }))
@@ -45,41 +48,71 @@ export async function prepare(
   const undone = new Set(undo.map((it) => it.id))
   const left = [...records.values()].filter((it) => !undone.has(it.id))
   const again = left.filter((it) => states.get(it.id)?.state === 'again')
-  const flipped = left.filter(({ kind, definition }) => kind === 'backfill' && definition.tracked !== tracked(definition, context))
+  const flipped = left.filter(
+    ({ kind, definition }) => kind === 'backfill' && definition.tracked !== tracked(definition, context),
+  )
   if (undo.length + again.length + flipped.length === 0) return
   await takeBack(undo, { executors, context }, async (tx) => {
     for (const record of flipped) {
       const step = record.definition
       if (!has(context, step)) continue
-      if (tracked(step, context)) await adoptRows(tx, step.table.name, { plan: step.plan, mapping: step.mapping.name }, { compiled, ledger })
+      if (tracked(step, context))
+        await adoptRows(
+          tx,
+          step.table.name,
+          { plan: step.plan, mapping: step.mapping.name },
+          { compiled, ledger },
+        )
       else await ledger.origins.clear(tx, showTable(step.table.name))
       await ledger.saveStep(tx, { ...record, definition: { ...step, tracked: tracked(step, context) } })
     }
-    for (const it of again) await ledger.saveStep(tx, { ...it, definition: withTracked(it, context), state: 'running' })
+    for (const it of again)
+      await ledger.saveStep(tx, { ...it, definition: withTracked(it, context), state: 'running' })
   })
 }
 
 /** Refuses to drop or empty a table that a plan which is left alone refers to, or writes. */
 export function requireFree(undo: readonly StepRecord[], records: readonly StepRecord[]): void {
   const undone = new Set(undo.map((it) => it.id))
-  const emptied = undo.filter((it) => it.kind === 'table' || it.kind === 'backfill').map((it): { step: Step; name: TableName } => ({ step: it.definition, name: it.definition.table.name }))
+  const emptied = undo
+    .filter((it) => it.kind === 'table' || it.kind === 'backfill')
+    .map((it): { step: Step; name: TableName } => ({ step: it.definition, name: it.definition.table.name }))
   for (const { id, kind, plan, definition } of records) {
     if (undone.has(id)) continue
-    const table: TableName | undefined = kind === 'foreign_key' ? definition.reference.to : kind === 'backfill' ? definition.table.name : undefined
-    const base = table && emptied.find((it) => sameTable(it.name, table) && (kind === 'foreign_key' || (it.step.kind === 'table' && it.step.table.owner === 'plan')))
+    const table: TableName | undefined =
+      kind === 'foreign_key'
+        ? definition.reference.to
+        : kind === 'backfill'
+          ? definition.table.name
+          : undefined
+    const base =
+      table &&
+      emptied.find(
+        (it) =>
+          sameTable(it.name, table) &&
+          (kind === 'foreign_key' || (it.step.kind === 'table' && it.step.table.owner === 'plan')),
+      )
     if (!base) continue
-    const [what, verb] = kind === 'foreign_key' ? [showTable(definition.table), 'refers to'] : [`plan ${plan}`, 'writes']
-    throw new KvmigError('STILL_REFERENCED', `${what}${kind === 'foreign_key' ? ` of plan ${plan}` : ''} ${verb} ${showTable(base.name)}, which has to be emptied or dropped.`, {
-      hint: `Name plan ${plan} too: what it has there has to go first.`,
-    })
+    const [what, verb] =
+      kind === 'foreign_key' ? [showTable(definition.table), 'refers to'] : [`plan ${plan}`, 'writes']
+    throw new KvmigError(
+      'STILL_REFERENCED',
+      `${what}${kind === 'foreign_key' ? ` of plan ${plan}` : ''} ${verb} ${showTable(base.name)}, which has to be emptied or dropped.`,
+      {
+        hint: `Name plan ${plan} too: what it has there has to go first.`,
+      },
+    )
   }
 }
 
-const tracked = (step: Extract<Step, { kind: 'backfill' }>, { compiled }: Context): boolean => compiled.tracked(step.table.name)
+const tracked = (step: Extract<Step, { kind: 'backfill' }>, { compiled }: Context): boolean =>
+  compiled.tracked(step.table.name)
 
 const has = ({ project }: Context, { plan, mapping }: Extract<Step, { kind: 'backfill' }>): boolean =>
-  project.plans.some((it) => it.name === plan && it.rules.some((rule) => rule.kind === 'mapping' && rule.name === mapping.name))
+  project.plans.some(
+    (it) =>
+      it.name === plan && it.rules.some((rule) => rule.kind === 'mapping' && rule.name === mapping.name),
+  )
 
 const withTracked = ({ kind, definition }: StepRecord, context: Context) =>
   kind === 'backfill' ? { ...definition, tracked: tracked(definition, context) } : definition
-

@@ -1,10 +1,10 @@
+import type { Fate } from '../checks/survey.ts'
 import { forwardClaims } from '../mapping/claim.ts'
 import type { CompiledMapping, Part } from '../mapping/mapping.ts'
 import { showTable } from '../plan/table.ts'
-import { openTableRows, readTuples } from '../target/table-rows.ts'
 import type { QuarantineRecord } from '../state/ledger.ts'
+import { openTableRows, readTuples } from '../target/table-rows.ts'
 import type { Reject, Row } from '../value.ts'
-import type { Fate } from '../checks/survey.ts'
 import type { Session } from './session.ts'
 
 /** Why there is a row for a key, or why there is none. */
@@ -16,7 +16,11 @@ export interface KeyTrace {
   readonly expiresAt: number | null
   readonly rule?: { readonly plan: string | undefined; readonly match: string; readonly what: string }
   readonly fate: Fate | 'not there'
-  readonly rows: readonly { readonly table: string; readonly part: Part; readonly state: 'matching' | 'different' | 'missing' | 'no table' }[]
+  readonly rows: readonly {
+    readonly table: string
+    readonly part: Part
+    readonly state: 'matching' | 'different' | 'missing' | 'no table'
+  }[]
   readonly rejects: readonly { readonly mapping: string; readonly part: Part; readonly reject: Reject }[]
   readonly filtered: number
   /** Records of the key in the quarantine. */
@@ -31,26 +35,42 @@ export async function traceKey(session: Session, sourceName: string, key: Buffer
   const rows: { compiled: CompiledMapping; row: Row; part: Part }[] = []
   const rejects: { mapping: string; part: Part; reject: Reject }[] = []
   let filtered = 0
-  let seen: Pick<KeyTrace, 'type' | 'expiresAt' | 'rule' | 'fate'> = { type: undefined, expiresAt: null, fate: 'not there' }
+  let seen: Pick<KeyTrace, 'type' | 'expiresAt' | 'rule' | 'fate'> = {
+    type: undefined,
+    expiresAt: null,
+    fate: 'not there',
+  }
   for await (const page of source.read([key])) {
     for (const entry of page.entries) {
-      const claim = forwardClaims(compiled.router(sourceName).route(entry.key, entry.type), entry, (mapping) => ({
-        row: (row, part) => rows.push({ compiled: mapping, row, part: part() }),
-        reject: (reject, part) => rejects.push({ mapping: mapping.mapping.name, part: part(), reject }),
-        filtered: () => {
-          filtered += 1
-        },
-        unmapped: () => {},
-      }))
+      const claim = forwardClaims(
+        compiled.router(sourceName).route(entry.key, entry.type),
+        entry,
+        (mapping) => ({
+          row: (row, part) => rows.push({ compiled: mapping, row, part: part() }),
+          reject: (reject, part) => rejects.push({ mapping: mapping.mapping.name, part: part(), reject }),
+          filtered: () => {
+            filtered += 1
+          },
+          unmapped: () => {},
+        }),
+      )
       const common = { type: entry.type, expiresAt: entry.expiresAt }
       if (claim === undefined) seen = { ...common, fate: 'uncovered' }
       else if (claim.kind === 'skip') {
         const { skip, plan } = claim
-        seen = { ...common, fate: skip.fate, rule: { plan, match: skip.match.source, what: `${skip.fate}: ${skip.because}` } }
+        seen = {
+          ...common,
+          fate: skip.fate,
+          rule: { plan, match: skip.match.source, what: `${skip.fate}: ${skip.because}` },
+        }
       } else {
         const mappings = claim.kind === 'mappings' ? claim.mappings : [claim.mapping]
         const into = mappings.map((it) => showTable(it.table.name)).join(', ')
-        seen = { ...common, fate: 'migrated', rule: { plan: claim.plan, match: mappings[0]!.mapping.match.source, what: `into ${into}` } }
+        seen = {
+          ...common,
+          fate: 'migrated',
+          rule: { plan: claim.plan, match: mappings[0]!.mapping.match.source, what: `into ${into}` },
+        }
       }
     }
   }
@@ -60,15 +80,27 @@ export async function traceKey(session: Session, sourceName: string, key: Buffer
     source: sourceName,
     key,
     ...seen,
-    fate: seen.fate !== 'migrated' || refused === 0 ? seen.fate : states.some((it) => it === 'matching') ? 'partial' : 'quarantined',
-    rows: rows.map((it, place) => ({ table: showTable(it.compiled.table.name), part: it.part, state: states[place]! })),
+    fate:
+      seen.fate !== 'migrated' || refused === 0
+        ? seen.fate
+        : states.some((it) => it === 'matching')
+          ? 'partial'
+          : 'quarantined',
+    rows: rows.map((it, place) => ({
+      table: showTable(it.compiled.table.name),
+      part: it.part,
+      state: states[place]!,
+    })),
     rejects,
     filtered,
     quarantine,
   }
 }
 
-async function stateOf({ target }: Session, { compiled, row }: { compiled: CompiledMapping; row: Row }): Promise<'matching' | 'different' | 'missing' | 'no table'> {
+async function stateOf(
+  { target }: Session,
+  { compiled, row }: { compiled: CompiledMapping; row: Row },
+): Promise<'matching' | 'different' | 'missing' | 'no table'> {
   return target.transaction(async (tx) => {
     const { columns, keyIndexes, table } = compiled
     const access = await openTableRows(tx, { name: table.name, columns, keyIndexes }).catch(() => undefined)

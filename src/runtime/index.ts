@@ -35,7 +35,11 @@ export type Mapped =
   | {
       readonly fate: 'taken'
       readonly plan: string
-      readonly rows: readonly { readonly table: string; readonly mapping: string; readonly row: Readonly<Record<string, Cell>> }[]
+      readonly rows: readonly {
+        readonly table: string
+        readonly mapping: string
+        readonly row: Readonly<Record<string, Cell>>
+      }[]
       readonly rejects: readonly (Reject & { readonly mapping: string; readonly part: string })[]
     }
   | { readonly fate: 'left'; readonly as: 'index' | 'ephemeral' | 'ignored'; readonly because: string }
@@ -58,27 +62,38 @@ export async function openMappings(file = 'migrations.yaml'): Promise<Mappings> 
     inverse: (plan, name, rows) => {
       const { columns, inverse, oneWay } = compiled.mapping(plan, name)
       if (inverse) return inverse(rows.map((row) => columns.map((it) => row[it.name] ?? null)))
-      throw new KvmigError('ONE_WAY', `${plan} ${name} has no way back: ${oneWay.map((it) => `${it.column}: ${it.why}`).join('; ')}.`)
+      throw new KvmigError(
+        'ONE_WAY',
+        `${plan} ${name} has no way back: ${oneWay.map((it) => `${it.column}: ${it.why}`).join('; ')}.`,
+      )
     },
   }
 }
 
-function forward(compiled: CompiledProject, source: string, { key, value, expiresAt = null }: EntryInput): Mapped {
+function forward(
+  compiled: CompiledProject,
+  source: string,
+  { key, value, expiresAt = null }: EntryInput,
+): Mapped {
   const bytes = typeof key === 'string' ? Buffer.from(key) : key
   const entry: Entry = { key: bytes, type: value.type, value, expiresAt, offset: 0, more: false }
   const rows: Extract<Mapped, { fate: 'taken' }>['rows'][number][] = []
   const rejects: Extract<Mapped, { fate: 'taken' }>['rejects'][number][] = []
-  const claim = forwardClaims(compiled.router(source).route(bytes, value.type), entry, ({ mapping, table, columns }) => ({
-    row: (cells) =>
-      rows.push({
-        table: showTable(table.name),
-        mapping: mapping.name,
-        row: Object.fromEntries(columns.map((it, place) => [it.name, cells[place]!])),
-      }),
-    reject: (reject, part) => rejects.push({ ...reject, mapping: mapping.name, part: part() }),
-    filtered: () => {},
-    unmapped: () => {},
-  }))
+  const claim = forwardClaims(
+    compiled.router(source).route(bytes, value.type),
+    entry,
+    ({ mapping, table, columns }) => ({
+      row: (cells) =>
+        rows.push({
+          table: showTable(table.name),
+          mapping: mapping.name,
+          row: Object.fromEntries(columns.map((it, place) => [it.name, cells[place]!])),
+        }),
+      reject: (reject, part) => rejects.push({ ...reject, mapping: mapping.name, part: part() }),
+      filtered: () => {},
+      unmapped: () => {},
+    }),
+  )
   if (!claim) return { fate: 'uncovered' }
   if (claim.kind === 'skip') return { fate: 'left', as: claim.skip.fate, because: claim.skip.because }
   return { fate: 'taken', plan: claim.plan, rows, rejects }

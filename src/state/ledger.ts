@@ -132,13 +132,20 @@ export interface Quarantine {
   /** Takes out what is still doubted: it became a row after all, or is not in the source any more. */
   release(tx: Transaction, plan: string, mapping: string): Promise<number>
   /** Takes out single records. */
-  remove(tx: Transaction, records: readonly Pick<QuarantineRecord, 'plan' | 'mapping' | 'key' | 'part'>[]): Promise<void>
+  remove(
+    tx: Transaction,
+    records: readonly Pick<QuarantineRecord, 'plan' | 'mapping' | 'key' | 'part'>[],
+  ): Promise<void>
   /** Of a plan, or of one of its mappings. */
   clear(tx: Transaction, plan: string, mapping?: string): Promise<void>
   /** The records of these keys. */
   find(tx: Transaction, plan: string, keys: readonly Buffer[]): Promise<readonly QuarantineRecord[]>
   /** The keys of a mapping's records, each once. */
-  keys(filter: { readonly plan: string; readonly mapping: string; readonly code?: RejectCode }): Promise<readonly Buffer[]>
+  keys(filter: {
+    readonly plan: string
+    readonly mapping: string
+    readonly code?: RejectCode
+  }): Promise<readonly Buffer[]>
   counts(): Promise<
     readonly {
       readonly plan: string

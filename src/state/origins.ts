@@ -32,7 +32,12 @@ export const origins = (target: Target): Origins => ({
         SELECT $1, * FROM unnest($2::bytea[], $3::text[], $4::bytea[], $5::bytea[], $6::text[], $7::text[]::boolean[])
         ON CONFLICT (target, row_key) DO UPDATE
           SET writer = excluded.writer, key = excluded.key, part = excluded.part, state = excluded.state, existed = excluded.existed`,
-      [table, ...columnsOf(each), textArray(each.map((it) => it.state)), textArray(each.map((it) => String(it.existed)))],
+      [
+        table,
+        ...columnsOf(each),
+        textArray(each.map((it) => it.state)),
+        textArray(each.map((it) => String(it.existed))),
+      ],
     )
   },
 
@@ -61,7 +66,8 @@ export const origins = (target: Target): Origins => ({
   async open(tx, table, limit) {
     const found: Origin[] = []
     const select = `SELECT ${ORIGIN} FROM kvmig.origin o WHERE o.target = $1 AND o.state = 'open' ORDER BY o.row_key LIMIT $2`
-    for await (const tuples of tx.copyOut(select, [table, limit])) found.push(...tuples.map((it) => readOrigin(tupleFields(it))))
+    for await (const tuples of tx.copyOut(select, [table, limit]))
+      found.push(...tuples.map((it) => readOrigin(tupleFields(it))))
     return found
   },
 
@@ -69,7 +75,9 @@ export const origins = (target: Target): Origins => ({
     readLedger(
       target,
       async (tx) => {
-        const rows = await tx.query(`SELECT DISTINCT target FROM kvmig.origin WHERE state = 'open' ORDER BY target`)
+        const rows = await tx.query(
+          `SELECT DISTINCT target FROM kvmig.origin WHERE state = 'open' ORDER BY target`,
+        )
         return rows.map((it) => it.target!)
       },
       [],
@@ -77,7 +85,8 @@ export const origins = (target: Target): Origins => ({
 
   async clear(tx, table, writer) {
     if (writer === undefined) {
-      for (const name of ['origin', 'rival']) await tx.query(`DELETE FROM kvmig.${name} WHERE target = $1`, [table])
+      for (const name of ['origin', 'rival'])
+        await tx.query(`DELETE FROM kvmig.${name} WHERE target = $1`, [table])
       return
     }
     await tx.query('DELETE FROM kvmig.rival WHERE target = $1 AND writer = $2', [table, writer])
@@ -95,7 +104,9 @@ export const origins = (target: Target): Origins => ({
       [table, writer],
     )
     await tx.query('DELETE FROM kvmig.origin WHERE target = $1 AND writer = $2', [table, writer])
-    await tx.query(`UPDATE kvmig.origin SET state = 'open' WHERE target = $1 AND state = 'contested'`, [table])
+    await tx.query(`UPDATE kvmig.origin SET state = 'open' WHERE target = $1 AND state = 'contested'`, [
+      table,
+    ])
   },
 
   rivals,
@@ -116,7 +127,12 @@ const rivals: Rivals = {
     await tx.query(
       `DELETE FROM kvmig.rival r USING unnest($2::bytea[], $3::text[], $4::bytea[]) AS it(row_key, writer, digest)
         WHERE r.target = $1 AND (r.row_key, r.writer, r.record_digest) = (it.row_key, it.writer, it.digest)`,
-      [table, byteaArray(rivals.map((it) => it.row)), textArray(rivals.map((it) => it.writer)), byteaArray(rivals.map(digest))],
+      [
+        table,
+        byteaArray(rivals.map((it) => it.row)),
+        textArray(rivals.map((it) => it.writer)),
+        byteaArray(rivals.map(digest)),
+      ],
     )
   },
 

@@ -91,7 +91,8 @@ export function quarantine(target: Target): Quarantine {
           const keys: Buffer[] = []
           const select = `SELECT DISTINCT ON (key_digest) key FROM kvmig.quarantine
             WHERE plan = $1 AND mapping = $2 AND code = coalesce($3, code) ORDER BY key_digest`
-          for await (const tuples of tx.copyOut(select, [plan, mapping, code])) keys.push(...tuples.map((it) => tupleFields(it)[0]!))
+          for await (const tuples of tx.copyOut(select, [plan, mapping, code]))
+            keys.push(...tuples.map((it) => tupleFields(it)[0]!))
           return keys
         },
         [],
@@ -144,7 +145,8 @@ export function quarantine(target: Target): Quarantine {
   }
 }
 
-const RECORD = 'plan, mapping, key, part, "column", code, message, bytes, digest, accepted, attempts, doubtful'
+const RECORD =
+  'plan, mapping, key, part, "column", code, message, bytes, digest, accepted, attempts, doubtful'
 
 const sha256 = (it: Buffer | string): Buffer => createHash('sha256').update(it).digest()
 

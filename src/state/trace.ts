@@ -23,7 +23,8 @@ export interface Traceable {
 }
 
 /** Under which name the ledger knows a mapping as the writer of rows: names of mappings are only different within a plan. */
-export const writerName = ({ plan, mapping }: Pick<Traceable, 'plan' | 'mapping'>): string => `${plan}/${mapping.name}`
+export const writerName = ({ plan, mapping }: Pick<Traceable, 'plan' | 'mapping'>): string =>
+  `${plan}/${mapping.name}`
 
 /**
  * Where rows came from, by the binary tuples of their keys: from the ledger where origins are kept, else computed. Undefined: the row is
@@ -44,7 +45,12 @@ export async function trace(
   }
   const writer = writers[0]
   return keyTuples.map((tuple) => {
-    const record = writer?.sourceOf?.(decodeKeyTuple(table.keyWires.map((it) => it.wire), tuple))
+    const record = writer?.sourceOf?.(
+      decodeKeyTuple(
+        table.keyWires.map((it) => it.wire),
+        tuple,
+      ),
+    )
     return record && writer && { plan: writer.plan, mapping: writer.mapping.name, ...record }
   })
 }

@@ -14,7 +14,11 @@ export interface Canonical {
  * Rows whose columns of types that kvmig has no codec for (inet, citext, a domain) hold what Postgres itself would write, so that they can
  * be compared with what is stored. Needs no writing transaction.
  */
-export async function canonicalRows(tx: Transaction, columns: readonly StageColumn[], rows: readonly Row[]): Promise<Canonical> {
+export async function canonicalRows(
+  tx: Transaction,
+  columns: readonly StageColumn[],
+  rows: readonly Row[],
+): Promise<Canonical> {
   const others = columns.flatMap(({ wire }, index) => (wire.type.base === 'other' ? [index] : []))
   const refused = new Map<number, { column: string; error: Refused }>()
   if (others.length === 0 || rows.length === 0) return { rows, refused }
@@ -24,7 +28,11 @@ export async function canonicalRows(tx: Transaction, columns: readonly StageColu
     const given = [...rows.keys()].filter((place) => !refused.has(place) && rows[place]![index] !== null)
     await halve(tx, given, {
       work: async (places) => {
-        const cells = await canonicalCells(tx, wire, places.map((place) => rows[place]![index]!))
+        const cells = await canonicalCells(
+          tx,
+          wire,
+          places.map((place) => rows[place]![index]!),
+        )
         for (const [at, place] of places.entries()) made[place]![index] = cells[at]!
       },
       refuse: (place, error) => refused.set(place, { column: name, error }),
@@ -34,7 +42,11 @@ export async function canonicalRows(tx: Transaction, columns: readonly StageColu
 }
 
 // Casts: cells of type `other` are texts, or lists of texts.
-async function canonicalCells(tx: Transaction, { type, oid, sql }: WireType, cells: readonly Cell[]): Promise<readonly Cell[]> {
+async function canonicalCells(
+  tx: Transaction,
+  { type, oid, sql }: WireType,
+  cells: readonly Cell[],
+): Promise<readonly Cell[]> {
   if (!type.array) return canonicalTexts(tx, { type, oid, sql }, cells as readonly string[])
   const element = { type: { ...type, array: false }, oid, sql: sql.replace(/\[\]$/, '') }
   const lists = cells as readonly (readonly (string | null)[])[]

@@ -24,10 +24,18 @@ export function drift(definition: TableDefinition, facts: TableFacts): readonly 
   ]
 }
 
-function columnDrift(name: string, wanted: { readonly type: ColumnType; readonly notNull: boolean }, found: ColumnFacts): readonly string[] {
+function columnDrift(
+  name: string,
+  wanted: { readonly type: ColumnType; readonly notNull: boolean },
+  found: ColumnFacts,
+): readonly string[] {
   return [
-    ...(sameType(wanted.type, found.type) ? [] : [`column ${name} is ${show(found.type)}, not ${show(wanted.type)}`]),
-    ...(found.notNull && !wanted.notNull && found.default === undefined ? [`column ${name} is NOT NULL`] : []),
+    ...(sameType(wanted.type, found.type)
+      ? []
+      : [`column ${name} is ${show(found.type)}, not ${show(wanted.type)}`]),
+    ...(found.notNull && !wanted.notNull && found.default === undefined
+      ? [`column ${name} is NOT NULL`]
+      : []),
   ]
 }
 

@@ -95,6 +95,13 @@ function tellFault(fault: ServerFault, place: Place): Told {
   }
   if (code.startsWith('08'))
     return { code: 'CONNECTION_LOST', message: `The connection to ${at} failed: ${message} (${code}).` }
+  // What stands in the address may be a secret, and the server quotes it.
+  if (place.connecting && code.startsWith('42'))
+    return {
+      code: 'ADDRESS',
+      message: `The server ${at} refused a setting that the address asks for (${code}).`,
+      hint: 'Look at options in the address.',
+    }
   // Raised by functions of the application, or from inside the server: what the text quotes nobody knows.
   if (!place.connecting && /^(P0|XX|38|39|HV)/.test(code)) {
     const where = fault.table ? ` at table ${fault.table}` : ''
@@ -122,7 +129,8 @@ const TOLD: Readonly<Record<string, (fault: ServerFault, place: Place) => Told>>
     message: `${label} has no space left. What was committed stays, and kvmig can go on from there.`,
     hint: 'Make room on the server or raise its quota, then apply again.',
   }),
-  '53200': (_, { label }) => ({ code: 'OUT_OF_MEMORY',
+  '53200': (_, { label }) => ({
+    code: 'OUT_OF_MEMORY',
     message: `${label} is out of memory.`,
     hint: 'Run the same again with smaller transactions (--batch 2000), or give the server more memory.',
   }),

@@ -31,7 +31,11 @@ const FEW = 200
  * Does work for all items at once. What the server refuses for the sake of single rows is halved until those at fault stand alone. Gives
  * the items that were done.
  */
-export async function halve<T>(tx: Transaction, items: readonly T[], halving: Halving<T>): Promise<readonly T[]> {
+export async function halve<T>(
+  tx: Transaction,
+  items: readonly T[],
+  halving: Halving<T>,
+): Promise<readonly T[]> {
   if (items.length === 0) return []
   try {
     await inSavepoint(tx, () => halving.work(items))
@@ -56,6 +60,9 @@ export async function halve<T>(tx: Transaction, items: readonly T[], halving: Ha
       return [...items.filter((it) => !refused.has(it)), ...(await halve(tx, together, halving))]
     }
     const half = items.length >> 1
-    return [...(await halve(tx, items.slice(0, half), halving)), ...(await halve(tx, items.slice(half), halving))]
+    return [
+      ...(await halve(tx, items.slice(0, half), halving)),
+      ...(await halve(tx, items.slice(half), halving)),
+    ]
   }
 }

@@ -6,7 +6,8 @@ import { textArray } from './parameters.ts'
 import type { Transaction } from './target.ts'
 
 /** Stands for a row's key wherever rows are remembered: the first 16 bytes of the SHA-256 of the key's binary COPY tuple. */
-export const rowKeyOf = (keyTuple: Buffer): Buffer => createHash('sha256').update(keyTuple).digest().subarray(0, 16)
+export const rowKeyOf = (keyTuple: Buffer): Buffer =>
+  createHash('sha256').update(keyTuple).digest().subarray(0, 16)
 
 /**
  * The same, computed by the server: a bytea expression over the columns of `alias`. Built from the types' own send functions, which are

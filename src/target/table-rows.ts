@@ -5,9 +5,9 @@ import { encodeTuple, TupleWriter, tupleFields } from './codec.ts'
 import { wireTypes } from './column-types.ts'
 import { quote } from './ddl.ts'
 import { type ForeignKeyFacts, inspectTable } from './inspect.ts'
+import { readRows } from './read-rows.ts'
 import { rowKeyOf } from './row-key.ts'
 import { isDirect, type StageColumn } from './stage.ts'
-import { readRows } from './read-rows.ts'
 import type { Transaction } from './target.ts'
 
 /** What loading and comparing need to know of a table, looked up once a pass. */
@@ -78,11 +78,16 @@ export async function openTableRows(
  */
 export async function reachTypes(tx: Transaction, { wires }: Pick<TableRows, 'wires'>): Promise<void> {
   const schemas = [...new Set(wires.flatMap(({ wire }) => wire.schema ?? []))].sort()
-  if (schemas.length > 0) await tx.query(`SET LOCAL search_path = pg_catalog, ${schemas.map(quote).join(', ')}`)
+  if (schemas.length > 0)
+    await tx.query(`SET LOCAL search_path = pg_catalog, ${schemas.map(quote).join(', ')}`)
 }
 
 /** The stored tuples of rows with the keys of these; undefined where there is none. */
-export const readTuples = (tx: Transaction, table: TableRows, rows: readonly Row[]): Promise<(Buffer | undefined)[]> =>
+export const readTuples = (
+  tx: Transaction,
+  table: TableRows,
+  rows: readonly Row[],
+): Promise<(Buffer | undefined)[]> =>
   readRows(
     tx,
     table.name,
@@ -92,7 +97,10 @@ export const readTuples = (tx: Transaction, table: TableRows, rows: readonly Row
   )
 
 /** What a row has in each column, by name, from its tuple. */
-export function cellsOf({ columnNames }: Pick<TableRows, 'columnNames'>, tuple: Buffer): ReadonlyMap<string, Buffer | null> {
+export function cellsOf(
+  { columnNames }: Pick<TableRows, 'columnNames'>,
+  tuple: Buffer,
+): ReadonlyMap<string, Buffer | null> {
   const fields = tupleFields(tuple)
   return new Map(columnNames.map((name, place) => [name, fields[place]!]))
 }

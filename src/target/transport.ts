@@ -51,7 +51,7 @@ export function tlsOf(
     case 'no-verify':
       return { ssl: { ...files, rejectUnauthorized: false }, unverified: true }
     default:
-      throw new TargetError('ADDRESS', `There is no sslmode ${JSON.stringify(mode)}.`, {
+      throw new TargetError('ADDRESS', 'The sslmode in the address is none that there is.', {
         hint: 'One of disable, require, verify-ca, verify-full.',
       })
   }

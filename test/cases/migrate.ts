@@ -22,7 +22,10 @@ export interface Migrated {
 
 /** Applies phase A of a project, then asks its ledger and a survey what became of everything. */
 export async function migrate({ project: root, kv, database }: Migration): Promise<Migrated> {
-  const harness = await openProject(root, { DATABASE_URL: database, ...(kv === undefined ? {} : { KV_URL: kv }) })
+  const harness = await openProject(root, {
+    DATABASE_URL: database,
+    ...(kv === undefined ? {} : { KV_URL: kv }),
+  })
   try {
     const { session } = harness
     const applied = await harness.apply()

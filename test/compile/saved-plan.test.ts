@@ -132,7 +132,10 @@ describe('staleness', () => {
 })
 
 describe('the digest of the target', () => {
-  const done = (fingerprint: string): Pick<DoneStep, 'fingerprint' | 'state'> => ({ fingerprint, state: 'done' })
+  const done = (fingerprint: string): Pick<DoneStep, 'fingerprint' | 'state'> => ({
+    fingerprint,
+    state: 'done',
+  })
   const digest = targetDigest(
     new Map([
       ['a', done('1')],

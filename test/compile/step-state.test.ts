@@ -44,10 +44,13 @@ const look = (now: typeof graph, options: Partial<StandingOptions<DoneStep>> = {
 const left = (now: typeof graph, options: Partial<StandingOptions<DoneStep>> = {}) =>
   [...look(now, options).states].flatMap(([id, it]) => {
     if (it.state === 'done' || id.includes('/gate/')) return []
-    return [it.state === 'again' && it.because ? `${id}: again because of ${it.because}` : `${id}: ${it.state}`]
+    return [
+      it.state === 'again' && it.because ? `${id}: again because of ${it.because}` : `${id}: ${it.state}`,
+    ]
   })
 
-const undone = (now: typeof graph, options: Partial<StandingOptions<DoneStep>> = {}) => look(now, options).undo.map((it) => it.id)
+const undone = (now: typeof graph, options: Partial<StandingOptions<DoneStep>> = {}) =>
+  look(now, options).undo.map((it) => it.id)
 
 describe('the state of a step', () => {
   test('is pending where nothing was done, and of a gate always', () => {
@@ -60,7 +63,10 @@ describe('the state of a step', () => {
 
   test('is unfinished where it was begun or failed', () => {
     const records = doneSteps(graph, { 'messages/A/index/idx': 'failed', 'users/A/analyze/users': 'running' })
-    expect(left(graph, { records })).toEqual(['users/A/analyze/users: unfinished', 'messages/A/index/idx: unfinished'])
+    expect(left(graph, { records })).toEqual([
+      'users/A/analyze/users: unfinished',
+      'messages/A/index/idx: unfinished',
+    ])
     expect(undone(graph, { records })).toEqual([])
   })
 })
@@ -102,7 +108,15 @@ describe('a mapping', () => {
   test('that is new takes no other copy along, but what is computed from rows', () => {
     const third = mappingOf('messages', { name: 'messages.3', match: patternOf('o:{id}') })
     const now = graphOf({ ...messages, rules: [first, second, third] }, users, replies)
-    expect(left(now).map((it) => it.split('/')[2])).toEqual(['backfill', 'sequence', 'analyze', 'foreign_key', 'validate', 'foreign_key', 'validate'])
+    expect(left(now).map((it) => it.split('/')[2])).toEqual([
+      'backfill',
+      'sequence',
+      'analyze',
+      'foreign_key',
+      'validate',
+      'foreign_key',
+      'validate',
+    ])
     expect(undone(now).map((it) => it.split('/')[2])).toEqual(['foreign_key', 'foreign_key'])
   })
 
@@ -114,14 +128,22 @@ describe('a mapping', () => {
   })
 
   test('that is alone now and was not before is copied again: what gave way to the other comes back', () => {
-    const records = new Map([...doneSteps(graph)].map(([id, it]) => [id, { ...it, definition: { ...it.definition, tracked: true } }]))
+    const records = new Map(
+      [...doneSteps(graph)].map(([id, it]) => [
+        id,
+        { ...it, definition: { ...it.definition, tracked: true } },
+      ]),
+    )
     const now = graphOf({ ...messages, rules: [first] }, users, replies)
     expect(left(now, { records, tracked: () => false })).toContain('messages/A/backfill/messages: again')
     expect(undone(now, { records, tracked: () => false })).not.toContain('messages/A/backfill/messages')
   })
 
   test('of a table that the application owns goes before the rows that its own refer to', () => {
-    const owned = (plan: Plan): Plan => ({ ...plan, tables: plan.tables.map((it) => ({ ...it, owner: 'schema' as const })) })
+    const owned = (plan: Plan): Plan => ({
+      ...plan,
+      tables: plan.tables.map((it) => ({ ...it, owner: 'schema' as const })),
+    })
     const [parents, children] = [owned(users), owned(simplePlan('posts', ['users']))]
     const before = graphOf(parents, children)
     const edited = parents.rules.map((rule) => ({ ...rule, where: { cel: 'has(r.id)', at: at() } }))
@@ -143,10 +165,13 @@ describe('copying again', () => {
 })
 
 describe('an edited', () => {
-  const withTable = (more: Partial<typeof table>) => graphOf({ ...messages, tables: [{ ...table, ...more }] }, users, replies)
+  const withTable = (more: Partial<typeof table>) =>
+    graphOf({ ...messages, tables: [{ ...table, ...more }] }, users, replies)
 
   test('index is made again, and nothing else', () => {
-    expect(left(withTable({ indexes: [indexOf('idx', ['user_id'])] }))).toEqual(['messages/A/index/idx: changed'])
+    expect(left(withTable({ indexes: [indexOf('idx', ['user_id'])] }))).toEqual([
+      'messages/A/index/idx: changed',
+    ])
   })
 
   test('reference is made and validated again, and so are those that refer to rows it may take out', () => {
@@ -160,7 +185,9 @@ describe('an edited', () => {
   })
 
   test('reference that is gone gives back what it took out', () => {
-    expect(left(withTable({ references: [] }))).toContain('messages/A/backfill/messages: again because of messages/A/foreign_key/messages_user_id_fkey')
+    expect(left(withTable({ references: [] }))).toContain(
+      'messages/A/backfill/messages: again because of messages/A/foreign_key/messages_user_id_fkey',
+    )
   })
 
   test('table takes everything about it along, and of other tables what refers to it', () => {

@@ -23,7 +23,11 @@ beforeEach(async () => {
 
 /** The exit code and what is said of the fault: stderr without progress, and from the report on stdout the steps and checks at fault. */
 function told({ code, stdout, stderr }: Ended): string {
-  const errors = stderr.split('\n').filter((it) => it.startsWith('kvmig:') || !/: (skipped|created|done|open|[\d,]+ \w.*)( \(.*\))?$/.test(it))
+  const errors = stderr
+    .split('\n')
+    .filter(
+      (it) => it.startsWith('kvmig:') || !/: (skipped|created|done|open|[\d,]+ \w.*)( \(.*\))?$/.test(it),
+    )
   const report = stdout.split('\n').filter((it, index, all) => {
     const head = all.slice(0, index + 1).findLast((line) => /^ {2}\S/.test(line)) ?? ''
     return /^ {2}[✗!] /.test(head) && it !== '' && /^ {2}/.test(it)
@@ -52,8 +56,14 @@ describe('what was asked for', () => {
   test('mistakes in two plans come all at once, with their places', async () => {
     const wrong = await openShop({
       ...SHOP,
-      'plans/customers.yaml': SHOP['plans/customers.yaml']!.replace('into: customers', 'into: custmers').replace("name: text not null", "name: txt not null"),
-      'plans/orders.yaml': SHOP['plans/orders.yaml']!.replace('total: total', 'total: total | decmal').replace('customers(id)', 'customers(idd)'),
+      'plans/customers.yaml': SHOP['plans/customers.yaml']!.replace(
+        'into: customers',
+        'into: custmers',
+      ).replace('name: text not null', 'name: txt not null'),
+      'plans/orders.yaml': SHOP['plans/orders.yaml']!.replace(
+        'total: total',
+        'total: total | decmal',
+      ).replace('customers(id)', 'customers(idd)'),
     })
     expect(told(await wrong.run(APPLY, database.url))).toMatchInlineSnapshot(`
       "exit 1
@@ -127,7 +137,8 @@ describe('what was asked for', () => {
 })
 
 describe('the source', () => {
-  const redis = (credentials: string, path = '') => `redis://${credentials}127.0.0.1:${shop.redis.port}${path}`
+  const redis = (credentials: string, path = '') =>
+    `redis://${credentials}127.0.0.1:${shop.redis.port}${path}`
   const apply = async (source: string) => told(await shop.run(APPLY, database.url, { KV_URL: source }))
 
   test('its variable is not set', async () => {
@@ -162,7 +173,20 @@ describe('the source', () => {
   })
 
   test('a user who may not read', async () => {
-    await shop.redis.client.call('ACL', 'SETUSER', 'poor', 'on', '>pw', '~*', '+@connection', '+info', '+scan', '+type', '+multi', '+exec')
+    await shop.redis.client.call(
+      'ACL',
+      'SETUSER',
+      'poor',
+      'on',
+      '>pw',
+      '~*',
+      '+@connection',
+      '+info',
+      '+scan',
+      '+type',
+      '+multi',
+      '+exec',
+    )
     expect(await apply(redis('poor:pw@'))).toMatchInlineSnapshot(`
       "exit 1
       customers  backfill customer:{id:int} ► customers: failed: SOURCE_NOPERM  The user of redis://HOST/0 may not run MGET.
@@ -232,7 +256,11 @@ describe('the source', () => {
   test('a backup that was cut off', async () => {
     const whole = readFileSync(await shop.redis.save())
     writeFileSync(join(shop.project.path, 'cut.rdb'), whole.subarray(0, whole.length / 2))
-    expect((await apply('rdb:./cut.rdb')).replace(/\d+ bytes? |byte \d+|after \d+/g, (it) => it.replace(/\d+/, 'N'))).toMatchInlineSnapshot(`
+    expect(
+      (await apply('rdb:./cut.rdb')).replace(/\d+ bytes? |byte \d+|after \d+/g, (it) =>
+        it.replace(/\d+/, 'N'),
+      ),
+    ).toMatchInlineSnapshot(`
       "exit 1
       kvmig: SOURCE_CORRUPT  rdb:./cut.rdb is damaged at byte N: N bytes should follow, and the file ends after N.
              Take the backup again, or copy it again and compare checksums."
@@ -244,7 +272,9 @@ describe('the source', () => {
     const expected = await undisturbed(shop)
     const killed = await shop.run(APPLY, database.url, { KVMIG_FAILPOINT: 'backfill.batch-committed:3' })
     expect(killed.signal).toBe('SIGKILL')
-    const { rows } = await database.query(`select count(*)::int as places from kvmig.checkpoint where cursor <> 'end'`)
+    const { rows } = await database.query(
+      `select count(*)::int as places from kvmig.checkpoint where cursor <> 'end'`,
+    )
     expect(rows).toEqual([{ places: 1 }])
     const other = await freshRedis()
     await fillShop(other.client)
@@ -349,7 +379,9 @@ describe('the target', () => {
   })
 
   test('a role that may not create tables', async () => {
-    await database.query(`create schema kvmig authorization ${role}; revoke create on schema public from public`)
+    await database.query(
+      `create schema kvmig authorization ${role}; revoke create on schema public from public`,
+    )
     expect(await apply(asRole)).toMatchInlineSnapshot(`
       "exit 1
       customers  table customers: failed: PERMISSION  postgres://HOST/DB: ROLE may not do this: permission denied for schema public.
@@ -373,7 +405,9 @@ describe('the target', () => {
   test('a role that may not write into the table of the application', async () => {
     const owned = await openShop(OWNED)
     await database.query(OWNED['schema.sql']!)
-    await database.query(`create schema kvmig authorization ${role}; grant usage, create on schema public to ${role}; grant select on public.orders to ${role}`)
+    await database.query(
+      `create schema kvmig authorization ${role}; grant usage, create on schema public to ${role}; grant select on public.orders to ${role}`,
+    )
     expect(told(await owned.run(APPLY, asRole))).toMatchInlineSnapshot(`
       "exit 1
       customers  backfill customer:{id:int} ► customers: failed: PERMISSION  postgres://HOST/DB: ROLE may not do this: permission denied for table orders.
@@ -428,7 +462,9 @@ describe('the target', () => {
   test('a table of the application that is not as its schema file says', async () => {
     const owned = await openShop(OWNED)
     await database.query(OWNED['schema.sql']!)
-    await database.query('alter table public.orders drop column note; alter table public.orders alter total type text; alter table public.orders add region text not null')
+    await database.query(
+      'alter table public.orders drop column note; alter table public.orders alter total type text; alter table public.orders add region text not null',
+    )
     expect(told(await owned.run(APPLY, database.url))).toMatchInlineSnapshot(`
       "exit 1
       orders     table orders: failed: TABLE_DRIFT  Table orders is not as the schema file says: column total is text, not numeric(12,2); column note is not there; column region wants a value, and is not declared.
@@ -444,7 +480,9 @@ describe('the target', () => {
     await apply(database.url)
     await database.query('insert into kvmig.version (version) values (99)')
     for (const command of [APPLY, ['status'], ['check'], ['rollback', '--yes'], ['plan', '--live']]) {
-      expect(await apply(database.url, command)).toMatch(/^exit 1\nkvmig: LEDGER_NEWER {2}A newer kvmig has been here: its ledger has version 99, this kvmig knows \d+\.\n {7}Use that version of kvmig, or a later one\.$/)
+      expect(await apply(database.url, command)).toMatch(
+        /^exit 1\nkvmig: LEDGER_NEWER {2}A newer kvmig has been here: its ledger has version 99, this kvmig knows \d+\.\n {7}Use that version of kvmig, or a later one\.$/,
+      )
     }
   })
 })
@@ -453,7 +491,9 @@ describe('a server of its own', () => {
   let server: PostgresServer
   beforeAll(async () => {
     const rules = join(shop.project.path, 'pg_hba.conf')
-    writeFileSync(rules, 'host all kvmig 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n', { mode: 0o644 })
+    writeFileSync(rules, 'host all kvmig 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n', {
+      mode: 0o644,
+    })
     // The server may run as another user than the tests.
     chmodSync(shop.project.path, 0o755)
     server = await startPostgres({ configuration: [`hba_file=${rules}`] })
@@ -468,7 +508,8 @@ describe('a server of its own', () => {
         it.username = 'guarded'
         it.password = password
       })
-    const say = async (password: string) => told(await shop.run(APPLY, address(password))).replaceAll(own.name, 'DB')
+    const say = async (password: string) =>
+      told(await shop.run(APPLY, address(password))).replaceAll(own.name, 'DB')
     expect(await say('s3cret')).toMatchInlineSnapshot(`
       "exit 1
       kvmig: LOGIN_REFUSED  postgres://HOST/DB refused the login of guarded: wrong role or password, or no entry for it in pg_hba.conf (28P01).
@@ -489,7 +530,9 @@ describe('a server of its own', () => {
     expect((await owned.run(APPLY, undisturbedOne.url)).code).toBe(0)
     const own = await freshDatabase(server.url)
     await own.query(OWNED['schema.sql']!)
-    const { rows } = await own.query(`select current_setting('data_directory') || '/' || pg_relation_filepath('public.orders') as file`)
+    const { rows } = await own.query(
+      `select current_setting('data_directory') || '/' || pg_relation_filepath('public.orders') as file`,
+    )
     const file: string = rows[0].file
     const empty = readFileSync(file)
     unlinkSync(file)

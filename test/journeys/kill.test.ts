@@ -45,7 +45,10 @@ describe('killed at a named place, and run again', () => {
     for (const passage of [1, 3]) {
       test.concurrent(`${name}, passage ${passage}: the same rows`, async () => {
         const database = await freshDatabase()
-        const killed = await kvmig(project.path, apply, { ...environment(database), KVMIG_FAILPOINT: `${name}:${passage}` }).ended
+        const killed = await kvmig(project.path, apply, {
+          ...environment(database),
+          KVMIG_FAILPOINT: `${name}:${passage}`,
+        }).ended
         if (killed.signal === 'SIGKILL') reached.add(name)
         else expect(killed.code).toBe(0)
         const ended = await kvmig(project.path, apply, environment(database)).ended

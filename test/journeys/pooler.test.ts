@@ -44,7 +44,9 @@ test('through PgBouncer in transaction mode every command says and leaves the sa
   }
   const back = await shop.run(['rollback', '--yes'], pooler)
   expect(back.code).toBe(0)
-  const { rows } = await pooled.query("select relname from pg_class where relnamespace = 'public'::regnamespace")
+  const { rows } = await pooled.query(
+    "select relname from pg_class where relnamespace = 'public'::regnamespace",
+  )
   expect(rows).toEqual([])
   expect((await shop.run(APPLY, pooler)).code).toBe(0)
   expect(await contents(pooled)).toEqual(await contents(direct))

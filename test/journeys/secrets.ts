@@ -58,7 +58,7 @@ mappings:
     type: string
     decode: json
     into: docs
-    unmapped: { drop: not wanted }
+    unmapped: { drop: all, because: not wanted }
     fields:
       id: $id
       a_text: a_text
@@ -73,11 +73,11 @@ mappings:
       a_list: a_list
       a_bytes: a_bytes | base64
       a_short: a_short
-    where: $id != "hidden"
+    where: key.id != "hidden" && (!has(r.when) || timestamp(r.when) > timestamp("2020-01-01T00:00:00Z")) && (!has(r.many) || int(r.many) > 0) && (!has(r.size) || r.size > 5)
   - match: form:{id}
     type: hash
     into: forms
-    unmapped: { drop: not wanted }
+    unmapped: { drop: all, because: not wanted }
     fields: { id: $id, an_int: an_int | int, a_decimal: a_decimal | decimal, a_bool: a_bool | bool, an_epoch: an_epoch | epoch_s, a_json: a_json | json, needed: needed }
   - match: fields:{id}
     type: hash
@@ -98,7 +98,7 @@ mappings:
     each: message
     into: entries
     key: [owner, at]
-    unmapped: { drop: not wanted }
+    unmapped: { drop: all, because: not wanted }
     fields: { owner: $id, at: $message, n: n | int }
 tables:
   docs:
@@ -131,20 +131,42 @@ examples:
 /** Plants a canary in every value there is. */
 export async function fillWithSecrets(client: Redis, canaries: Canaries): Promise<void> {
   const plant = canaries.plant.bind(canaries)
-  const doc = (id: string, value: unknown) => client.set(`doc:${id}`, typeof value === 'string' ? value : JSON.stringify(value))
-  await doc('good', { a_text: plant(), a_json: { deep: plant() }, a_list: [plant()], a_bytes: Buffer.from(plant()).toString('base64'), unknown: plant() })
-  for (const column of ['a_int', 'a_numeric', 'a_boolean', 'a_float', 'a_uuid', 'a_time', 'a_date', 'a_short']) await doc(column, { [column]: plant() })
+  const doc = (id: string, value: unknown) =>
+    client.set(`doc:${id}`, typeof value === 'string' ? value : JSON.stringify(value))
+  await doc('good', {
+    a_text: plant(),
+    a_json: { deep: plant() },
+    a_list: [plant()],
+    a_bytes: Buffer.from(plant()).toString('base64'),
+    unknown: plant(),
+  })
+  for (const column of [
+    'a_int',
+    'a_numeric',
+    'a_boolean',
+    'a_float',
+    'a_uuid',
+    'a_time',
+    'a_date',
+    'a_short',
+  ])
+    await doc(column, { [column]: plant() })
   await doc('a_list', { a_list: [{ no: plant() }] })
   await doc('a_text', { a_text: { no: plant() } })
   await doc('nul', { a_text: plant((it) => `${it}\0`) })
   await doc('nul_json', { a_json: { x: plant((it) => `${it}\0`) } })
   await doc('a_bytes', { a_bytes: plant((it) => `%%${it}%%`) })
   await doc('hidden', { a_text: plant() })
-  await doc('broken', plant((it) => `{"a_text": "${it}`))
+  for (const field of ['when', 'many', 'size']) await doc(`where_${field}`, { [field]: plant() })
+  await doc(
+    'broken',
+    plant((it) => `{"a_text": "${it}`),
+  )
   await doc('no_object', JSON.stringify(plant()))
   await client.set('doc:not_utf8', Buffer.concat([Buffer.from(plant()), Buffer.from([0xff, 0xfe])]))
   await client.hset('doc:a_hash', 'field', plant())
-  for (const field of ['an_int', 'a_decimal', 'a_bool', 'an_epoch', 'a_json']) await client.hset(`form:${field}`, { needed: plant(), [field]: plant() })
+  for (const field of ['an_int', 'a_decimal', 'a_bool', 'an_epoch', 'a_json'])
+    await client.hset(`form:${field}`, { needed: plant(), [field]: plant() })
   await client.hset('form:needed', { other: plant() })
   await client.hset('fields:1', 'a', JSON.stringify({ n: plant() }), 'b', plant())
   await client.rpush('list:1', JSON.stringify({ n: plant() }), plant())
@@ -154,7 +176,13 @@ export async function fillWithSecrets(client: Redis, canaries: Canaries): Promis
   await client.set('session:1', plant(), 'EX', 3600)
   const person = (key: string, fields: Record<string, string>) => client.hset(key, fields)
   const twice = plant((it) => `${it}@example.org`)
-  await person('person:good', { email: plant((it) => `${it}@example.org`), nick: 'al', kind: 'cat', team: 'red' })
+  await person('person:good', {
+    email: plant((it) => `${it}@example.org`),
+    nick: 'al',
+    kind: 'cat',
+    team: 'red',
+  })
+  await person('person:fine', { email: plant((it) => `${it}@example.org`), kind: 'dog' })
   await person('person:check', { email: plant(), kind: 'cat' })
   await person('person:unique', { email: twice })
   await person('person:unique2', { email: twice })

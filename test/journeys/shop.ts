@@ -65,8 +65,10 @@ export const ORDERS = 1_200
 /** Fills a store: customers 1–100 and, in an older layout, 91–102; orders of customers 1–103 (so that some are orphans), every 97th with a total that is no number. */
 export async function fillShop(client: Redis): Promise<void> {
   const pipeline = client.pipeline()
-  for (let id = 1; id <= 100; id++) pipeline.hset(`customer:${id}`, { name: `Ann ${id}`, since: String(1_700_000_000 + id) })
-  for (let id = 91; id <= 102; id++) pipeline.set(`client:${id}`, JSON.stringify({ name: `Old Ann ${id}`, since: 1_600_000_000 }))
+  for (let id = 1; id <= 100; id++)
+    pipeline.hset(`customer:${id}`, { name: `Ann ${id}`, since: String(1_700_000_000 + id) })
+  for (let id = 91; id <= 102; id++)
+    pipeline.set(`client:${id}`, JSON.stringify({ name: `Old Ann ${id}`, since: 1_600_000_000 }))
   for (let id = 0; id < ORDERS; id++) {
     const order = {
       customer: (id % 103) + 1,
@@ -88,7 +90,9 @@ export async function contents(database: Queryable): Promise<Record<string, unkn
   const tables = ['customers', 'orders', 'lines']
   const found: Record<string, unknown> = {}
   for (const table of tables) {
-    const { rows } = await database.query(`select count(*)::int as rows, md5(string_agg(t::text, E'\\n' order by t::text)) as digest from ${table} t`)
+    const { rows } = await database.query(
+      `select count(*)::int as rows, md5(string_agg(t::text, E'\\n' order by t::text)) as digest from ${table} t`,
+    )
     found[table] = rows[0]
   }
   const { rows } = await database.query(
@@ -96,7 +100,7 @@ export async function contents(database: Queryable): Promise<Record<string, unkn
   )
   found.quarantine = rows
   const { rows: constraints } = await database.query(
-    `select conname, convalidated from pg_constraint where connamespace = 'public'::regnamespace order by 1`,
+    `select conname, convalidated from pg_constraint where contype <> 'n' and connamespace = 'public'::regnamespace order by 1`,
   )
   found.constraints = constraints
   return found
@@ -104,7 +108,7 @@ export async function contents(database: Queryable): Promise<Record<string, unkn
 
 /** Whatever answers SQL: a database of the tests' server, or an embedded one. */
 export interface Queryable {
-  query(sql: string): Promise<{ readonly rows: any[] }>
+  query(sql: string): Promise<{ readonly rows: readonly Readonly<Record<string, unknown>>[] }>
 }
 
 /** The shop's store and its project, for runs of the program against any number of targets. */
@@ -124,8 +128,13 @@ export async function openShop(files: Readonly<Record<string, string>> = SHOP): 
   const redis = await freshRedis()
   await fillShop(redis.client)
   const project = projectFolder(files)
-  const environment = (target: string) => ({ KV_URL: redis.url, DATABASE_URL: target, KVMIG_LEASE_SECONDS: '2' })
-  const start: Shop['start'] = (args, target, more = {}) => kvmig(project.path, args, { ...environment(target), ...more })
+  const environment = (target: string) => ({
+    KV_URL: redis.url,
+    DATABASE_URL: target,
+    KVMIG_LEASE_SECONDS: '2',
+  })
+  const start: Shop['start'] = (args, target, more = {}) =>
+    kvmig(project.path, args, { ...environment(target), ...more })
   return {
     redis,
     project,

@@ -63,7 +63,9 @@ describe.each(SIGNALS)('%s', (signal, exitCode, places) => {
       })
       const ended = await run.ended
       expect({ code: ended.code, signal: ended.signal }).toEqual({ code: exitCode, signal: null })
-      expect(ended.stderr).toContain(`kvmig: ${signal}: stopping as soon as nothing is half done. Once more stops at once.`)
+      expect(ended.stderr).toContain(
+        `kvmig: ${signal}: stopping as soon as nothing is half done. Once more stops at once.`,
+      )
       expect(ended.stdout + ended.stderr).toContain('kvmig apply --phase=A')
       expect(ended.stdout + ended.stderr).not.toMatch(/^\s+at /m)
       const { rows } = await database.query('select holder from kvmig.lease')

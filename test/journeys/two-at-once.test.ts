@@ -19,7 +19,8 @@ describe.each(['directly', 'through PgBouncer in transaction mode'])('two applie
   let store: FaultyProxy
   beforeEach(async () => {
     database = await freshDatabase()
-    const pooler = way === 'directly' ? undefined : await startPgBouncer(database.url, { serverConnections: 8 })
+    const pooler =
+      way === 'directly' ? undefined : await startPgBouncer(database.url, { serverConnections: 8 })
     target = pooler?.url ?? database.url
     store = await startProxy(shop.redis.port)
     return async () => {
@@ -43,7 +44,7 @@ describe.each(['directly', 'through PgBouncer in transaction mode'])('two applie
       })
     })
     const run = shop.start(APPLY, target, { KV_URL: `redis://127.0.0.1:${store.port}` })
-    await reached
+    await Promise.race([reached, run.ended.then(({ stderr }) => Promise.reject(new Error(stderr)))])
     return { run, goOn }
   }
 
@@ -106,7 +107,10 @@ $`,
     const holders = runs.filter((_, index) => ended[index]!.code === 0).map((it) => it.child.pid)
     expect(holders).toHaveLength(1)
     for (const { code, stderr } of ended.filter((it) => it.code !== 0)) {
-      expect({ code, stderr }).toEqual({ code: 7, stderr: expect.stringContaining(`(process ${holders[0]}) is applying since`) })
+      expect({ code, stderr }).toEqual({
+        code: 7,
+        stderr: expect.stringContaining(`(process ${holders[0]}) is applying since`),
+      })
     }
     expect(await contents(database)).toEqual(expected)
   })

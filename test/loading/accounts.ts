@@ -29,7 +29,9 @@ export async function requireAccounts(harness: Harness): Promise<void> {
   const rejected = new Set<string>()
   const keys = new Map<string, Set<string>>()
   const names = [...new Set(project.plans.map((it) => it.source))]
-  const now = await target.transaction((tx) => tx.query('SELECT (extract(epoch FROM now()) * 1000)::int8 AS now'))
+  const now = await target.transaction((tx) =>
+    tx.query('SELECT (extract(epoch FROM now()) * 1000)::int8 AS now'),
+  )
   for (const source of names) {
     const store = await session.source(source)
     for await (const page of store.scan({ prefix: Buffer.alloc(0), want: () => 'entry' })) {
@@ -75,30 +77,49 @@ export async function requireAccounts(harness: Harness): Promise<void> {
 
   for (const [key, own] of keys) {
     const bad = [...own].filter((it) => quarantined.has(it)).length
-    if (own.size === 0 || ['expired', 'index', 'ignored', 'ephemeral', 'uncovered'].includes(fates[key]!)) continue
-    expect(`${key} ${fates[key]}`).toBe(`${key} ${bad === 0 ? 'migrated' : bad === own.size ? 'quarantined' : 'partial'}`)
+    if (own.size === 0 || ['expired', 'index', 'ignored', 'ephemeral', 'uncovered'].includes(fates[key]!))
+      continue
+    expect(`${key} ${fates[key]}`).toBe(
+      `${key} ${bad === 0 ? 'migrated' : bad === own.size ? 'quarantined' : 'partial'}`,
+    )
   }
 }
 
 async function requireRows(
   { session: { target, ledger, compiled } }: Harness,
   mapping: CompiledMapping,
-  { records, quarantined }: { records: readonly { name: string; row: Row }[]; quarantined: ReadonlySet<string> },
+  {
+    records,
+    quarantined,
+  }: { records: readonly { name: string; row: Row }[]; quarantined: ReadonlySet<string> },
 ): Promise<void> {
   const { columns, keyIndexes, table } = mapping
   await target.transaction(async (tx) => {
     const rows = await openTableRows(tx, { name: table.name, columns, keyIndexes })
-    const { rows: canonical } = await canonicalRows(tx, rows.wires, records.map((it) => it.row))
+    const { rows: canonical } = await canonicalRows(
+      tx,
+      rows.wires,
+      records.map((it) => it.row),
+    )
     const rowKeys = canonical.map((it) => rows.rowKey(it).toString('hex'))
     const there = new Set<string>()
-    for await (const keys of scanKeys(tx, table.name, rows.keyWires)) for (const it of keys) there.add(rowKeyOf(it).toString('hex'))
+    for await (const keys of scanKeys(tx, table.name, rows.keyWires))
+      for (const it of keys) there.add(rowKeyOf(it).toString('hex'))
     if (!compiled.tracked(table.name)) {
       const standing = rowKeys.filter((_, place) => !quarantined.has(records[place]!.name))
       expect([...there].sort()).toEqual(standing.sort())
       return
     }
-    const origins = await ledger.origins.find(tx, showTable(table.name), rowKeys.map((it) => Buffer.from(it, 'hex')))
-    const rivals = await ledger.origins.rivals.of(tx, showTable(table.name), rowKeys.map((it) => Buffer.from(it, 'hex')))
+    const origins = await ledger.origins.find(
+      tx,
+      showTable(table.name),
+      rowKeys.map((it) => Buffer.from(it, 'hex')),
+    )
+    const rivals = await ledger.origins.rivals.of(
+      tx,
+      showTable(table.name),
+      rowKeys.map((it) => Buffer.from(it, 'hex')),
+    )
     const giveWay = new Set(rivals.map((it) => `${it.row.toString('hex')} ${it.writer} ${it.key} ${it.part}`))
     for (const [place, { name }] of records.entries()) {
       const origin = origins[place]
@@ -106,7 +127,15 @@ async function requireRows(
       const isThere = there.has(rowKeys[place]!)
       const gaveWay = origin?.state === 'stands' && giveWay.has(`${rowKeys[place]} ${name}`)
       const existed = origin === undefined && isThere
-      const fate = quarantined.has(name) ? 'quarantined' : stands && isThere ? 'stands' : gaveWay ? 'gave way' : existed ? 'was there' : 'lost'
+      const fate = quarantined.has(name)
+        ? 'quarantined'
+        : stands && isThere
+          ? 'stands'
+          : gaveWay
+            ? 'gave way'
+            : existed
+              ? 'was there'
+              : 'lost'
       expect(`${name}: ${fate}`).not.toContain('lost')
     }
     const [row] = await tx.query(`SELECT count(*) AS open FROM kvmig.origin WHERE state = 'open'`)

@@ -26,15 +26,24 @@ const worldOf = (plan: string, entries: readonly Entry[], batchRows: number): Wo
 }
 
 /** Rows of one copy after the other, in several orders and sizes of batches; all have to be the same. */
-async function everyWay(plan: string, entries: readonly Entry[], sql: string, check: (rows: readonly string[], quarantine: readonly string[], world: World) => Promise<void> | void): Promise<void> {
+async function everyWay(
+  plan: string,
+  entries: readonly Entry[],
+  sql: string,
+  check: (rows: readonly string[], quarantine: readonly string[], world: World) => Promise<void> | void,
+): Promise<void> {
   for (const [place, order] of ordersOf(entries, 4).entries()) {
     await emptied(database)
     const world = worldOf(plan, order, [1, 1000, 2, 3][place]!)
     const { steps } = await applied(world)
     await check(await world.rows(sql), await world.quarantine(), world)
-    const counts = steps.filter((it) => it.step.kind === 'backfill').map((it) => it.counts as Record<string, number>)
+    const counts = steps
+      .filter((it) => it.step.kind === 'backfill')
+      .map((it) => it.counts as Record<string, number>)
     const sum = (word: string) => counts.reduce((total, it) => total + it[word]!, 0)
-    expect(['inserted', 'updated', 'unchanged', 'duplicate', 'rejected'].reduce((total, it) => total + sum(it), 0)).toBe(entries.length)
+    expect(
+      ['inserted', 'updated', 'unchanged', 'duplicate', 'rejected'].reduce((total, it) => total + sum(it), 0),
+    ).toBe(entries.length)
     expect(sum('rejected')).toBe((await world.quarantine()).length)
     if (place !== 2) continue
     // The same records in another order, over what is there.
@@ -61,7 +70,8 @@ tables:
     columns: { id: text, name: text, at: integer }
     primary_key: [id]
 `
-  const user = (id: string, n: string, t: number | null = 0): Entry => string(`user:${id}`, JSON.stringify({ n, t }))
+  const user = (id: string, n: string, t: number | null = 0): Entry =>
+    string(`user:${id}`, JSON.stringify({ n, t }))
   const apart = [user('p', 'p'), user('q', 'q'), user('s', 's')]
 
   test('are both quarantined under error, unless they are alike', async () => {
@@ -80,13 +90,16 @@ tables:
     })
   })
 
-  test.each(['keep', 'update'])('are both quarantined under %s too, which chooses between mappings', async (policy) => {
-    const entries = [user('aa', 'x'), user('AA', 'y'), user('bb', 'x'), user('BB', 'x'), ...apart]
-    await everyWay(plan(policy), entries, 'select id, name from users order by id', (rows, quarantine) => {
-      expect(rows).toEqual(['bb x', 'p p', 'q q', 's s'])
-      expect(quarantine).toEqual(['CONFLICT user:AA', 'CONFLICT user:aa'])
-    })
-  })
+  test.each(['keep', 'update'])(
+    'are both quarantined under %s too, which chooses between mappings',
+    async (policy) => {
+      const entries = [user('aa', 'x'), user('AA', 'y'), user('bb', 'x'), user('BB', 'x'), ...apart]
+      await everyWay(plan(policy), entries, 'select id, name from users order by id', (rows, quarantine) => {
+        expect(rows).toEqual(['bb x', 'p p', 'q q', 's s'])
+        expect(quarantine).toEqual(['CONFLICT user:AA', 'CONFLICT user:aa'])
+      })
+    },
+  )
 
   test.each([
     ['newest', ['aa y 2', 'cc z 3', 'dd y -5', 'ee x 256', 'gg x 4']],
@@ -111,20 +124,33 @@ tables:
   })
 
   test('are one again when the other is gone, or agrees', async () => {
-    const world = worldOf(plan('error'), [user('aa', 'x'), user('AA', 'y'), user('bb', 'x'), user('BB', 'y'), user('Bb', 'y'), ...apart], 2)
+    const world = worldOf(
+      plan('error'),
+      [user('aa', 'x'), user('AA', 'y'), user('bb', 'x'), user('BB', 'y'), user('Bb', 'y'), ...apart],
+      2,
+    )
     await applied(world)
     expect(await world.rows('select id from users order by id')).toEqual(['p', 'q', 's'])
     world.entries = [user('aa', 'x'), user('bb', 'y'), user('BB', 'y'), user('Bb', 'y'), ...apart]
     await world.retry()
     expect(await world.quarantine()).toEqual([])
-    expect(await world.rows('select id, name from users order by id')).toEqual(['aa x', 'bb y', 'p p', 'q q', 's s'])
+    expect(await world.rows('select id, name from users order by id')).toEqual([
+      'aa x',
+      'bb y',
+      'p p',
+      'q q',
+      's s',
+    ])
     await applied(world)
   })
 
   test('fight again when one of them changes', async () => {
     const world = worldOf(plan('error'), [user('aa', 'x'), user('AA', 'x'), ...apart], 1)
     await applied(world)
-    for (const changed of [[user('aa', 'y'), user('AA', 'x')], [user('AA', 'x'), user('aa', 'y')]]) {
+    for (const changed of [
+      [user('aa', 'y'), user('AA', 'x')],
+      [user('AA', 'x'), user('aa', 'y')],
+    ]) {
       world.entries = [...changed, ...apart]
       await applied(world, { again: true })
       expect(await world.quarantine()).toEqual(['CONFLICT user:AA', 'CONFLICT user:aa'])
@@ -138,7 +164,11 @@ tables:
   test('let the older one have the row when the newest falls behind', async () => {
     const world = worldOf(plan('newest(at)'), [user('aa', 'x', 1), user('AA', 'y', 2), ...apart], 1)
     await applied(world)
-    for (const entries of [[user('aa', 'x', 1), user('AA', 'y', 0)], [user('AA', 'y', 3), user('aa', 'x', 1)], [user('AA', 'y', 0), user('aa', 'x', 1)]]) {
+    for (const entries of [
+      [user('aa', 'x', 1), user('AA', 'y', 0)],
+      [user('AA', 'y', 3), user('aa', 'x', 1)],
+      [user('AA', 'y', 0), user('aa', 'x', 1)],
+    ]) {
       world.entries = [...entries, ...apart]
       await applied(world, { again: true })
     }
@@ -172,7 +202,8 @@ tables:
     columns: { id: text, name: text, at: integer, extra: text }
     primary_key: [id]
 `
-  const record = (key: string, n: string, t = 0, e?: string): Entry => string(key, JSON.stringify({ n, t, e }))
+  const record = (key: string, n: string, t = 0, e?: string): Entry =>
+    string(key, JSON.stringify({ n, t, e }))
   const oldest = (id: string, n: string): Entry => hash(`oldest:${id}`, ['n', n])
   const entries = [
     ...[record('new:a', 'first', 1, 'e'), record('old:a', 'second', 2), oldest('a', 'third')],
@@ -184,21 +215,58 @@ tables:
   ]
 
   test.each([
-    ['keep', ['a first 1 e', 'b first 2 null', 'c second 0 null', 'f same 0 e', 'g first 0 null', 'h third null null'], ['old:D', 'old:d', 'oldest:d']],
-    ['update', ['a third 2 e', 'b second 1 null', 'c third 0 null', 'd third null null', 'f same 0 e', 'g first 0 null', 'h third null null'], []],
-    ['error', ['f same 0 e', 'g first 0 null', 'h third null null'], ['new:a', 'new:b', 'old:D', 'old:a', 'old:b', 'old:c', 'old:d', 'oldest:a', 'oldest:c', 'oldest:d']],
+    [
+      'keep',
+      [
+        'a first 1 e',
+        'b first 2 null',
+        'c second 0 null',
+        'f same 0 e',
+        'g first 0 null',
+        'h third null null',
+      ],
+      ['old:D', 'old:d', 'oldest:d'],
+    ],
+    [
+      'update',
+      [
+        'a third 2 e',
+        'b second 1 null',
+        'c third 0 null',
+        'd third null null',
+        'f same 0 e',
+        'g first 0 null',
+        'h third null null',
+      ],
+      [],
+    ],
+    [
+      'error',
+      ['f same 0 e', 'g first 0 null', 'h third null null'],
+      ['new:a', 'new:b', 'old:D', 'old:a', 'old:b', 'old:c', 'old:d', 'oldest:a', 'oldest:c', 'oldest:d'],
+    ],
   ])('go by their place in the file under %s', async (policy, stand, lost) => {
-    await everyWay(plan(policy, policy), entries, 'select id, name, at, extra from users order by id', (rows, quarantine) => {
-      expect(quarantine).toEqual(lost.map((it) => `CONFLICT ${it}`))
-      expect(rows).toEqual(stand)
-    })
+    await everyWay(
+      plan(policy, policy),
+      entries,
+      'select id, name, at, extra from users order by id',
+      (rows, quarantine) => {
+        expect(quarantine).toEqual(lost.map((it) => `CONFLICT ${it}`))
+        expect(rows).toEqual(stand)
+      },
+    )
   })
 
   test('each have their say with a policy of their own', async () => {
-    await everyWay(plan('error', 'newest(at)', 'keep'), entries, 'select id, name from users order by id', (rows, quarantine) => {
-      expect(rows).toEqual(['a second', 'b first', 'c second', 'f same', 'g first', 'h third'])
-      expect(quarantine).toEqual(['CONFLICT old:D', 'CONFLICT old:d', 'CONFLICT oldest:d'])
-    })
+    await everyWay(
+      plan('error', 'newest(at)', 'keep'),
+      entries,
+      'select id, name from users order by id',
+      (rows, quarantine) => {
+        expect(rows).toEqual(['a second', 'b first', 'c second', 'f same', 'g first', 'h third'])
+        expect(quarantine).toEqual(['CONFLICT old:D', 'CONFLICT old:d', 'CONFLICT oldest:d'])
+      },
+    )
   })
 })
 
@@ -222,7 +290,17 @@ tables:
 `
   const entries = [
     list('tags:ann', ['red', 'blue', 'red', 'red']),
-    string('notes:ann', JSON.stringify({ notes: [{ id: 1, text: 'a' }, { id: 2, text: 'b' }, { id: 1, text: 'a' }, { id: 2, text: 'c' }] })),
+    string(
+      'notes:ann',
+      JSON.stringify({
+        notes: [
+          { id: 1, text: 'a' },
+          { id: 2, text: 'b' },
+          { id: 1, text: 'a' },
+          { id: 2, text: 'c' },
+        ],
+      }),
+    ),
   ]
   for (const batchRows of [1, 1000]) {
     await emptied(database)

@@ -31,7 +31,9 @@ tables:
 const json = (key: string, value: unknown): Entry => string(key, JSON.stringify(value))
 const entries: readonly Entry[] = [
   ...Array.from({ length: 20 }, (_, it) => json(`user:u${it}`, { n: `name ${it}`, t: it })),
-  ...Array.from({ length: 8 }, (_, it) => json(`user:U${it}`, { n: `newer ${it}`, t: it % 2 === 0 ? it : it + 5 })),
+  ...Array.from({ length: 8 }, (_, it) =>
+    json(`user:U${it}`, { n: `newer ${it}`, t: it % 2 === 0 ? it : it + 5 }),
+  ),
   ...Array.from({ length: 30 }, (_, it) => json(`post:${it}`, it === 7 ? {} : { by: `u${it % 23}` })),
 ]
 const USERS = { inserted: 16, updated: 4, unchanged: 0, duplicate: 0, rejected: 8 }
@@ -58,7 +60,11 @@ async function contents(): Promise<unknown> {
 }
 
 /** A source over memory that says what a test wants before it gives a page, and keeps its identity between runs. */
-function watched(entries: readonly Entry[], pageSize: number, before: (page: number) => Promise<void> | void): Source & { readonly pages: number } {
+function watched(
+  entries: readonly Entry[],
+  pageSize: number,
+  before: (page: number) => Promise<void> | void,
+): Source & { readonly pages: number } {
   const source = memorySource(entries, undefined, { pageSize })
   let pages = 0
   return {
@@ -103,7 +109,11 @@ describe('a connection that is cut around COMMIT', () => {
         if (nth % 2 === 0) proxy.redirect(Number(new URL(database.url).port))
         else proxy.cutAfter(0)
       })
-      const harness = await openProject(folder.path, { DATABASE_URL: through.href, KV_URL: 'memory:' }, { batchRows: 9, openSource: async () => watched(entries, 9, () => {}) })
+      const harness = await openProject(
+        folder.path,
+        { DATABASE_URL: through.href, KV_URL: 'memory:' },
+        { batchRows: 9, openSource: async () => watched(entries, 9, () => {}) },
+      )
       // A cut may fail a run where nobody can tell what was done; the next one has to find out.
       for (let run = 1; ; run++) {
         const applied = await harness.apply().catch((error: Error) => ({ steps: [], error }))
@@ -111,7 +121,7 @@ describe('a connection that is cut around COMMIT', () => {
         expect(run).toBeLessThan(3)
       }
       await harness.close()
-      expect({ nth, ...(await contents() as object) }).toEqual({ nth, ...(expected as object) })
+      expect({ nth, ...((await contents()) as object) }).toEqual({ nth, ...(expected as object) })
     }
     await proxy.close()
     folder.remove()
@@ -143,7 +153,10 @@ describe('a source that fails half-way', () => {
       })
       const { steps, outcome } = await world.apply()
       expect(outcome).toBe('failed')
-      expect(steps.filter((it) => it.error).map((it) => (it.error as SourceError).code)).toEqual(['SOURCE_LOST', 'SOURCE_LOST'])
+      expect(steps.filter((it) => it.error).map((it) => (it.error as SourceError).code)).toEqual([
+        'SOURCE_LOST',
+        'SOURCE_LOST',
+      ])
       expect(steps.filter((it) => it.status === 'skipped').length).toBeGreaterThan(0)
       isBroken = false
       const second = await world.apply()
@@ -187,7 +200,8 @@ describe('a source that fails half-way', () => {
     let redis: FreshRedis
     beforeAll(async () => {
       redis = await freshRedis()
-      for (const { key, value } of entries) await redis.client.set(key, value?.type === 'string' ? value.bytes : '')
+      for (const { key, value } of entries)
+        await redis.client.set(key, value?.type === 'string' ? value.bytes : '')
     })
     afterAll(() => redis.stop())
 
@@ -272,17 +286,43 @@ tables:
 `
   test('is judged by the database’s clock: what is past is counted, and gives no row', async () => {
     const now = Date.now()
-    world = makeWorld({ plan, database: database.url, entries: [string('session:past', '', now - 1), string('session:old', '', 1), string('session:soon', '', now + 3_600_000), string('session:never', '')] })
+    world = makeWorld({
+      plan,
+      database: database.url,
+      entries: [
+        string('session:past', '', now - 1),
+        string('session:old', '', 1),
+        string('session:soon', '', now + 3_600_000),
+        string('session:never', ''),
+      ],
+    })
     const { steps } = await world.apply()
-    expect(steps.find((it) => it.step.kind === 'backfill')!.counts).toMatchObject({ keys: 2, expired: 2, inserted: 2 })
+    expect(steps.find((it) => it.step.kind === 'backfill')!.counts).toMatchObject({
+      keys: 2,
+      expired: 2,
+      inserted: 2,
+    })
     const { fates, differences } = await world.survey()
-    expect(fates).toEqual({ 'session:past': 'expired', 'session:old': 'expired', 'session:soon': 'migrated', 'session:never': 'migrated' })
+    expect(fates).toEqual({
+      'session:past': 'expired',
+      'session:old': 'expired',
+      'session:soon': 'migrated',
+      'session:never': 'migrated',
+    })
     expect(differences).toEqual([])
   })
 
   test('of a key whose row was copied leaves a row that nobody misses', async () => {
     const now = Date.now()
-    world = makeWorld({ plan, database: database.url, entries: [string('session:short', '', now + 2_000), string('session:long', '', now + 3_600_000), string('session:never', '')] })
+    world = makeWorld({
+      plan,
+      database: database.url,
+      entries: [
+        string('session:short', '', now + 2_000),
+        string('session:long', '', now + 3_600_000),
+        string('session:never', ''),
+      ],
+    })
     await world.apply()
     world.entries = world.entries.slice(2)
     // The short one is about to be over, by any clock; the long one cannot be.
@@ -292,10 +332,19 @@ tables:
 
 describe('the lease', () => {
   const small = (before: (page: number) => Promise<void> | void) =>
-    makeWorld({ plan: PLAN, database: database.url, entries, batchRows: 3, openSource: (all, pageSize) => watched(all, pageSize, before) })
-  const everything = async () => (await database.query(`select
+    makeWorld({
+      plan: PLAN,
+      database: database.url,
+      entries,
+      batchRows: 3,
+      openSource: (all, pageSize) => watched(all, pageSize, before),
+    })
+  const everything = async () =>
+    (
+      await database.query(`select
     (select count(*)::int from users) as users, (select count(*)::int from posts) as posts, (select json_agg(c) from kvmig.checkpoint c) as checkpoints,
-    (select json_agg(s order by id) from kvmig.step s) as steps, (select json_agg(o order by row_key) from kvmig.origin o) as origins`)).rows[0]
+    (select json_agg(s order by id) from kvmig.step s) as steps, (select json_agg(o order by row_key) from kvmig.origin o) as origins`)
+    ).rows[0]
 
   test('that is taken away from one who sleeps is noticed when he wakes: nothing is written any more', async () => {
     let taken: unknown
@@ -309,7 +358,7 @@ describe('the lease', () => {
     })
     await expect(world.apply()).rejects.toMatchObject({ code: 'LEASE_LOST', exitCode: 7 })
     expect(await everything()).toEqual(taken)
-    expect((await database.query("select outcome from kvmig.run")).rows).toEqual([{ outcome: 'interrupted' }])
+    expect((await database.query('select outcome from kvmig.run')).rows).toEqual([{ outcome: 'interrupted' }])
   })
 
   test('is somebody’s who is named to the second', async () => {
@@ -318,13 +367,25 @@ describe('the lease', () => {
       if (page === 3) second = await world!.apply().catch((error: unknown) => error)
     })
     await world.apply()
-    expect(second).toMatchObject({ code: 'LEASE_HELD', exitCode: 7, message: expect.stringContaining(`test@${hostname()} (process ${process.pid})`) })
+    expect(second).toMatchObject({
+      code: 'LEASE_HELD',
+      exitCode: 7,
+      message: expect.stringContaining(`test@${hostname()} (process ${process.pid})`),
+    })
     await world.inSession(requireAccounts)
   })
 
   test.each([
-    ['of a process of this machine that is gone is taken over at once', `test@${hostname()} (process 4194305)`, true],
-    ['of a process of this machine that lives is left to it', `test@${hostname()} (process ${process.ppid})`, false],
+    [
+      'of a process of this machine that is gone is taken over at once',
+      `test@${hostname()} (process 4194305)`,
+      true,
+    ],
+    [
+      'of a process of this machine that lives is left to it',
+      `test@${hostname()} (process ${process.ppid})`,
+      false,
+    ],
     ['of another machine is left to run out', 'test@elsewhere (process 4194305)', false],
   ])('%s', async (_, holder, isTaken) => {
     world = small(() => {})
@@ -354,7 +415,9 @@ test('a target whose connections are all terminated again and again is written t
     openSource: (all, pageSize) =>
       watched(all, pageSize, async (page) => {
         if (page % 3 !== 1 || page > 14) return
-        await database.query('select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()')
+        await database.query(
+          'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()',
+        )
       }),
   })
   const { steps } = await world.apply()

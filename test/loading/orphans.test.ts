@@ -41,9 +41,18 @@ tables:
 `
 const orphanage = [
   ...['a', 'b'].map((it) => string(`user:${it}`, it)),
-  ...[json('post:1', { by: 'a' }), json('post:2', { by: 'gone' }), json('post:3', {}), json('post:4', { by: 'lost' })],
+  ...[
+    json('post:1', { by: 'a' }),
+    json('post:2', { by: 'gone' }),
+    json('post:3', {}),
+    json('post:4', { by: 'lost' }),
+  ],
   ...['1', '2', '3', '9'].map((it) => list(`comments:${it}`, ['x', 'y'])),
-  ...[json('tag:1', { name: 'red', post: '1', place: 1 }), json('tag:2', { name: 'Blue', post: '2', place: 0 }), json('tag:3', { name: 'blue', post: '2', place: 0 })],
+  ...[
+    json('tag:1', { name: 'red', post: '1', place: 1 }),
+    json('tag:2', { name: 'Blue', post: '2', place: 0 }),
+    json('tag:3', { name: 'blue', post: '2', place: 0 }),
+  ],
   ...[json('tag:4', { name: 'green', post: '1', place: 7 }), json('tag:5', { name: 'none', post: '1' })],
 ]
 const lost = [
@@ -64,7 +73,11 @@ test('orphans, and orphans of orphans, are quarantined with their keys and parts
     world = makeWorld({ plan: chain, database: database.url, entries: order, batchRows: 3 })
     expect((await applied(world)).outcome).toBe('closed')
     expect(await world.quarantine()).toEqual(lost)
-    expect(await world.rows(constraints)).toEqual(['comments_post_fkey t', 'posts_author_fkey t', 'tags_post_place_fkey t'])
+    expect(await world.rows(constraints)).toEqual([
+      'comments_post_fkey t',
+      'posts_author_fkey t',
+      'tags_post_place_fkey t',
+    ])
     await applied(world, { again: true })
     expect(await world.quarantine()).toEqual(lost)
     world.remove()
@@ -75,13 +88,27 @@ test('orphans come in when their parents do, at the next copy or when they are r
   for (const how of ['again', 'retry'] as const) {
     await emptied(database)
     const unreadable = list('user:gone', ['a list where text was expected'])
-    world = makeWorld({ plan: chain, database: database.url, entries: [...orphanage, unreadable], batchRows: 3 })
+    world = makeWorld({
+      plan: chain,
+      database: database.url,
+      entries: [...orphanage, unreadable],
+      batchRows: 3,
+    })
     await applied(world)
     world.entries = [...orphanage, string('user:gone', 'back')]
     if (how === 'retry') await world.retry()
     await applied(world, { again: how === 'again' })
-    expect(await world.quarantine()).toEqual(['ORPHAN comments:9 index:0', 'ORPHAN comments:9 index:1', 'ORPHAN post:4', 'ORPHAN tag:4'])
-    expect(await world.rows('select name, post from tags order by name')).toEqual(['blue 2', 'none 1', 'red 1'])
+    expect(await world.quarantine()).toEqual([
+      'ORPHAN comments:9 index:0',
+      'ORPHAN comments:9 index:1',
+      'ORPHAN post:4',
+      'ORPHAN tag:4',
+    ])
+    expect(await world.rows('select name, post from tags order by name')).toEqual([
+      'blue 2',
+      'none 1',
+      'red 1',
+    ])
     world.remove()
   }
 })
@@ -158,7 +185,13 @@ tables:
     world = makeWorld({ files: plans(deleting), database: database.url, entries, batchRows: 2 })
     for (const again of [false, true]) {
       await applied(world, { again })
-      expect(await world.quarantine()).toEqual(['ORPHAN desk:d3', 'ORPHAN person:p2', 'ORPHAN person:p3', 'ORPHAN team:t2', 'ORPHAN team:t3'])
+      expect(await world.quarantine()).toEqual([
+        'ORPHAN desk:d3',
+        'ORPHAN person:p2',
+        'ORPHAN person:p3',
+        'ORPHAN team:t2',
+        'ORPHAN team:t3',
+      ])
       expect(await world.rows('select id from teams order by id')).toEqual(['free', 't1'])
     }
     expect((await world.rows(constraints)).length).toBe(3)
@@ -170,21 +203,29 @@ test('a reference that is added later takes its orphans out of tables that other
   const before = chain.replace('references: [{ columns: [author], to: users(id), on_delete: cascade }]', '')
   world = makeWorld({ plan: before, database: database.url, entries: orphanage, batchRows: 3 })
   await applied(world)
-  expect(await world.quarantine()).toEqual(['ORPHAN comments:9 index:0', 'ORPHAN comments:9 index:1', 'ORPHAN tag:4'])
+  expect(await world.quarantine()).toEqual([
+    'ORPHAN comments:9 index:0',
+    'ORPHAN comments:9 index:1',
+    'ORPHAN tag:4',
+  ])
   world.edit({ 'plans/data.yaml': chain })
   const { undone } = await applied(world)
   expect(undone).toEqual(['data/A/foreign_key/tags_post_place_fkey', 'data/A/foreign_key/comments_post_fkey'])
   expect(await world.quarantine()).toEqual(lost)
   world.edit({ 'plans/data.yaml': before })
   await applied(world)
-  expect(await world.quarantine()).toEqual(['ORPHAN comments:9 index:0', 'ORPHAN comments:9 index:1', 'ORPHAN tag:4'])
+  expect(await world.quarantine()).toEqual([
+    'ORPHAN comments:9 index:0',
+    'ORPHAN comments:9 index:1',
+    'ORPHAN tag:4',
+  ])
 })
 
 test('a row of somebody else that has no parent stops the step, and says so', async () => {
   world = makeWorld({ plan: chain, database: database.url, entries: orphanage })
   const [table] = [chain.indexOf('tables:')]
   const parts = chain.slice(table).replace(/ references: \[.*\]/g, '')
-  world.edit({ 'plans/data.yaml': chain.slice(0, table) + parts.replace(/    references.*\n/g, '') })
+  world.edit({ 'plans/data.yaml': chain.slice(0, table) + parts.replace(/ {4}references.*\n/g, '') })
   await applied(world)
   await world.execute(`insert into tags values ('theirs', 'nowhere', 1)`)
   world.edit({ 'plans/data.yaml': chain })

@@ -16,7 +16,8 @@ beforeEach(async () => {
   return () => world?.remove()
 })
 
-const user = (id: string, email: string | null, team = 1): Entry => string(`user:${id}`, JSON.stringify({ email, team }))
+const user = (id: string, email: string | null, team = 1): Entry =>
+  string(`user:${id}`, JSON.stringify({ email, team }))
 const plan = (table: string, id = '$id') => `version: 1
 plan: data
 mappings:
@@ -34,14 +35,31 @@ describe('of records that want a value which the table allows once, the first by
   test.each([
     ['by a constraint that is there from the start', 'unique: [[email]]', ['a2', 'a3', 'b3', 'e']],
     ['by a constraint over several columns', 'unique: [[email, team]]', ['a2', 'a3', 'e']],
-    ['by an index that comes after the copy', 'indexes: { users_email: { columns: [email], unique: true } }', ['a2', 'a3', 'b3', 'e']],
-    ['by an index over an expression', "indexes: { users_email: { columns: ['lower(email) DESC'], unique: true } }", ['a2', 'a3', 'b2', 'b3', 'e']],
-    ['by an index over a part of the rows', 'indexes: { users_email: { columns: [email], unique: true, where: team < 5 } }', ['a2', 'a3', 'b3']],
+    [
+      'by an index that comes after the copy',
+      'indexes: { users_email: { columns: [email], unique: true } }',
+      ['a2', 'a3', 'b3', 'e'],
+    ],
+    [
+      'by an index over an expression',
+      "indexes: { users_email: { columns: ['lower(email) DESC'], unique: true } }",
+      ['a2', 'a3', 'b2', 'b3', 'e'],
+    ],
+    [
+      'by an index over a part of the rows',
+      'indexes: { users_email: { columns: [email], unique: true, where: team < 5 } }',
+      ['a2', 'a3', 'b3'],
+    ],
   ])('%s', async (_, table, lost) => {
     for (const id of ['$id', '$id | lower']) {
       for (const [place, order] of ordersOf(entries, 3).entries()) {
         await emptied(database)
-        world = makeWorld({ plan: plan(table, id), database: database.url, entries: order, batchRows: [100, 2, 3][place]! })
+        world = makeWorld({
+          plan: plan(table, id),
+          database: database.url,
+          entries: order,
+          batchRows: [100, 2, 3][place]!,
+        })
         for (const again of [false, true]) {
           await applied(world, { again })
           expect(await world.quarantine()).toEqual(lost.map((it) => `UNIQUE_VIOLATION user:${it}`))
@@ -60,7 +78,11 @@ test('a row that lost is there when the first is gone', async () => {
   await world.execute("delete from users where id = 'a1'")
   world.entries = entries.slice(1)
   await world.retry()
-  expect(await world.quarantine()).toEqual(['UNIQUE_VIOLATION user:a3', 'UNIQUE_VIOLATION user:b3', 'UNIQUE_VIOLATION user:e'])
+  expect(await world.quarantine()).toEqual([
+    'UNIQUE_VIOLATION user:a3',
+    'UNIQUE_VIOLATION user:b3',
+    'UNIQUE_VIOLATION user:e',
+  ])
   expect(await world.rows("select id from users where email = 'x'")).toEqual(['a2'])
 })
 
@@ -69,7 +91,12 @@ test('what had given way to a record that lost is quarantined with it', async ()
   const rivals = [user('u1', 'x', 1), user('u2', 'x', 5), user('U2', 'other', 3)]
   for (const table of ['unique: [[email]]', 'indexes: { users_email: { columns: [email], unique: true } }']) {
     await emptied(database)
-    world = makeWorld({ plan: plan(table, '$id | lower'), database: database.url, entries: rivals.toReversed(), batchRows: 1 })
+    world = makeWorld({
+      plan: plan(table, '$id | lower'),
+      database: database.url,
+      entries: rivals.toReversed(),
+      batchRows: 1,
+    })
     await applied(world)
     expect(await world.rows('select id, email from users order by id')).toContain('u1 x')
     world.remove()
@@ -77,11 +104,19 @@ test('what had given way to a record that lost is quarantined with it', async ()
 })
 
 test('rows that others refer to are not taken out behind their backs', async () => {
-  const children = `${plan('indexes: {}')}  orders: { columns: { id: text, email: text }, primary_key: [id], references: [{ columns: [email], to: users(email), on_delete: cascade }] }
+  const children =
+    `${plan('indexes: {}')}  orders: { columns: { id: text, email: text }, primary_key: [id], references: [{ columns: [email], to: users(email), on_delete: cascade }] }
 `
-    .replace('indexes: {}', 'unique: [[email]]')
-    .replace('tables:', "  - { match: 'order:{id}', type: string, into: orders, fields: { id: $id, email: $value } }\ntables:")
-  world = makeWorld({ plan: children, database: database.url, entries: [user('b', 'x'), string('order:1', 'x')] })
+      .replace('indexes: {}', 'unique: [[email]]')
+      .replace(
+        'tables:',
+        "  - { match: 'order:{id}', type: string, into: orders, fields: { id: $id, email: $value } }\ntables:",
+      )
+  world = makeWorld({
+    plan: children,
+    database: database.url,
+    entries: [user('b', 'x'), string('order:1', 'x')],
+  })
   await applied(world)
   // A record that comes before the one that has the address, when orders refer to it by a foreign key that is there.
   world.entries = [user('a', 'x'), user('b', 'x'), string('order:1', 'x')]

@@ -69,7 +69,9 @@ export function makeWorld(options: WorldOptions): World {
     ...options.files,
   })
   // A batch is never smaller than a page.
-  const openEntries = options.openSource ?? ((entries: readonly Entry[], pageSize: number) => memorySource(entries, undefined, { pageSize }))
+  const openEntries =
+    options.openSource ??
+    ((entries: readonly Entry[], pageSize: number) => memorySource(entries, undefined, { pageSize }))
   const open = (): Promise<Harness> => {
     const harness: HarnessOptions = {
       batchRows: world.batchRows,
@@ -85,7 +87,8 @@ export function makeWorld(options: WorldOptions): World {
       await harness.close()
     }
   }
-  const query = (sql: string) => inSession(({ session }) => session.target.transaction((tx) => tx.query(sql), { searchPath: ['public'] }))
+  const query = (sql: string) =>
+    inSession(({ session }) => session.target.transaction((tx) => tx.query(sql), { searchPath: ['public'] }))
   const world: World = {
     entries: options.entries ?? [],
     batchRows: options.batchRows ?? 300,
@@ -93,7 +96,12 @@ export function makeWorld(options: WorldOptions): World {
     apply: (how) => inSession((it) => it.apply(how)),
     retry: () => inSession((it) => it.retry()),
     rollback: (plans) => inSession((it) => it.rollback(plans)),
-    rows: async (sql) => (await query(sql)).map((row) => Object.values(row).map((it) => it ?? 'null').join(' ')),
+    rows: async (sql) =>
+      (await query(sql)).map((row) =>
+        Object.values(row)
+          .map((it) => it ?? 'null')
+          .join(' '),
+      ),
     execute: async (sql) => {
       await query(sql)
     },
@@ -121,7 +129,8 @@ export async function surveyOf({ session }: Harness): Promise<Surveyed> {
       const name = key.toString()
       fates[name] = fates[name] === undefined ? fate : (`${fates[name]} and ${fate}` as Fate)
     },
-    onDifference: ({ kind, key, part }) => differences.push(`${kind} ${key?.toString() ?? '?'} ${part}`.trim()),
+    onDifference: ({ kind, key, part }) =>
+      differences.push(`${kind} ${key?.toString() ?? '?'} ${part}`.trim()),
   }).all()
   const tables = surveys.flatMap((it) => [...it.plans.values()].flatMap((plan) => plan.tables))
   return { fates, surveys, differences: differences.sort(), tables }

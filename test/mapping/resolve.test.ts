@@ -10,7 +10,12 @@ import { ordersOf } from '../loading/shuffle.ts'
 
 const INTEGER: ColumnType = { base: 'integer', array: false, sql: 'integer' }
 const wire = (type: ColumnType, cell: Cell): Buffer | null =>
-  tupleFields(encodeTuple([{ ...builtInType({ ...type, base: type.base === 'enum' ? 'text' : type.base }), type }], [cell]))[0]!
+  tupleFields(
+    encodeTuple(
+      [{ ...builtInType({ ...type, base: type.base === 'enum' ? 'text' : type.base }), type }],
+      [cell],
+    ),
+  )[0]!
 
 const policies: Record<string, Conflict> = {
   error: { policy: 'error' },
@@ -39,12 +44,20 @@ describe('settle', () => {
     ['keep chooses between mappings', ['1:keep a x', '2:keep b y'], 'a'],
     ['update does too', ['1:update a x', '2:update b y'], 'b'],
     ['but not within one', ['1:keep a x', '1:keep b y'], 'contested'],
-    ['a row that the first fight over is not the next one’s', ['1:keep a x', '1:keep b y', '2:keep c z'], 'contested'],
+    [
+      'a row that the first fight over is not the next one’s',
+      ['1:keep a x', '1:keep b y', '2:keep c z'],
+      'contested',
+    ],
     ['but the last takes it whoever fights over it', ['1:update a x', '1:update b y', '2:update c z'], 'c'],
     ['and cannot if it fights with itself', ['1:update a x', '2:update b y', '2:update c z'], 'contested'],
     ['the newest wins', ['1:newest a x 1', '1:newest b y 3', '1:newest c z 2'], 'b'],
     ['over any number that tie behind it', ['1:newest a x 2', '1:newest b y 3', '1:newest c z 2'], 'b'],
-    ['but not over one that ties with it', ['1:newest a x 3', '1:newest b y 3', '1:newest c z 2'], 'contested'],
+    [
+      'but not over one that ties with it',
+      ['1:newest a x 3', '1:newest b y 3', '1:newest c z 2'],
+      'contested',
+    ],
     ['unless they agree', ['1:newest b x 3', '1:newest a x 3', '1:newest c z 2'], 'a'],
     ['the least wins', ['1:least a x 4', '1:least b y -3'], 'b'],
     ['NULL is never the newest', ['1:newest a x -', '1:newest b y -2'], 'b'],
@@ -63,7 +76,9 @@ describe('settle', () => {
   })
 
   test('says the same of every two records as decide does, where that says anything', () => {
-    const lines = [1, 2].flatMap((writer) => ['x 1', 'x 2', 'y 2', 'y -', 'x'].map((cells) => [writer, cells] as const))
+    const lines = [1, 2].flatMap((writer) =>
+      ['x 1', 'x 2', 'y 2', 'y -', 'x'].map((cells) => [writer, cells] as const),
+    )
     for (const policy of Object.keys(policies)) {
       for (const [ownerPlace, ownerCells] of lines) {
         for (const [place, cells] of lines) {
@@ -83,7 +98,11 @@ describe('settle', () => {
   })
 })
 
-const sameCells = (a: Member, b: Member) => [...a.cells].every(([name, cell]) => (b.cells.get(name) ?? null) === cell || b.cells.get(name)?.equals(cell ?? Buffer.alloc(0)))
+const sameCells = (a: Member, b: Member) =>
+  [...a.cells].every(
+    ([name, cell]) =>
+      (b.cells.get(name) ?? null) === cell || b.cells.get(name)?.equals(cell ?? Buffer.alloc(0)),
+  )
 
 test('records are in file order, then in the order of the bytes of their keys, then of their parts', () => {
   const ids = [
@@ -98,12 +117,34 @@ test('records are in file order, then in the order of the bytes of their keys, t
 
 describe('values have an order', () => {
   const enumOf = (...labels: string[]): ColumnType => ({ base: 'enum', array: false, sql: 'mood', labels })
-  const typeOf = (base: ColumnType['base'], more: Partial<ColumnType> = {}): ColumnType => ({ base, array: false, sql: base, ...more })
+  const typeOf = (base: ColumnType['base'], more: Partial<ColumnType> = {}): ColumnType => ({
+    base,
+    array: false,
+    sql: base,
+    ...more,
+  })
   test.each<[ColumnType, Cell[]]>([
     [typeOf('smallint'), [-32768, -1, 0, 1, 256, 32767]],
     [INTEGER, [-2147483648, -1, 0, 1, 65536, 2147483647]],
     [typeOf('bigint'), [-9007199254740993n, -1n, 0n, 1n, 9007199254740993n]],
-    [typeOf('numeric'), ['-12345.6789', '-12345', '-1.5', '-0.0001', '0', '0.00009', '0.0001', '1', '9', '10', '9999.9999', '10000', '123456789012345678901234567890']],
+    [
+      typeOf('numeric'),
+      [
+        '-12345.6789',
+        '-12345',
+        '-1.5',
+        '-0.0001',
+        '0',
+        '0.00009',
+        '0.0001',
+        '1',
+        '9',
+        '10',
+        '9999.9999',
+        '10000',
+        '123456789012345678901234567890',
+      ],
+    ],
     [typeOf('real'), [-1.5, 0, 0.25, 3]],
     [typeOf('double precision'), [-1e300, -1.5, 0, 5e-324, 1e300]],
     [typeOf('timestamptz'), [-62135596800000000n, 0n, 946684800000000n, 1767830400000000n]],
@@ -116,12 +157,19 @@ describe('values have an order', () => {
   ])('of $base', (type, cells) => {
     const all = [null, ...cells].map((it) => wire(type, it))
     for (const [place, a] of all.entries()) {
-      for (const [other, b] of all.entries()) expect(Math.sign(compareRanks(type, a, b)!) + 0).toBe(Math.sign(place - other))
+      for (const [other, b] of all.entries())
+        expect(Math.sign(compareRanks(type, a, b)!) + 0).toBe(Math.sign(place - other))
     }
   })
 
   test('but for those that kvmig knows nothing about, lists and documents', () => {
-    for (const type of [typeOf('other'), typeOf('jsonb'), typeOf('json'), typeOf('vector'), { ...INTEGER, array: true }]) {
+    for (const type of [
+      typeOf('other'),
+      typeOf('jsonb'),
+      typeOf('json'),
+      typeOf('vector'),
+      { ...INTEGER, array: true },
+    ]) {
       expect(compareRanks(type, Buffer.from('1'), Buffer.from('2'))).toBeUndefined()
       expect(compareRanks(type, null, null)).toBeUndefined()
     }

@@ -70,7 +70,11 @@ Plan: 10 steps, 2 gates. Nothing has been changed. Next: kvmig apply --phase=A
       ['messages/A/backfill/messages', 'changed', undefined],
       ['messages/A/analyze/messages', 'again', 'messages/A/backfill/messages'],
       ['messages/A/foreign_key/messages_users_id_fkey', 'again', 'messages/A/backfill/messages'],
-      ['messages/A/validate/messages_users_id_fkey', 'again', 'messages/A/foreign_key/messages_users_id_fkey'],
+      [
+        'messages/A/validate/messages_users_id_fkey',
+        'again',
+        'messages/A/foreign_key/messages_users_id_fkey',
+      ],
     ])
     expect(text(report)).toContain('Plan: 4 steps to do, 6 done, 3 gates. Nothing has been changed.')
   })

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { columns, PLAIN, right } from '../../src/report/layout.ts'
 import { printable, printableSentence } from '../../src/printable.ts'
+import { columns, PLAIN, right } from '../../src/report/layout.ts'
 import { bytes, counted, countsText, duration, listed, number } from '../../src/report/wording.ts'
 
 describe('printable', () => {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { projectFolder } from '../setup/cli.ts'
 import { contents, fillShop, ORDERS, SHOP } from '../journeys/shop.ts'
+import { projectFolder } from '../setup/cli.ts'
 import { type FreshDatabase, freshDatabase } from '../setup/postgres.ts'
 import { type FreshRedis, freshRedis } from '../setup/redis.ts'
 import { type Harness, openProject } from './harness.ts'
@@ -35,7 +35,9 @@ test('every record becomes a row or is quarantined, orphans after the copy, and 
   }
   expect(applied.outcome).toBe('done')
   const rejected = Math.ceil(ORDERS / 97)
-  const { rows } = await database.query(`select (select count(*)::int from orders) as orders, (select count(*)::int from kvmig.quarantine where code = 'ORPHAN') as orphans, (select count(*)::int from kvmig.quarantine where code = 'TYPE_MISMATCH') as mismatches`)
+  const { rows } = await database.query(
+    `select (select count(*)::int from orders) as orders, (select count(*)::int from kvmig.quarantine where code = 'ORPHAN') as orphans, (select count(*)::int from kvmig.quarantine where code = 'TYPE_MISMATCH') as mismatches`,
+  )
   expect(rows[0].orders + rows[0].orphans + rows[0].mismatches).toBe(ORDERS)
   expect(rows[0].mismatches).toBe(rejected)
 })
@@ -44,7 +46,10 @@ test('a second run does nothing, and asks the gate again', async () => {
   await harness.apply()
   const before = await contents(database)
   const again = await harness.apply()
-  expect(again.steps.filter((it) => it.status !== 'was done').map((it) => it.status)).toEqual(['opened', 'opened'])
+  expect(again.steps.filter((it) => it.status !== 'was done').map((it) => it.status)).toEqual([
+    'opened',
+    'opened',
+  ])
   expect(await contents(database)).toEqual(before)
 })
 
@@ -62,7 +67,9 @@ test('rollback leaves nothing but the empty ledger, and phase A can be applied a
   await harness.apply()
   const before = await contents(database)
   await harness.rollback()
-  const { rows } = await database.query("select count(*)::int as n from pg_tables where schemaname = 'public'")
+  const { rows } = await database.query(
+    "select count(*)::int as n from pg_tables where schemaname = 'public'",
+  )
   expect(rows).toEqual([{ n: 0 }])
   await harness.apply()
   expect(await contents(database)).toEqual(before)

@@ -33,7 +33,12 @@ export async function openProject(
   variables: Readonly<Record<string, string>>,
   { batchRows = 300, openSource, signal = new AbortController().signal, leaseMillis }: HarnessOptions = {},
 ): Promise<Harness> {
-  const { project, diagnostics } = await loadProject({ file: 'migrations.yaml', root, files: filesIn(root), catalog: PLAN_CATALOG })
+  const { project, diagnostics } = await loadProject({
+    file: 'migrations.yaml',
+    root,
+    files: filesIn(root),
+    catalog: PLAN_CATALOG,
+  })
   if (!project) throw new Error(diagnostics.map(formatDiagnostic).join('\n'))
   const parts = { ...SESSION_PARTS, ...(openSource ? { openSource } : {}) }
   const session = await Session.open({ project, parts, variables, signal, leaseMillis })
@@ -51,7 +56,11 @@ export async function openProject(
     const { graph, waves, diagnostics: found } = compile(project, { plans })
     if (graph.vertices.length === 0) throw new Error(found.map(formatDiagnostic).join('\n'))
     const known = fingerprints(graph)
-    return { graph, plans: waves.map((it) => it.plan), fingerprint: (step: { id: string }) => known.get(step.id)! }
+    return {
+      graph,
+      plans: waves.map((it) => it.plan),
+      fingerprint: (step: { id: string }) => known.get(step.id)!,
+    }
   }
   const all = project.plans.map((it) => it.name)
   return {
@@ -70,9 +79,22 @@ export async function openProject(
         batchRows,
       }),
     retry: async (plans = all) =>
-      retry({ ...compiled(plans), session, plans, executors: EXECUTORS, run: run('retry'), listener: () => {} }),
+      retry({
+        ...compiled(plans),
+        session,
+        plans,
+        executors: EXECUTORS,
+        run: run('retry'),
+        listener: () => {},
+      }),
     rollback: async (plans = all) =>
-      rollback({ session, what: await planRollback(session, plans), executors: EXECUTORS, run: run('rollback'), listener: () => {} }),
+      rollback({
+        session,
+        what: await planRollback(session, plans),
+        executors: EXECUTORS,
+        run: run('rollback'),
+        listener: () => {},
+      }),
     close: () => session.close(),
   }
 }

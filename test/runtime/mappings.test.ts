@@ -10,7 +10,9 @@ test('says which rows an entry gives', () => {
   expect(mappings.forward({ key: 'message:m1', value: string(JSON.stringify(message)) })).toMatchObject({
     fate: 'taken',
     plan: 'messages',
-    rows: [{ table: 'messages', row: { id: 'm1', from_user: 'ann', text: 'hi', created_at: 1767830400000000n } }],
+    rows: [
+      { table: 'messages', row: { id: 'm1', from_user: 'ann', text: 'hi', created_at: 1767830400000000n } },
+    ],
     rejects: [],
   })
 })

@@ -21,10 +21,20 @@ export interface Running {
 }
 
 /** The built program in a process of its own, without a terminal. */
-export function kvmig(cwd: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Running {
+export function kvmig(
+  cwd: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Running {
   const child = spawn(process.execPath, [MAIN, ...args], {
     cwd,
-    env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', TZ: 'America/New_York', NO_COLOR: '1', ...env },
+    env: {
+      PATH: process.env.PATH ?? '',
+      HOME: process.env.HOME ?? '',
+      TZ: 'America/New_York',
+      NO_COLOR: '1',
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let stdout = ''
@@ -38,14 +48,20 @@ export function kvmig(cwd: string, args: readonly string[], env: Readonly<Record
   const ended = once(child, 'close').then(([code, signal]) => ({ code, signal, stdout, stderr }))
   const says = async (text: string): Promise<void> => {
     while (!stderr.includes(text)) {
-      await Promise.race([once(child.stderr, 'data'), ended.then(() => Promise.reject(new Error(`never said "${text}": ${stderr}`)))])
+      await Promise.race([
+        once(child.stderr, 'data'),
+        ended.then(() => Promise.reject(new Error(`never said "${text}": ${stderr}`))),
+      ])
     }
   }
   return { child, ended, says }
 }
 
 /** A project folder made of these files, gone after `remove`. */
-export function projectFolder(files: Readonly<Record<string, string>>): { readonly path: string; remove(): void } {
+export function projectFolder(files: Readonly<Record<string, string>>): {
+  readonly path: string
+  remove(): void
+} {
   const path = mkdtempSync(join(tmpdir(), 'kvmig project-'))
   for (const [name, text] of Object.entries(files)) {
     mkdirSync(dirname(join(path, name)), { recursive: true })

@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chownSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
+import { unpackDebian } from './debian.ts'
 import { freePort, unprivileged } from './postgres-server.ts'
 
 export interface Pooler {
@@ -17,10 +18,7 @@ export async function startPgBouncer(
   database: string,
   options: { serverConnections?: number } = {},
 ): Promise<Pooler> {
-  const program = ['/usr/sbin/pgbouncer', '/usr/bin/pgbouncer', '/usr/local/bin/pgbouncer'].find((it) =>
-    existsSync(it),
-  )
-  if (!program) throw new Error('These tests need PgBouncer: install it (Debian: apt-get install pgbouncer).')
+  const { program, libraries } = findPgBouncer()
   const { hostname, port, pathname, username } = new URL(database)
   const folder = mkdtempSync(join(tmpdir(), 'kvmig-pgbouncer-'))
   const own = await freePort()
@@ -49,6 +47,7 @@ export async function startPgBouncer(
     ...owner,
     cwd: folder,
     stdio: ['ignore', 'ignore', 'pipe'],
+    ...(libraries ? { env: { ...process.env, LD_LIBRARY_PATH: libraries } } : {}),
   })
   const stop = async (): Promise<void> => {
     if (child.exitCode === null && child.signalCode === null) {
@@ -66,6 +65,24 @@ export async function startPgBouncer(
     throw error
   }
   return { url, stop }
+}
+
+/** Where it is installed, else Debian's package unpacked into a cache folder. */
+function findPgBouncer(): { readonly program: string; readonly libraries?: string } {
+  const given = process.env.KVMIG_TEST_PGBOUNCER
+  const program =
+    given ??
+    ['/usr/sbin/pgbouncer', '/usr/bin/pgbouncer', '/usr/local/bin/pgbouncer'].find((it) => existsSync(it))
+  if (program) return { program }
+  const unpacked = unpackDebian(['pgbouncer'])
+  if (!unpacked) {
+    throw new Error(
+      'These tests need PgBouncer: install it (Debian: apt-get install pgbouncer) or set KVMIG_TEST_PGBOUNCER to its program.',
+    )
+  }
+  // As root it runs as another user, who has to come by it.
+  chmodSync(unpacked.folder, 0o755)
+  return { program: join(unpacked.folder, 'usr/sbin/pgbouncer'), libraries: unpacked.libraries }
 }
 
 async function answers(url: string, child: ChildProcess): Promise<void> {

@@ -1,7 +1,6 @@
-import { execFileSync, spawnSync } from 'node:child_process'
-import { copyFileSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { unpackDebian } from './debian.ts'
 
 /**
  * The server's program: KVMIG_TEST_REDIS_SERVER, else redis-server or valkey-server on the PATH, else Debian's packages unpacked into a
@@ -19,33 +18,22 @@ export function findRedis(): string {
 }
 
 function unpackedRedis(): string {
-  const cache = join(tmpdir(), `kvmig-redis-${process.getuid?.() ?? 0}`)
-  const program = join(cache, 'redis-server')
-  if (existsSync(program)) return program
-  mkdirSync(cache, { recursive: true })
-  const fetched = spawnSync('apt-get', ['download', 'redis-tools', 'libjemalloc2', 'liblzf1'], {
-    cwd: cache,
-    encoding: 'utf8',
-  })
-  if (fetched.status !== 0) {
+  const unpacked = unpackDebian(['redis-tools'])
+  if (!unpacked) {
     throw new Error(
       'The tests need a Redis: install it (Debian: apt-get install redis-server) or set KVMIG_TEST_REDIS_SERVER to a redis-server or valkey-server program.',
     )
   }
-  for (const file of readdirSync(cache).filter((it) => it.endsWith('.deb')))
-    execFileSync('dpkg', ['-x', file, '.'], { cwd: cache })
+  const { folder, libraries } = unpacked
+  const program = join(folder, 'redis-server')
+  if (existsSync(program)) return program
   // redis-check-rdb is the server under another name; the name it is called by decides what it does.
-  copyFileSync(join(cache, 'usr/bin/redis-check-rdb'), join(cache, 'server'))
-  const libraries = readdirSync(join(cache, 'usr/lib'))
-    .map((it) => join(cache, 'usr/lib', it))
-    .join(':')
+  const server = join(folder, 'usr/bin/redis-check-rdb')
   writeFileSync(
-    program,
-    `#!/bin/sh\nLD_LIBRARY_PATH='${libraries}' exec -a redis-server '${join(cache, 'server')}' "$@"\n`.replace(
-      '#!/bin/sh',
-      '#!/bin/bash',
-    ),
+    `${program}-${process.pid}`,
+    `#!/bin/bash\nLD_LIBRARY_PATH='${libraries}' exec -a redis-server '${server}' "$@"\n`,
     { mode: 0o755 },
   )
+  renameSync(`${program}-${process.pid}`, program)
   return program
 }

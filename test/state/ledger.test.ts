@@ -92,7 +92,12 @@ describe.each(TARGETS)('the ledger on %s', async (kind) => {
   })
 
   test('keeps the last checkpoint of a pass, if its transaction was committed', async () => {
-    const checkpoint = { identity: 'redis:run-1', cursor: '42', counts: { messages: { inserted: 3 } }, batch: 2 }
+    const checkpoint = {
+      identity: 'redis:run-1',
+      cursor: '42',
+      counts: { messages: { inserted: 3 } },
+      batch: 2,
+    }
     await target.transaction((tx) => ledger.saveCheckpoint(tx, 'pass', { ...checkpoint, cursor: '7' }))
     await target.transaction((tx) => ledger.saveCheckpoint(tx, 'pass', checkpoint))
     const failing = target.transaction(async (tx) => {
@@ -189,16 +194,25 @@ describe.each(TARGETS)('the ledger on %s', async (kind) => {
     test('lets go of what became a row', async () => {
       const other = Buffer.from('message:2')
       await add(record(), record({ part: 'index:1' }), record({ key: other }), record({ mapping: 'another' }))
-      const left = async () => (await ledger.quarantine.list({})).map((it) => `${it.mapping} ${it.key} ${it.part}`)
-      await target.transaction((tx) => ledger.quarantine.remove(tx, [record(), record({ key: Buffer.from('unknown') })]))
-      expect(await left()).toEqual(['another message:1 ', 'messages#1 message:1 index:1', 'messages#1 message:2 '])
+      const left = async () =>
+        (await ledger.quarantine.list({})).map((it) => `${it.mapping} ${it.key} ${it.part}`)
+      await target.transaction((tx) =>
+        ledger.quarantine.remove(tx, [record(), record({ key: Buffer.from('unknown') })]),
+      )
+      expect(await left()).toEqual([
+        'another message:1 ',
+        'messages#1 message:1 index:1',
+        'messages#1 message:2 ',
+      ])
       await clear()
     })
 
     test('lets go of what it doubts, but for what is added again', async () => {
       const other = Buffer.from('message:2')
-      const release = () => target.transaction((tx) => ledger.quarantine.release(tx, 'messages', 'messages#1'))
-      const doubt = (keys?: Buffer[]) => target.transaction((tx) => ledger.quarantine.doubt(tx, 'messages', 'messages#1', keys))
+      const release = () =>
+        target.transaction((tx) => ledger.quarantine.release(tx, 'messages', 'messages#1'))
+      const doubt = (keys?: Buffer[]) =>
+        target.transaction((tx) => ledger.quarantine.doubt(tx, 'messages', 'messages#1', keys))
       await add(record(), record({ part: 'index:1' }), record({ key: other }), record({ mapping: 'another' }))
       expect(await release()).toBe(0)
       await doubt([other])
@@ -215,7 +229,12 @@ describe.each(TARGETS)('the ledger on %s', async (kind) => {
 
     test('tells the keys of a mapping, each once', async () => {
       const odd = Buffer.from([0, 255])
-      await add(record(), record({ part: 'index:1' }), record({ key: odd, code: 'ORPHAN' }), record({ mapping: 'another' }))
+      await add(
+        record(),
+        record({ part: 'index:1' }),
+        record({ key: odd, code: 'ORPHAN' }),
+        record({ mapping: 'another' }),
+      )
       const keys = async (code?: 'ORPHAN') => {
         const filter = { plan: 'messages', mapping: 'messages#1', ...(code ? { code } : {}) }
         return (await ledger.quarantine.keys(filter)).map((it) => it.toString('hex')).sort()
@@ -292,7 +311,12 @@ describe.each(TARGETS)('the ledger on %s', async (kind) => {
   })
 
   test('remembers who else gives a row, and opens it again when the one that had it is forgotten', async () => {
-    const rival = (row: number, writer: string, key: string): Rival => ({ row: Buffer.alloc(16, row), writer, key: Buffer.from(key), part: '' })
+    const rival = (row: number, writer: string, key: string): Rival => ({
+      row: Buffer.alloc(16, row),
+      writer,
+      key: Buffer.from(key),
+      part: '',
+    })
     const origin = (it: Rival, state: Origin['state']): Origin => ({ ...it, state, existed: false })
     const { origins } = ledger
     const [a, b, c] = [rival(1, 'p/a', 'a'), rival(1, 'p/b', 'b'), rival(2, 'p/b', 'c')]
@@ -302,7 +326,10 @@ describe.each(TARGETS)('the ledger on %s', async (kind) => {
     expect(await run((tx) => origins.rivals.of(tx, 'fought', [a.row]))).toEqual([b])
     expect(await origins.contested()).toEqual([])
     await run((tx) => origins.clear(tx, 'fought', 'p/a'))
-    expect(await run((tx) => origins.find(tx, 'fought', [a.row, c.row]))).toEqual([origin(b, 'open'), origin(c, 'stands')])
+    expect(await run((tx) => origins.find(tx, 'fought', [a.row, c.row]))).toEqual([
+      origin(b, 'open'),
+      origin(c, 'stands'),
+    ])
     expect(await run((tx) => origins.rivals.of(tx, 'fought', [a.row, c.row]))).toEqual([])
     expect(await run((tx) => origins.open(tx, 'fought', 10))).toEqual([origin(b, 'open')])
     expect(await origins.contested()).toEqual(['fought'])

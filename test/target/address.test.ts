@@ -95,7 +95,7 @@ describe('with sslmode', () => {
   })
   test('nobody knows, it says which there are', () => {
     expect(() => read('postgres://u@db.example.com/db?sslmode=verify')).toThrow(
-      'There is no sslmode "verify"',
+      'The sslmode in the address is none that there is',
     )
   })
   test('and verification switched off for the whole process, it refuses', () => {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import type { ForeignKeyStep } from '../step.ts'
 import { circleOf } from '../circle.ts'
+import type { ForeignKeyStep } from '../step.ts'
 import { type Reference, sameTable, type TableName } from '../table.ts'
 import { byText, type Draft, edges, findTable, inSchemaOf, type Pass, place, stepsAbout } from './pass.ts'
 

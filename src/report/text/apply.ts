@@ -1,5 +1,5 @@
-import { type Cell, columns, line, type Paint, type Painter, painted, right, whole } from '../layout.ts'
 import { printableSentence } from '../../printable.ts'
+import { type Cell, columns, line, type Paint, type Painter, painted, right, whole } from '../layout.ts'
 import type { AppliedStep, ApplyReport, GateResult } from '../report.ts'
 import { counted, countsText, duration, listed, number } from '../wording.ts'
 import { accountLines } from './account.ts'

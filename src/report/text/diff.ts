@@ -1,5 +1,5 @@
-import { columns, type Painter, painted, right, whole } from '../layout.ts'
 import { printable } from '../../printable.ts'
+import { columns, type Painter, painted, right, whole } from '../layout.ts'
 import type { DiffReport } from '../report.ts'
 import { counted, number } from '../wording.ts'
 import { accountLines } from './account.ts'

@@ -1,6 +1,6 @@
 import type { Finding, Status } from '../../checks/check.ts'
-import { columns, line, type Paint, type Painter, painted, whole } from '../layout.ts'
 import { printable } from '../../printable.ts'
+import { columns, line, type Paint, type Painter, painted, whole } from '../layout.ts'
 import type { GateResult } from '../report.ts'
 
 /** A gate and what its checks found; what did not pass says what was expected, names a few keys, and what to do. */

@@ -1,6 +1,6 @@
 import { SourceError } from '../../errors.ts'
-import { inParts, PART } from '../part.ts'
 import { printable } from '../../printable.ts'
+import { inParts, PART } from '../part.ts'
 import type { Entry } from '../source.ts'
 import { Request } from './resp.ts'
 import { isSettled, KeyChanged, snapshot } from './snapshot.ts'
