@@ -51,23 +51,23 @@ describe('of records that want a value which the table allows once, the first by
       ['a2', 'a3', 'b3'],
     ],
   ])('%s', async (_, table, lost) => {
-    for (const id of ['$id', '$id | lower']) {
-      for (const [place, order] of ordersOf(entries, 3).entries()) {
-        await emptied(database)
-        world = makeWorld({
-          plan: plan(table, id),
-          database: database.url,
-          entries: order,
-          batchRows: [100, 2, 3][place]!,
-        })
-        for (const again of [false, true]) {
-          await applied(world, { again })
-          expect(await world.quarantine()).toEqual(lost.map((it) => `UNIQUE_VIOLATION user:${it}`))
-        }
-        await world.retry()
-        expect(await world.quarantine()).toEqual(lost.map((it) => `UNIQUE_VIOLATION user:${it}`))
-        world.remove()
-      }
+    const expected = lost.map((it) => `UNIQUE_VIOLATION user:${it}`)
+    for (const [place, order] of ordersOf(entries, 3).entries()) {
+      await emptied(database)
+      // With origins, and where they can be computed.
+      const id = place === 1 ? '$id' : '$id | lower'
+      world = makeWorld({
+        plan: plan(table, id),
+        database: database.url,
+        entries: order,
+        batchRows: [100, 2, 3][place]!,
+      })
+      await applied(world)
+      expect(await world.quarantine()).toEqual(expected)
+      if (place === 0) await world.retry()
+      else await applied(world, { again: true })
+      expect(await world.quarantine()).toEqual(expected)
+      world.remove()
     }
   })
 })
