@@ -104,7 +104,8 @@ describe('a connection that is cut around COMMIT', () => {
       heard = 0
       let isWritten = false
       proxy.onRequest((bytes) => {
-        if (bytes.includes('INSERT INTO kvmig.checkpoint') || bytes.includes('INSERT INTO kvmig.step')) isWritten = true
+        if (bytes.includes('INSERT INTO kvmig.checkpoint') || bytes.includes('INSERT INTO kvmig.step'))
+          isWritten = true
         if (!isWritten || !bytes.includes('COMMIT\0')) return
         isWritten = false
         heard += 1
