@@ -72,6 +72,25 @@ describe('of records that want a value which the table allows once, the first by
   })
 })
 
+test('nobody has to leave for a record that the table does not take anyway', async () => {
+  const checked = plan('unique: [[email]], checks: [team < 10]')
+  const rivals = [user('a', 'x', 99), user('b', 'x'), user('c', 'y'), user('d', 'y'), user('e', 'z', 99)]
+  for (const order of ordersOf(rivals, 4)) {
+    await emptied(database)
+    world = makeWorld({ plan: checked, database: database.url, entries: order, batchRows: 2 })
+    const { steps } = await applied(world)
+    expect(await world.rows('select id from users order by id')).toEqual(['b', 'c'])
+    expect(await world.quarantine()).toEqual([
+      'CONSTRAINT user:a',
+      'CONSTRAINT user:e',
+      'UNIQUE_VIOLATION user:d',
+    ])
+    const counts = steps.find((it) => it.step.kind === 'backfill')!.counts
+    expect(counts).toMatchObject({ inserted: 2, rejected: 3 })
+    world.remove()
+  }
+})
+
 test('a row that lost is there when the first is gone', async () => {
   world = makeWorld({ plan: plan('unique: [[email]]'), database: database.url, entries, batchRows: 3 })
   await applied(world)
