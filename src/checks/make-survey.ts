@@ -56,8 +56,9 @@ class SurveyPass {
   readonly #fates = new Map<string, Record<Fate, number>>()
   readonly #uncovered = new KeyShapes()
   #keys = 0
-  #pending: { table: Compared; account: KeyAccount; expected: Expected }[] = []
+  #pending: Pending[] = []
   #pendingKeys: KeyAccount[] = []
+  #comparing: Promise<void> = Promise.resolve()
   /** The key whose parts are arriving. */
   #current: KeyAccount | undefined
 
@@ -87,12 +88,13 @@ class SurveyPass {
       this.#keys += page.expired
       for (const entry of page.entries) this.#take(entry)
       if (this.#pending.length >= COMPARE_AT || this.#pendingKeys.length >= 10 * COMPARE_AT)
-        await this.#compare()
+        await this.#flush()
       this.#options.progress?.(this.#keys)
       if (this.#keys >= (this.#options.atMost ?? Number.POSITIVE_INFINITY)) break
     }
     this.#forget()
-    await this.#compare()
+    await this.#flush()
+    await this.#comparing
   }
 
   /** Rows that nothing in the source gives. A second look at the source is taken only where the tallies of both sides differ. */
@@ -220,9 +222,18 @@ class SurveyPass {
     this.#current = undefined
   }
 
-  async #compare(): Promise<void> {
-    const pending = this.#pending
+  /** Hands records over to be compared while the next ones are read; waits for those before. */
+  async #flush(): Promise<void> {
+    await this.#comparing
+    const [pending, keys] = [this.#pending, this.#pendingKeys]
     this.#pending = []
+    this.#pendingKeys = []
+    this.#comparing = this.#compare(pending, keys)
+    // It is awaited later: a failure until then is nobody's unhandled rejection.
+    this.#comparing.catch(() => {})
+  }
+
+  async #compare(pending: readonly Pending[], keys: readonly KeyAccount[]): Promise<void> {
     const byTable = new Map<Compared, Expected[]>()
     for (const { table, expected } of pending) {
       const list = byTable.get(table)
@@ -231,8 +242,7 @@ class SurveyPass {
     }
     for (const [table, expected] of byTable) await table.compare(expected)
     // Fates are settled after the comparison: a row may have been quarantined while it was loaded.
-    for (const account of this.#pendingKeys) this.#settle(account)
-    this.#pendingKeys = []
+    for (const account of keys) this.#settle(account)
   }
 
   #settle(account: KeyAccount): void {
@@ -270,6 +280,13 @@ class SurveyPass {
       }
     })
   }
+}
+
+/** A record on its way to be compared. */
+interface Pending {
+  readonly table: Compared
+  readonly account: KeyAccount
+  readonly expected: Expected
 }
 
 /** What is known of a key until its fate is settled. */

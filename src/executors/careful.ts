@@ -3,7 +3,7 @@ import { rankOf } from '../mapping/rank.ts'
 import { compareRecords, decide, type Member, sameRecord, settle } from '../mapping/resolve.ts'
 import { showTable } from '../plan/table.ts'
 import type { Origin, Rival } from '../state/ledger.ts'
-import { writerName } from '../state/trace.ts'
+import { type Traced, writerName } from '../state/trace.ts'
 import { canonicalRows } from '../target/canonical-rows.ts'
 import { rowKeyOf } from '../target/row-key.ts'
 import { cellsOf, keyTupleOf, reachTypes, readTuples } from '../target/table-rows.ts'
@@ -85,7 +85,8 @@ class CarefulLoad {
       await ledger.origins.rivals.add(this.#tx, name, this.#rivals)
       await ledger.origins.rivals.remove(this.#tx, name, this.#winners)
     }
-    return { counts: { ...this.#counts, rejected: this.#rejects.length }, rejects: this.#rejects }
+    const rejected = this.#counts.rejected + this.#rejects.length
+    return { counts: { ...this.#counts, rejected }, rejects: this.#rejects }
   }
 
   async #groups(): Promise<readonly Group[]> {
@@ -259,6 +260,14 @@ class CarefulLoad {
       record: (number: number) => sorted[number]!.record,
       key: (number: number) => sorted[number]!.record.keyTuple,
       refuse: (number: number, reject: Reject) => this.#refuse(sorted[number]!.record, reject),
+      displaced: (owners: readonly Traced[], others: readonly Traced[]) => {
+        // They were counted by earlier batches, as what they were then.
+        const isOwn = (it: Traced) =>
+          writerName({ ...it, mapping: { name: it.mapping } }) === writerName(this.#batch.compiled)
+        this.#counts.inserted -= owners.filter(isOwn).length
+        this.#counts.duplicate -= others.filter(isOwn).length
+        this.#counts.rejected += [...owners, ...others].filter(isOwn).length
+      },
     }
     const written = new Set<number>()
     for (const how of ['insert', 'update'] as const) {

@@ -3,9 +3,9 @@ import { place } from '../plan/passes/pass.ts'
 import type { ForeignKeyStep } from '../plan/step.ts'
 import { showTable } from '../plan/table.ts'
 import { addForeignKey, dropConstraint } from '../target/ddl.ts'
-import { replayOrphans } from './backfill.ts'
 import type { Context, Executor } from './executor.ts'
 import { quarantineOrphans } from './orphans.ts'
+import { replayOrphans } from './replay.ts'
 import { doStep } from './transact.ts'
 
 /** Takes rows without a parent out of the table and into the quarantine, then adds the constraint, NOT VALID so that nothing waits. */

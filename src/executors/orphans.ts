@@ -54,7 +54,7 @@ async function takeOut(
   let total = 0
   for await (const keys of tx.copyOut(remove)) {
     total += keys.length
-    const owners = await quarantineRecords(tx, keys, {
+    const { owners } = await quarantineRecords(tx, keys, {
       table: rows,
       writers,
       ledger,

@@ -9,7 +9,8 @@ import type { Writers } from './writers.ts'
 
 /**
  * Puts the records of rows that were taken out of a table into the quarantine, and with them those that had given way to them. `keys`:
- * the rows' key tuples. Gives the records, in the order of the keys; undefined for a row that kvmig did not write.
+ * the rows' key tuples. Gives the records that had the rows, in the order of the keys (undefined for a row that kvmig did not write), and
+ * the others.
  */
 export async function quarantineRecords(
   tx: Transaction,
@@ -25,14 +26,13 @@ export async function quarantineRecords(
     readonly ledger: Ledger
     readonly reject: Reject
   },
-): Promise<readonly (Traced | undefined)[]> {
+): Promise<{ readonly owners: readonly (Traced | undefined)[]; readonly others: readonly Traced[] }> {
   const owners = await trace(tx, keys, table, writers.mappings, ledger, writers.tracked)
   const name = showTable(table.name)
   const rowKeys = keys.map(rowKeyOf)
   const rivals = writers.collide ? await ledger.origins.rivals.of(tx, name, rowKeys) : []
-  const records = [...owners, ...rivals.map((it) => tracedTo(it, writers.mappings))].filter(
-    (it) => it !== undefined,
-  )
+  const others = rivals.flatMap((it) => tracedTo(it, writers.mappings) ?? [])
+  const records = [...owners.filter((it) => it !== undefined), ...others]
   await ledger.quarantine.add(
     tx,
     records.map((record) => ({
@@ -44,5 +44,5 @@ export async function quarantineRecords(
     })),
   )
   if (writers.tracked) await ledger.origins.remove(tx, name, rowKeys)
-  return owners
+  return { owners, others }
 }

@@ -1,6 +1,6 @@
-import { TargetError } from '../errors.ts'
 import type { Step } from '../plan/step.ts'
 import type { Transaction } from '../target/target.ts'
+import { certainly } from './certainly.ts'
 import type { Context, Counts, Outcome } from './executor.ts'
 
 /**
@@ -13,23 +13,19 @@ export async function doStep(
   work: (tx: Transaction) => Promise<Counts>,
 ): Promise<Outcome> {
   const { target, ledger, lease, project } = context
-  for (;;) {
-    try {
-      return await target.transaction(
-        async (tx) => {
-          await lease.fence(tx)
-          const outcome: Outcome = { status: 'done', counts: await work(tx) }
-          await context.record(tx, step, outcome)
-          return outcome
-        },
-        { searchPath: [project.targetSchema], statementMillis: 0 },
-      )
-    } catch (error) {
-      if (!(error instanceof TargetError) || error.code !== 'COMMIT_UNKNOWN') throw error
-      const record = (await ledger.steps()).get(step.id)
-      if (record?.state === 'done') return { status: 'done', counts: record.outcome?.counts ?? {} }
-    }
+  const workAndRecord = async (tx: Transaction): Promise<Outcome> => {
+    await lease.fence(tx)
+    const outcome: Outcome = { status: 'done', counts: await work(tx) }
+    await context.record(tx, step, outcome)
+    return outcome
   }
+  return certainly(
+    () => target.transaction(workAndRecord, { searchPath: [project.targetSchema], statementMillis: 0 }),
+    async (): Promise<Outcome | undefined> => {
+      const record = (await ledger.steps()).get(step.id)
+      return record?.state === 'done' ? { status: 'done', counts: record.outcome?.counts ?? {} } : undefined
+    },
+  )
 }
 
 /** One statement, and nothing to count. */

@@ -25,6 +25,8 @@ export interface Writing {
   /** Its key tuple. */
   key(number: number): Buffer
   refuse(number: number, reject: Reject): void
+  /** Is told of records that had to leave their rows, and of those that had given way to them: all are in the quarantine now. */
+  displaced?(owners: readonly Traced[], others: readonly Traced[]): void
 }
 
 /**
@@ -41,7 +43,7 @@ export const writeWhatFits = (
     refuse: (number, error) => writing.refuse(number, refusal(error, writing.table)),
     look: async (some, error) => {
       if (error.sqlState === '23503') return findOrphans(writing, some, error)
-      if (error.sqlState === '23505') return giveWay(writing, some, error)
+      if (error.sqlState === '23505') return giveWay(writing, some, { error, how })
       return undefined
     },
     each: (some) => writing.stage.writeEach(some, how),
@@ -66,7 +68,7 @@ async function findOrphans(
 async function giveWay(
   writing: Writing,
   numbers: readonly number[],
-  error: DatabaseError,
+  { error, how }: { readonly error: DatabaseError; readonly how: 'insert' | 'update' },
 ): Promise<ReadonlySet<number> | undefined> {
   const { tx, stage, table, writers, ledger, record, refuse } = writing
   const columns = await uniqueColumns(tx, table, error.constraint)
@@ -80,25 +82,56 @@ async function giveWay(
   const sharing = shared.filter(({ number, key }) => !key.equals(writing.key(number)))
   const keys = sharing.map((it) => it.key)
   const owners = await trace(tx, keys, table, writers.mappings, ledger, writers.tracked)
-  const winners: number[] = []
-  const outgoing: Buffer[] = []
-  for (const [place, { number, key }] of sharing.entries()) {
+  const stronger = sharing.filter(({ number }, place) => {
     const owner = owners[place]
-    if (!owner || compareRecords(recordOf(owner, writers), record(number)) < 0) {
-      losers.add(number)
-      continue
-    }
-    winners.push(number)
-    outgoing.push(key)
-  }
-  if (winners.length > 0) {
-    const doomed = stage.hasValuesOf(winners, columns)
-    await requireUnreferenced(tx, table.name, doomed)
-    await tx.query(`DELETE FROM ${qualified(table.name)} t WHERE ${doomed('t')}`)
-    await quarantineRecords(tx, outgoing, { table, writers, ledger, reject })
-  }
+    const isStronger = owner && compareRecords(recordOf(owner, writers), record(number)) > 0
+    if (!isStronger) losers.add(number)
+    return isStronger
+  })
   for (const number of losers) refuse(number, reject)
-  return losers.size + winners.length > 0 ? losers : undefined
+  const hopeless = await refusedAnyway(
+    writing,
+    stronger.map((it) => it.number),
+    { columns, how },
+  )
+  const winning = stronger.filter(({ number }) => !hopeless.has(number))
+  if (winning.length > 0) {
+    const doomed = stage.hasValuesOf(
+      winning.map((it) => it.number),
+      columns,
+    )
+    await tx.query(`DELETE FROM ${qualified(table.name)} t WHERE ${doomed('t')}`)
+    const outgoing = await quarantineRecords(
+      tx,
+      winning.map((it) => it.key),
+      { table, writers, ledger, reject },
+    )
+    writing.displaced?.(
+      outgoing.owners.filter((it) => it !== undefined),
+      outgoing.others,
+    )
+  }
+  return sharing.length + losers.size > 0 ? new Set([...losers, ...hopeless]) : undefined
+}
+
+/** Nobody has to leave for a row that the table refuses for another reason: that is tried before. */
+async function refusedAnyway(
+  { tx, stage, table, refuse }: Writing,
+  numbers: readonly number[],
+  { columns, how }: { readonly columns: readonly string[]; readonly how: 'insert' | 'update' },
+): Promise<ReadonlySet<number>> {
+  if (numbers.length === 0) return new Set()
+  const doomed = stage.hasValuesOf(numbers, columns)
+  await requireUnreferenced(tx, table.name, doomed)
+  await tx.query('SAVEPOINT kvmig_trial')
+  await tx.query(`DELETE FROM ${qualified(table.name)} t WHERE ${doomed('t')}`)
+  const refused = await stage.writeEach(numbers, how)
+  await tx.query('ROLLBACK TO SAVEPOINT kvmig_trial; RELEASE SAVEPOINT kvmig_trial')
+  for (const [number, why] of refused) {
+    const reference = table.references.find((it) => it.name === why.constraint)
+    refuse(number, reference ? orphan(reference) : refusal(why, table))
+  }
+  return new Set(refused.keys())
 }
 
 const recordOf = ({ plan, mapping, key, part }: Traced, { placeOf }: Writers): RecordId => ({

@@ -1,5 +1,5 @@
-import { replay, replayOrphans } from '../executors/backfill.ts'
 import type { Context, Counts } from '../executors/executor.ts'
+import { replay, replayOrphans } from '../executors/replay.ts'
 import type { Graph } from '../graph/graph.ts'
 import { type BackfillStep, type Step, tableOf } from '../plan/step.ts'
 import { sameTable } from '../plan/table.ts'

@@ -127,8 +127,8 @@ test('whatever was edited in whatever order, the tables are as after a first cop
   await emptied(database)
   world = makeWorld({ files: files(versions.first!), database: database.url, entries, batchRows: 5 })
   await applied(world)
-  // Every version after every other would be 200 runs: here each comes twice.
-  for (const name of [...shuffled(Object.keys(versions), 1), ...shuffled(Object.keys(versions), 2)]) {
+  // Every version after every other would be 200 runs. Another number gives another order.
+  for (const name of shuffled(Object.keys(versions), Number(process.env.KVMIG_TEST_SEED ?? 1))) {
     world.edit(files(versions[name]!))
     await applied(world)
     // A sequence never goes back.
@@ -136,10 +136,9 @@ test('whatever was edited in whatever order, the tables are as after a first cop
     const { sequence: atFirst, ...wanted } = expected.get(name)!
     expect({ name, ...found }).toEqual({ name, ...wanted })
     expect(Number.parseInt(sequence![0]!, 10)).toBeGreaterThanOrEqual(Number.parseInt(atFirst![0]!, 10))
-    expect(
-      (await applied(world)).steps.every((it) => it.status === 'was done' || it.step.kind === 'gate'),
-    ).toBe(true)
   }
+  const { steps } = await world.apply()
+  expect(steps.every((it) => it.status === 'was done' || it.step.kind === 'gate')).toBe(true)
 })
 
 describe('an edit', () => {

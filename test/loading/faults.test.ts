@@ -98,12 +98,16 @@ describe('a connection that is cut around COMMIT', () => {
     const through = new URL(database.url)
     through.port = String(proxy.port)
 
-    // Every COMMIT once, heard by the server or not; those of reading transactions may be cut as well.
+    // Every COMMIT behind a step or a batch that was written down, one heard by the server, the next one not.
     for (let nth = 1, heard = nth; heard >= nth; nth++) {
       await emptied(database)
       heard = 0
+      let isWritten = false
       proxy.onRequest((bytes) => {
-        if (!bytes.includes('COMMIT\0')) return
+        if (bytes.includes('INSERT INTO kvmig.checkpoint') || bytes.includes('INSERT INTO kvmig.step'))
+          isWritten = true
+        if (!isWritten || !bytes.includes('COMMIT\0')) return
+        isWritten = false
         heard += 1
         if (heard !== nth) return
         if (nth % 2 === 0) proxy.redirect(Number(new URL(database.url).port))

@@ -1,0 +1,370 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { SourceError } from '../errors.ts'
+import { failpoint } from '../failpoint.ts'
+import { forwardClaims } from '../mapping/claim.ts'
+import type { CompiledMapping } from '../mapping/mapping.ts'
+import { exactKey, literalPrefix } from '../plan/key-pattern.ts'
+import type { BackfillStep } from '../plan/step.ts'
+import { showTable } from '../plan/table.ts'
+import type { Cursor, Entry, Page, Source } from '../sources/source.ts'
+import { repeatably } from '../state/schema.ts'
+import { writerName } from '../state/trace.ts'
+import { DatabaseError } from '../target/error.ts'
+import { openTableRows } from '../target/table-rows.ts'
+import type { Transaction } from '../target/target.ts'
+import { addCounts, Batch, type CopyCounts, noCounts, shiftCounts, toQuarantine } from './batch.ts'
+import { loadCarefully } from './careful.ts'
+import { certainly } from './certainly.ts'
+import { databaseClock } from './clock.ts'
+import { settleContests } from './contests.ts'
+import type { Context, Counts } from './executor.ts'
+import { type Loading, loadDirectly } from './load.ts'
+import { writersOf } from './writers.ts'
+
+/** A cursor that says: nothing is left. */
+const END: Cursor = 'end'
+
+/** What is replayed comes in one transaction, where it can: rows may refer to each other. */
+const REPLAYED_ROWS = 20_000
+
+/** What a pass makes of one mapping. */
+export class Copy {
+  readonly step: BackfillStep
+  readonly compiled: CompiledMapping
+  readonly loading: Loading
+  batch: Batch
+  counts: CopyCounts
+  /** Once a batch met rows that are there, the next one is not tried directly either: that is a second run. */
+  careful: boolean
+
+  constructor(step: BackfillStep, compiled: CompiledMapping, loading: Loading, counts: Counts | undefined) {
+    this.step = step
+    this.compiled = compiled
+    this.loading = loading
+    this.batch = new Batch(compiled)
+    this.counts = { ...noCounts(), ...counts }
+    this.careful = loading.table.staged
+  }
+}
+
+type Loaded = ReadonlyMap<Copy, CopyCounts>
+
+/**
+ * One reading of a source, for one mapping or several. Rows, quarantine, origins and the cursor are one transaction: killed anywhere, the
+ * next pass goes on where the last commit was.
+ */
+export class Pass {
+  readonly #context: Context
+  readonly #source: Source
+  readonly copies: readonly Copy[]
+  readonly #byMapping: ReadonlyMap<CompiledMapping, Copy>
+  readonly #id: string
+  /** Only these; all, where there is none. */
+  readonly #keys: readonly Buffer[] | undefined
+  #identity: string
+  /** Up to where all is written, with what was counted by then. */
+  #reached: { cursor: Cursor | undefined; counts: Record<string, Counts> }
+  #batches: number
+  /** A collection of which more parts have to come, and the copies that take it. */
+  #unfinished:
+    | { readonly key: Buffer; readonly copies: ReadonlySet<Copy>; readonly word: 'keys' | 'expired' }
+    | undefined
+  #writing: Promise<void> = Promise.resolve()
+  #failed: unknown
+
+  static async open(
+    steps: readonly BackfillStep[],
+    context: Context,
+    keys?: readonly Buffer[],
+  ): Promise<Pass> {
+    const { ledger, target, compiled, lease } = context
+    const source = await context.source(steps[0]!.source)
+    const id = keys ? `replay ${randomUUID()}` : passId(steps, context)
+    const identity = await source.identity()
+    const saved = await ledger.checkpoint(id)
+    // A cursor of another process or another file would skip keys without a word (H08): scan again, which is idempotent.
+    const resumed = saved && (saved.identity === identity || saved.cursor === END) ? saved : undefined
+    const begin = async (tx: Transaction): Promise<Copy[]> => {
+      await lease.fence(tx)
+      const made: Copy[] = []
+      for (const step of steps) {
+        const mapping = compiled.mapping(step.plan, step.mapping.name)
+        const { columns, keyIndexes } = mapping
+        const table = await openTableRows(tx, { name: step.table.name, columns, keyIndexes })
+        // What is in the quarantine is about to be read again: what is not rejected again does not belong there any more.
+        if (!resumed) await ledger.quarantine.doubt(tx, step.plan, step.mapping.name, keys)
+        made.push(
+          new Copy(
+            step,
+            mapping,
+            { table, writers: writersOf(compiled, table.name), ledger },
+            resumed?.counts[step.id],
+          ),
+        )
+      }
+      return made
+    }
+    const copies = await repeatably(() => target.transaction(begin))
+    return new Pass(context, source, copies, {
+      id,
+      identity,
+      keys,
+      cursor: resumed?.cursor,
+      batches: resumed?.batch ?? 0,
+    })
+  }
+
+  private constructor(
+    context: Context,
+    source: Source,
+    copies: readonly Copy[],
+    pass: {
+      id: string
+      identity: string
+      keys: readonly Buffer[] | undefined
+      cursor: Cursor | undefined
+      batches: number
+    },
+  ) {
+    this.#context = context
+    this.#source = source
+    this.copies = copies
+    this.#byMapping = new Map(copies.map((it) => [it.compiled, it]))
+    this.#id = pass.id
+    this.#keys = pass.keys
+    this.#identity = pass.identity
+    this.#reached = { cursor: pass.cursor, counts: this.#counts() }
+    this.#batches = pass.batches
+  }
+
+  /** Up to the end of the source, and anew where another server answers meanwhile. */
+  async copy(): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.#copyFrom(this.#reached.cursor)
+        return
+      } catch (error) {
+        // Nothing is written behind the back of whoever hears of this.
+        await this.#writing
+        if (!(error instanceof SourceError && error.code === 'SOURCE_CHANGED') || attempt === 3) throw error
+        await this.#startAgain()
+      }
+    }
+  }
+
+  /** Settles what records fought over, now that all of them were seen. */
+  async settle(): Promise<void> {
+    const tables = new Map(this.copies.map(({ loading: { table } }) => [showTable(table.name), table.name]))
+    for (const table of tables.values()) {
+      await settleContests(table, this.#context, {
+        counted: this.copies.map((it) => writerName(it.compiled)),
+        transact: async (work) => {
+          await this.#commit(END, async (tx) => shiftCounts(this.copies, await work(tx)))
+        },
+      })
+    }
+  }
+
+  /** Lets go of what is not in quarantine any more, and of the checkpoint. `also` is part of the transaction, once for each copy. */
+  async close(also: (tx: Transaction, copy: Copy) => Promise<void> = async () => {}): Promise<void> {
+    const { target, lease, ledger } = this.#context
+    await repeatably(() =>
+      target.transaction(async (tx) => {
+        await lease.fence(tx)
+        for (const copy of this.copies) {
+          await ledger.quarantine.release(tx, copy.step.plan, copy.step.mapping.name)
+          await also(tx, copy)
+        }
+        await ledger.dropCheckpoint(tx, this.#id)
+      }),
+    )
+  }
+
+  async #copyFrom(from: Cursor | undefined): Promise<void> {
+    if (from === END) return
+    const clock = await databaseClock(this.#context)
+    for await (const page of this.#pages(from)) {
+      this.#context.signal.throwIfAborted()
+      if (this.#failed) throw this.#failed
+      for (const entry of page.entries) this.#take(entry, clock)
+      if (this.#size() >= this.#batchRows) await this.#flush(page.cursor)
+    }
+    this.#drop()
+    await this.#flush(END)
+    await this.#writing
+    if (this.#failed) throw this.#failed
+    failpoint('backfill.scanned')
+  }
+
+  /** The source is not the one the cursor belongs to any more: forget it and count anew. */
+  async #startAgain(): Promise<void> {
+    this.#failed = undefined
+    this.#identity = await this.#source.identity()
+    for (const copy of this.copies) {
+      copy.batch = new Batch(copy.compiled)
+      copy.counts = noCounts()
+      copy.careful = true
+    }
+    this.#unfinished = undefined
+    this.#reached = { cursor: undefined, counts: {} }
+    await repeatably(() =>
+      this.#context.target.transaction(async (tx) => {
+        await this.#context.lease.fence(tx)
+        await this.#context.ledger.dropCheckpoint(tx, this.#id)
+        for (const { step } of this.copies) {
+          await this.#context.ledger.quarantine.doubt(tx, step.plan, step.mapping.name, this.#keys)
+        }
+      }),
+    )
+  }
+
+  #pages(from: Cursor | undefined): AsyncIterable<Page> {
+    if (this.#keys) return this.#source.read(this.#keys)
+    const patterns = this.copies.map((it) => it.step.mapping.match)
+    const exact = patterns.map(exactKey)
+    if (exact.every((it) => it !== undefined)) {
+      return this.#source.read([...new Set(exact)].map((it) => Buffer.from(it)))
+    }
+    const router = this.#context.compiled.router(this.copies[0]!.step.source)
+    const wanted = new Set(this.#byMapping.keys())
+    return this.#source.scan(
+      {
+        prefix: Buffer.from(commonPrefix(patterns.map(literalPrefix))),
+        want: (key) => router.mayClaim(key, wanted),
+      },
+      from,
+    )
+  }
+
+  #take(entry: Entry, clock: () => number): void {
+    const router = this.#context.compiled.router(this.copies[0]!.step.source)
+    if (entry.offset === 0) this.#drop()
+    const expired = entry.expiresAt !== null && entry.expiresAt <= clock()
+    const copies = new Set<Copy>()
+    forwardClaims(router.route(entry.key, entry.type), entry, (compiled) => {
+      const copy = this.#byMapping.get(compiled)
+      if (!copy) return undefined
+      copies.add(copy)
+      return expired ? undefined : copy.batch.of(entry)
+    })
+    const word = expired ? 'expired' : 'keys'
+    if (entry.offset === 0) for (const copy of copies) copy.batch.seen[word] += 1
+    this.#unfinished = entry.more ? (this.#unfinished ?? { key: entry.key, copies, word }) : undefined
+  }
+
+  /** A collection that begins anew, or is gone before its last part came: what came of it is void. */
+  #drop(): void {
+    if (!this.#unfinished) return
+    const { key, copies, word } = this.#unfinished
+    for (const { batch } of copies) {
+      batch.drop(key)
+      batch.seen[word] -= 1
+    }
+    this.#unfinished = undefined
+  }
+
+  get #batchRows(): number {
+    const { batchRows } = this.#context
+    return this.#keys ? Math.max(batchRows, REPLAYED_ROWS) : batchRows
+  }
+
+  #size(): number {
+    return this.copies.reduce((sum, copy) => sum + copy.batch.size, 0)
+  }
+
+  /** Hands the batches over to be written while the next ones are made; waits for the write before. */
+  async #flush(cursor: Cursor | undefined): Promise<void> {
+    await this.#writing
+    if (this.#failed) throw this.#failed
+    const batches = this.copies.map((copy) => {
+      const { batch } = copy
+      copy.batch = new Batch(copy.compiled)
+      return { copy, batch }
+    })
+    this.#writing = this.#write(batches, cursor).catch((error) => {
+      this.#failed = error
+    })
+    if (cursor === END) await this.#writing
+  }
+
+  async #write(batches: readonly { copy: Copy; batch: Batch }[], cursor: Cursor | undefined): Promise<void> {
+    const { ledger } = this.#context
+    for (;;) {
+      let trying: Copy | undefined
+      try {
+        const results = await this.#commit(cursor, async (tx) => {
+          failpoint('backfill.batch-begun')
+          const loaded = new Map<Copy, CopyCounts>()
+          for (const { copy, batch } of batches) {
+            if (batch.empty) continue
+            trying = copy.careful ? undefined : copy
+            const { counts, rejects } = await (copy.careful ? loadCarefully : loadDirectly)(
+              tx,
+              batch,
+              copy.loading,
+            )
+            const { plan, mapping } = copy.compiled
+            await ledger.quarantine.add(
+              tx,
+              rejects.map((it) => toQuarantine(plan, mapping.name, it)),
+            )
+            loaded.set(copy, { ...counts, ...batch.seen })
+          }
+          failpoint('backfill.batch-copied')
+          return loaded
+        })
+        failpoint('backfill.batch-committed')
+        for (const [copy, counts] of results) {
+          // Nothing was there: try the next batch directly again.
+          copy.careful = copy.loading.table.staged || counts.unchanged + counts.updated + counts.duplicate > 0
+          this.#context.progress(copy.step.id, { ...copy.counts })
+        }
+        return
+      } catch (error) {
+        if (!trying || !(error instanceof DatabaseError) || error.class !== 'quarantine') throw error
+        trying.careful = true
+      }
+    }
+  }
+
+  /** Does work in a transaction together with the checkpoint: if the ledger has that, it has the rows. Gives what the work counted. */
+  async #commit(cursor: Cursor | undefined, work: (tx: Transaction) => Promise<Loaded>): Promise<Loaded> {
+    const { target, ledger, lease } = this.#context
+    const batch = this.#batches + 1
+    let made: Loaded = new Map()
+    const write = async (tx: Transaction): Promise<Loaded> => {
+      await lease.fence(tx)
+      made = await work(tx)
+      const reached = cursor === undefined ? this.#reached : { cursor, counts: this.#counts(made) }
+      await ledger.saveCheckpoint(tx, this.#id, { identity: this.#identity, ...reached, batch })
+      failpoint('backfill.batch-before-commit')
+      return made
+    }
+    const loaded = await certainly(
+      () => target.transaction(write),
+      async () => ((await ledger.checkpoint(this.#id))?.batch === batch ? made : undefined),
+    )
+    this.#batches = batch
+    for (const [copy, counts] of loaded) copy.counts = addCounts(copy.counts, counts)
+    if (cursor !== undefined) this.#reached = { cursor, counts: this.#counts() }
+    return loaded
+  }
+
+  #counts(more: Loaded = new Map()): Record<string, Counts> {
+    return Object.fromEntries(
+      this.copies.map((copy) => [copy.step.id, { ...addCounts(copy.counts, more.get(copy) ?? noCounts()) }]),
+    )
+  }
+}
+
+// Changes whenever what the pass copies changes, so that a cursor is never used for anything else.
+function passId(steps: readonly BackfillStep[], context: Context): string {
+  const words = steps.map((step) => `${step.id}=${context.fingerprint(step)}`).sort()
+  return createHash('sha256').update(words.join('\n')).digest('hex').slice(0, 32)
+}
+
+function commonPrefix(prefixes: readonly string[]): string {
+  let common = prefixes[0] ?? ''
+  for (const prefix of prefixes) while (!prefix.startsWith(common)) common = common.slice(0, -1)
+  return common
+}
