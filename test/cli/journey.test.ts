@@ -280,6 +280,13 @@ describe('mending it', () => {
     )
     expect(code).toBe(0)
     expect((await kvmig('accept posts --code ORPHAN --because gone')).code).toBe(1)
+    const { rows } = await database.query(
+      `SELECT outcome, summary FROM kvmig.run WHERE command = 'accept' ORDER BY started_at`,
+    )
+    expect(rows).toEqual([
+      { outcome: 'done', summary: { accepted: 1 } },
+      { outcome: 'failed', summary: { error: 'NOTHING_TO_ACCEPT' } },
+    ])
   })
 
   test('a rule for the uncovered key opens the gate', async () => {
@@ -316,6 +323,10 @@ describe('diff', () => {
       ['extra', 'post:z'],
       ['missing', 'post:a'],
     ])
+    expect(await kvmig('trace post:b')).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/✗ different {2}posts .*in title\n/),
+    })
   })
 
   test('apply --again puts back what the source has', async () => {
