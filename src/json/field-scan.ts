@@ -2,18 +2,17 @@ import { isUtf8 } from 'node:buffer'
 import { RejectError, type Value } from '../value.ts'
 import { readJson } from './read-json.ts'
 
-/** What stands at a field; `escaped` is text in which a backslash stands. */
+/** What stands at a field. */
 export const FOUND = {
   nothing: 0,
   text: 1,
-  escaped: 2,
   /** A whole number of at most 15 digits, which is in `numbers`; not -0. */
-  integer: 3,
-  true: 4,
-  false: 5,
-  null: 6,
+  integer: 2,
+  true: 3,
+  false: 4,
+  null: 5,
   /** Another number, an object, a list. */
-  other: 7,
+  other: 6,
 } as const
 
 /** Names beyond those that were asked for, of which so many are told apart. */
@@ -23,8 +22,8 @@ const MOST_NAMES = 256
 const MOST_DEPTH = 100
 
 /**
- * Finds the fields of one JSON object, or of a hash, without making values of them: where each begins and ends (of text: without its
- * quotation marks), and what it is. Knows usual JSON only:
+ * Finds the fields of one JSON object, or of a hash, without making values of them: where each begins and ends, and what it is; of text
+ * what it means, without quotation marks and escapes. Knows usual JSON only:
  * whatever else there is (a duplicate, a wrong escape, half a surrogate pair, an escape in a name …), it says no, and `readJson` has to say
  * what is the matter. What it says yes to, `readJson` would take as well.
  */
@@ -34,13 +33,16 @@ export class FieldScan {
   readonly starts: Int32Array
   readonly ends: Int32Array
   readonly numbers: Float64Array
-  /** Of a hash: the bytes of each value. */
+  /** The bytes in which a field begins and ends. They are gone with the next scan. */
   readonly sources: Buffer[] = []
   readonly #names: Buffer[]
   /** Which name stood at which place of the last object: the next one is likely to be alike. */
   readonly #order: number[] = []
   readonly #others: boolean
   #at = 0
+  /** What texts with escapes mean. */
+  #texts = Buffer.allocUnsafe(1 << 12)
+  #unescaped = 0
 
   /** `others`: may there be further fields? */
   constructor(names: readonly string[], { others }: { readonly others: boolean }) {
@@ -69,12 +71,12 @@ export class FieldScan {
     return true
   }
 
-  /** What a field was found to be, as a value; undefined where there is nothing. Throws RejectError as `readJson` does. */
-  json(bytes: Buffer, name: number): Value {
+  /** What a field of a JSON object was found to be, as a value; undefined where there is nothing. */
+  value(name: number): Value {
     const found = this.found[name]
     if (found === FOUND.nothing) return undefined
-    const quoted = found === FOUND.text || found === FOUND.escaped ? 1 : 0
-    return readJson(bytes.subarray(this.starts[name]! - quoted, this.ends[name]! + quoted))
+    const bytes = this.sources[name]!.subarray(this.starts[name], this.ends[name])
+    return found === FOUND.text ? bytes.toString('utf8') : readJson(bytes)
   }
 
   #begin(): void {
@@ -85,6 +87,9 @@ export class FieldScan {
   scan(bytes: Buffer): boolean {
     if (!isUtf8(bytes)) return false
     this.#begin()
+    this.#unescaped = 0
+    // No text is longer than it was with its escapes.
+    if (this.#texts.length < bytes.length) this.#texts = Buffer.allocUnsafe(2 * bytes.length)
     let at = skip(bytes, 0)
     if (bytes[at] !== OPEN_OBJECT) return false
     at = skip(bytes, at + 1)
@@ -126,14 +131,10 @@ export class FieldScan {
   #value(bytes: Buffer, name: number): boolean {
     const start = this.#at
     const first = bytes[start]!
+    if (first === QUOTE) return this.#text(bytes, name)
     let end: number
     let found: number
-    if (first === QUOTE) {
-      const isPlain = plainEnd(bytes, start + 1)
-      end = isPlain >= 0 ? isPlain : escapedEnd(bytes, start + 1)
-      if (end < 0) return false
-      found = isPlain >= 0 ? FOUND.text : FOUND.escaped
-    } else if (first === MINUS || (first >= ZERO && first <= NINE)) {
+    if (first === MINUS || (first >= ZERO && first <= NINE)) {
       end = start + (first === MINUS ? 1 : 0)
       let value = 0
       const digits = end
@@ -157,12 +158,60 @@ export class FieldScan {
       if (end < 0 || !isJson(bytes.subarray(start, end))) return false
       found = FOUND.other
     } else return false
-    const quoted = found === FOUND.text || found === FOUND.escaped ? 1 : 0
     this.found[name] = found
-    this.starts[name] = start + quoted
-    this.ends[name] = end - quoted
+    this.sources[name] = bytes
+    this.starts[name] = start
+    this.ends[name] = end
     this.#at = end
     return true
+  }
+
+  #text(bytes: Buffer, name: number): boolean {
+    const start = this.#at + 1
+    const end = stop(bytes, start)
+    this.found[name] = FOUND.text
+    if (bytes[end] === QUOTE) {
+      this.sources[name] = bytes
+      this.starts[name] = start
+      this.ends[name] = end
+      this.#at = end + 1
+      return true
+    }
+    if (bytes[end] !== BACKSLASH) return false
+    const from = this.#unescaped
+    bytes.copy(this.#texts, from, start, end)
+    this.#at = this.#unescape(bytes, end, from + end - start)
+    this.sources[name] = this.#texts
+    this.starts[name] = from
+    this.ends[name] = this.#unescaped
+    return this.#at > 0
+  }
+
+  // Copies what a text means from its first escape on, and answers where it ends; 0 for what only `readJson` should judge.
+  #unescape(bytes: Buffer, first: number, into: number): number {
+    const texts = this.#texts
+    let used = into
+    for (let at = first; at < bytes.length; at++) {
+      const byte = bytes[at]!
+      if (STOPS[byte] === 0) {
+        texts[used++] = byte
+      } else if (byte === QUOTE) {
+        this.#unescaped = used
+        return at + 1
+      } else if (byte !== BACKSLASH) {
+        return 0
+      } else if (bytes[++at] !== LOWER_U) {
+        const meaning = ESCAPES[bytes[at]!]
+        if (!meaning) return 0
+        texts[used++] = meaning
+      } else {
+        const code = codeUnit(bytes, at + 1)
+        if (!(code > 0) || (code >= 0xd800 && code <= 0xdfff)) return 0
+        used = writeCodeUnit(texts, used, code)
+        at += 4
+      }
+    }
+    return 0
   }
 }
 
@@ -200,32 +249,16 @@ function isSame(name: Buffer, bytes: Buffer, start: number, end: number): boolea
   return true
 }
 
-// Behind the closing quotation mark of a string without an escape; -1 where it has one, or no end.
-function plainEnd(bytes: Buffer, start: number): number {
-  for (let at = start; at < bytes.length; at++) {
-    const byte = bytes[at]!
-    if (byte === QUOTE) return at + 1
-    if (byte === BACKSLASH || byte < 0x20) return -1
-  }
-  return -1
+/** Where a text stops to be what it looks like: at its end, an escape, or a control character, which JSON does not have. */
+function stop(bytes: Buffer, from: number): number {
+  let at = from
+  while (STOPS[bytes[at]!] === 0) at++
+  return at
 }
 
-// The same with escapes: those of one character, and \u beyond NUL and outside of surrogates.
-function escapedEnd(bytes: Buffer, start: number): number {
-  for (let at = start; at < bytes.length; at++) {
-    const byte = bytes[at]!
-    if (byte === QUOTE) return at + 1
-    if (byte < 0x20) return -1
-    if (byte !== BACKSLASH) continue
-    at++
-    if (bytes[at] === LOWER_U) {
-      const code = codeUnit(bytes, at + 1)
-      if (!(code > 0) || (code >= 0xd800 && code <= 0xdfff)) return -1
-      at += 4
-    } else if (!(ESCAPES[bytes[at]!]! > 0)) return -1
-  }
-  return -1
-}
+const STOPS = new Uint8Array(256).fill(1, 0, 0x20)
+STOPS[QUOTE] = 1
+STOPS[BACKSLASH] = 1
 
 /** The byte that stands for `\n` and its like; 0 where there is no such escape. */
 const ESCAPES = new Uint8Array(256)
@@ -246,42 +279,16 @@ function codeUnit(bytes: Buffer, at: number): number {
   return code
 }
 
-/**
- * Writes what a string that a scan called `escaped` means, without its quotation marks: `start` to `end` are its bytes between them. There
- * has to be room for as many bytes. Answers where it ended.
- */
-export function unescapeInto(
-  target: Buffer,
-  from: number,
-  bytes: Buffer,
-  start: number,
-  end: number,
-): number {
-  let used = from
-  for (let at = start; at < end; at++) {
-    const byte = bytes[at]!
-    if (byte !== BACKSLASH) {
-      target[used++] = byte
-      continue
-    }
-    at++
-    if (bytes[at] !== LOWER_U) {
-      target[used++] = ESCAPES[bytes[at]!]!
-      continue
-    }
-    const code = codeUnit(bytes, at + 1)
-    at += 4
-    if (code < 0x80) target[used++] = code
-    else if (code < 0x800) {
-      target[used++] = 0xc0 | (code >> 6)
-      target[used++] = 0x80 | (code & 0x3f)
-    } else {
-      target[used++] = 0xe0 | (code >> 12)
-      target[used++] = 0x80 | ((code >> 6) & 0x3f)
-      target[used++] = 0x80 | (code & 0x3f)
-    }
+/** As UTF-8. Surrogates are none of it. */
+function writeCodeUnit(target: Buffer, from: number, code: number): number {
+  if (code < 0x80) return target.writeUInt8(code, from)
+  if (code < 0x800) {
+    target[from] = 0xc0 | (code >> 6)
+    return target.writeUInt8(0x80 | (code & 0x3f), from + 1)
   }
-  return used
+  target[from] = 0xe0 | (code >> 12)
+  target[from + 1] = 0x80 | ((code >> 6) & 0x3f)
+  return target.writeUInt8(0x80 | (code & 0x3f), from + 2)
 }
 
 const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/
@@ -302,9 +309,8 @@ function nestedEnd(bytes: Buffer, start: number): number {
   for (let at = start; at < bytes.length; at++) {
     const byte = bytes[at]!
     if (byte === QUOTE) {
-      const end = plainEnd(bytes, at + 1)
-      at = (end >= 0 ? end : escapedEnd(bytes, at + 1)) - 1
-      if (at < 0) return -1
+      for (at = stop(bytes, at + 1); bytes[at] === BACKSLASH; at = stop(bytes, at + 2));
+      if (bytes[at] !== QUOTE) return -1
     } else if (byte === OPEN_OBJECT || byte === OPEN_ARRAY) {
       depth++
       if (depth > MOST_DEPTH) return -1

@@ -20,7 +20,6 @@ export interface RowBytes {
   cancel(): void
   cell(cell: Cell): void
   text(bytes: Buffer, start: number, end: number): void
-  escaped(bytes: Buffer, start: number, end: number): void
   integer(value: number, width: 2 | 4 | 8): void
   moment(micros: number): void
 }
@@ -96,20 +95,19 @@ class FieldByField implements Straight {
   }
 
   json(scope: RecordScope, bytes: Buffer, row: RowBytes): boolean {
-    return this.#isJson && this.#scan.scan(bytes) && this.#write(scope, bytes, row)
+    return this.#isJson && this.#scan.scan(bytes) && this.#write(scope, row)
   }
 
   pairs(scope: RecordScope, pairs: readonly Buffer[], row: RowBytes): boolean {
-    return !this.#isJson && this.#scan.hash(pairs) && this.#write(scope, undefined, row)
+    return !this.#isJson && this.#scan.hash(pairs) && this.#write(scope, row)
   }
 
-  #write(scope: RecordScope, json: Buffer | undefined, row: RowBytes): boolean {
+  #write(scope: RecordScope, row: RowBytes): boolean {
     try {
-      if (this.#valued.length > 0) scope.value = this.#values(json)
+      if (this.#valued.length > 0) scope.value = this.#values()
       for (const column of this.#columns) {
         if (column.as === 'cell') row.cell(column.convert(column.evaluate(scope)))
-        else if (!this.#field(column, json ?? this.#scan.sources[column.place]!, row, json === undefined))
-          return false
+        else if (!this.#field(column, row)) return false
       }
       return true
     } catch (error) {
@@ -118,20 +116,20 @@ class FieldByField implements Straight {
     }
   }
 
-  #values(json: Buffer | undefined): Value {
+  #values(): Value {
     const { found, sources } = this.#scan
     const values = new Map<string, Value>()
     for (const { name, place } of this.#valued) {
       if (found[place] === FOUND.nothing) continue
-      values.set(name, json ? this.#scan.json(json, place) : readUtf8(sources[place]!))
+      values.set(name, this.#isJson ? this.#scan.value(place) : readUtf8(sources[place]!))
     }
     return values
   }
 
-  /** `isRaw`: the bytes are as the store holds them, nobody has looked at them. */
-  #field(column: DirectColumn, bytes: Buffer, row: RowBytes, isRaw: boolean): boolean {
+  #field(column: DirectColumn, row: RowBytes): boolean {
     const { place } = column
     const found = this.#scan.found[place]!
+    const bytes = this.#scan.sources[place]!
     const start = this.#scan.starts[place]!
     const end = this.#scan.ends[place]!
     if (found === FOUND.nothing || found === FOUND.null) {
@@ -142,9 +140,8 @@ class FieldByField implements Straight {
     switch (column.as) {
       case 'text':
         if (end - start > column.most) return false
-        if (found === FOUND.text && (!isRaw || isText(bytes))) row.text(bytes, start, end)
-        else if (found === FOUND.escaped) row.escaped(bytes, start, end)
-        else return false
+        if (found !== FOUND.text || (!this.#isJson && !isText(bytes))) return false
+        row.text(bytes, start, end)
         return true
       case 'integer': {
         const value = this.#wholeNumber(column, bytes)

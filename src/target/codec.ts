@@ -1,4 +1,3 @@
-import { unescapeInto } from '../json/field-scan.ts'
 import type { ColumnType } from '../plan/table.ts'
 import type { Cell, Row } from '../value.ts'
 import type { WireType } from './column-types.ts'
@@ -67,17 +66,6 @@ export class TupleWriter {
     this.#column++
     this.#sink.int32(end - start)
     this.#sink.copy(bytes, start, end)
-  }
-
-  /** The next column, of a type that is text: the meaning of what a `FieldScan` called escaped, without its quotation marks. */
-  escaped(bytes: Buffer, start: number, end: number): void {
-    this.#column++
-    const sink = this.#sink
-    sink.room(4 + end - start)
-    const began = sink.used + 4
-    const ended = unescapeInto(sink.buffer, began, bytes, start, end)
-    sink.int32(ended - began)
-    sink.used = ended
   }
 
   /** The next column, of an integer type: a number within its range. */
