@@ -1,43 +1,23 @@
 import { createHash } from 'node:crypto'
 import type { CompiledMapping, Part, RecordSink } from '../mapping/mapping.ts'
+import { RowBatch } from '../mapping/row-batch.ts'
 import type { Entry } from '../sources/source.ts'
 import type { QuarantineRecord } from '../state/ledger.ts'
 import { type Traceable, writerName } from '../state/trace.ts'
-import type { TupleWriter } from '../target/codec.ts'
 import type { TableRows } from '../target/table-rows.ts'
-import type { Reject, Row } from '../value.ts'
-import { ByteList } from './byte-list.ts'
+import type { Reject } from '../value.ts'
 import type { Shift } from './settling.ts'
 
-/**
- * What one mapping made of some pages of the source, waiting to be written in one transaction. There are millions of records, so nothing
- * is kept of one but bytes: row `n` is tuple `n`, and came from `key(n)`, part `part(n)`.
- */
-export class Batch implements RecordSink {
+/** What one mapping made of some pages of the source, waiting to be written in one transaction. */
+export class Batch extends RowBatch implements RecordSink {
   readonly compiled: CompiledMapping
-  readonly tuples: TupleWriter
   readonly rejects: Rejected[] = []
   /** What the batch stands for besides its records, counted with them when they are committed. */
   readonly seen = { keys: 0, filtered: 0, expired: 0 }
-  /** The cells too, where Postgres has to be asked what it would store: a column of a type that kvmig has no codec for. */
-  readonly cells: Row[] | undefined
-  /** Where rows may be written by the short way. */
-  readonly bytes: TupleWriter | undefined
-  readonly #keys = new ByteList()
-  /** For each row, which of the keys it came from. */
-  readonly #owners: number[] = []
-  readonly #parts: Part[] = []
-  #entry: Entry | undefined
 
   constructor(compiled: CompiledMapping, table: TableRows) {
+    super(table)
     this.compiled = compiled
-    this.tuples = table.writer()
-    this.cells = table.staged ? [] : undefined
-    this.bytes = table.staged ? undefined : this.tuples
-  }
-
-  get count(): number {
-    return this.tuples.count
   }
 
   get size(): number {
@@ -48,34 +28,9 @@ export class Batch implements RecordSink {
     return this.size === 0 && this.seen.keys === 0 && this.seen.filtered === 0 && this.seen.expired === 0
   }
 
-  key(row: number): Buffer {
-    return this.#keys.at(this.#owners[row]!)
-  }
-
-  part(row: number): Part {
-    return this.#parts[row]!
-  }
-
-  /** Says whose records arrive from now on. */
-  of(entry: Entry): this {
-    if (this.#entry === undefined || !this.#entry.key.equals(entry.key)) this.#keys.add(entry.key)
-    this.#entry = entry
-    return this
-  }
-
-  row(cells: Row, part: () => Part): void {
-    this.tuples.append(cells)
-    this.cells?.push(cells)
-    this.wrote(part)
-  }
-
-  wrote(part: () => Part): void {
-    this.#owners.push(this.#keys.count - 1)
-    this.#parts.push(part())
-  }
-
   reject(reject: Reject, part: () => Part): void {
-    this.rejects.push({ key: this.#entry!.key, part: part(), reject, ...sizeAndDigest(this.#entry!) })
+    const { entry } = this
+    this.rejects.push({ key: entry.key, part: part(), reject, ...sizeAndDigest(entry) })
   }
 
   filtered(): void {
@@ -86,9 +41,7 @@ export class Batch implements RecordSink {
   drop(key: Buffer): void {
     let kept = this.count
     while (kept > 0 && this.key(kept - 1).equals(key)) kept -= 1
-    this.tuples.keep(kept)
-    for (const list of [this.#owners, this.#parts, this.cells ?? []])
-      list.length = Math.min(list.length, kept)
+    this.keep(kept)
     while (this.rejects.at(-1)?.key.equals(key)) this.rejects.pop()
   }
 
@@ -96,13 +49,10 @@ export class Batch implements RecordSink {
     // The survey reports these; a copy has no use for them.
   }
 
-  /** Begins anew, in the same memory. */
-  clear(): void {
-    this.tuples.clear()
-    this.#keys.clear()
-    for (const list of [this.#owners, this.#parts, this.rejects, this.cells ?? []]) list.length = 0
+  override clear(): void {
+    super.clear()
+    this.rejects.length = 0
     Object.assign(this.seen, { keys: 0, filtered: 0, expired: 0 })
-    this.#entry = undefined
   }
 }
 

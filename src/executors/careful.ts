@@ -1,11 +1,10 @@
 import { failpoint } from '../failpoint.ts'
+import { canonicalTuples } from '../mapping/canonical-tuples.ts'
 import { rankOf } from '../mapping/rank.ts'
 import { compareRecords, decide, type Member, sameRecord, settle } from '../mapping/resolve.ts'
 import { showTable } from '../plan/table.ts'
 import type { Origin, Rival } from '../state/ledger.ts'
 import { type Traced, writerName } from '../state/trace.ts'
-import { type Canonical, canonicalRows } from '../target/canonical-rows.ts'
-import type { TupleWriter } from '../target/codec.ts'
 import { readRowsAt } from '../target/read-rows.ts'
 import { rowKeyOf } from '../target/row-key.ts'
 import { cellsOf, keyTupleOf, reachTypes } from '../target/table-rows.ts'
@@ -132,7 +131,7 @@ class CarefulLoad {
   async #records(): Promise<readonly Incoming[]> {
     const { table } = this.#loading
     const batch = this.#batch
-    const { tuples, refused } = await this.#canonical()
+    const { tuples, refused } = await canonicalTuples(this.#tx, table, batch)
     const records = new Map<string, Incoming>()
     for (let index = 0; index < batch.count; index++) {
       const key = batch.key(index)
@@ -158,17 +157,6 @@ class CarefulLoad {
       })
     }
     return [...records.values()]
-  }
-
-  /** The batch's rows as Postgres would have them. */
-  async #canonical(): Promise<{ readonly tuples: TupleWriter } & Pick<Canonical, 'refused'>> {
-    const { table } = this.#loading
-    const { cells, tuples } = this.#batch
-    if (!cells) return { tuples, refused: new Map() }
-    const { rows, refused } = await canonicalRows(this.#tx, table.wires, cells)
-    const writer = table.writer()
-    for (const row of rows) writer.append(row)
-    return { tuples: writer, refused }
   }
 
   /** What has to be written for a group; nothing where that is settled, or open. */

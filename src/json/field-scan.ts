@@ -6,7 +6,7 @@ import { readJson } from './read-json.ts'
 export const FOUND = {
   nothing: 0,
   text: 1,
-  /** A whole number of at most 15 digits, which is in `numbers`; not -0. */
+  /** A whole number that a double holds, which is in `numbers`; not -0. */
   integer: 2,
   true: 3,
   false: 4,
@@ -141,7 +141,9 @@ export class FieldScan {
       for (; bytes[end]! >= ZERO && bytes[end]! <= NINE; end++) value = value * 10 + bytes[end]! - ZERO
       if (end === digits || (bytes[digits] === ZERO && end > digits + 1)) return false
       const isWhole = bytes[end] !== POINT && (bytes[end]! | 0x20) !== E
-      found = isWhole && end - digits <= 15 && !(value === 0 && first === MINUS) ? FOUND.integer : FOUND.other
+      // One that is too large for it has become too large on the way.
+      const isExact = isWhole && Number.isSafeInteger(value) && !(value === 0 && first === MINUS)
+      found = isExact ? FOUND.integer : FOUND.other
       if (found === FOUND.integer) this.numbers[name] = first === MINUS ? -value : value
       else if (!isWhole) {
         end = numberEnd(bytes, start)

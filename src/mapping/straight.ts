@@ -175,7 +175,7 @@ class FieldByField implements Straight {
     }
   }
 
-  /** NaN where it is none, or none of 15 digits. */
+  /** NaN where it is none that a double holds. */
   #wholeNumber({ place, takesText }: DirectColumn & { readonly takesText: boolean }, bytes: Buffer): number {
     const { found, starts, ends, numbers } = this.#scan
     if (found[place] === FOUND.integer) return numbers[place]!
@@ -254,7 +254,7 @@ function kindOf(transform: string | undefined, { base, length, fraction }: Colum
 const INTEGERS = {
   smallint: { width: 2, most: 32_767 },
   integer: { width: 4, most: 2_147_483_647 },
-  // All that has 15 digits.
+  // All that a double holds.
   bigint: { width: 8, most: Number.MAX_SAFE_INTEGER },
 } as const
 
@@ -297,11 +297,11 @@ function isText(bytes: Buffer): boolean {
   return isAscii || isUtf8(bytes)
 }
 
-/** `0`, or up to 15 digits without leading zeros, perhaps behind a minus sign; else NaN. */
+/** `0`, or digits without leading zeros that a double holds, perhaps behind a minus sign; else NaN. */
 function plainInteger(bytes: Buffer, start: number, end: number): number {
   const isNegative = bytes[start] === 0x2d
   const first = isNegative ? start + 1 : start
-  if (end <= first || end - first > 15 || (bytes[first] === 0x30 && (isNegative || end > first + 1)))
+  if (end <= first || end - first > 16 || (bytes[first] === 0x30 && (isNegative || end > first + 1)))
     return Number.NaN
   let value = 0
   for (let at = first; at < end; at++) {
@@ -309,6 +309,7 @@ function plainInteger(bytes: Buffer, start: number, end: number): number {
     if (digit < 0 || digit > 9) return Number.NaN
     value = value * 10 + digit
   }
+  if (!Number.isSafeInteger(value)) return Number.NaN
   return isNegative ? -value : value
 }
 

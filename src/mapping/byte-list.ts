@@ -18,12 +18,13 @@ export class ByteList {
     this.#ends.push(start + bytes.length)
   }
 
-  /** A view, until `clear`. */
+  /** A view, until it is taken back. */
   at(index: number): Buffer {
     return this.#bytes.subarray(index === 0 ? 0 : this.#ends[index - 1], this.#ends[index])
   }
 
-  clear(): void {
-    this.#ends.length = 0
+  /** Takes back those from `count` on. */
+  keep(count: number): void {
+    this.#ends.length = count
   }
 }
