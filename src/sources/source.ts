@@ -20,6 +20,18 @@ export interface SourceContext {
   readonly signal: AbortSignal
   /** Commands a second, at most; undefined: as fast as the store answers. */
   readonly perSecond?: number
+  /** Asked before every request; undefined: nobody limits how much is asked in all. */
+  readonly allowance?: Allowance
+  /** The environment, for stores whose credentials have well-known names there. */
+  readonly variables?: Readonly<Record<string, string | undefined>>
+  /** What migrations.yaml says beside the URL. */
+  readonly options?: Readonly<Record<string, string>>
+}
+
+/** How many commands may be sent in all. */
+export interface Allowance {
+  /** Resolves when so many may be sent, and counts them; rejects with SourceError SOURCE_BUDGET (exit 5) where they would be too many. */
+  take(commands: number): Promise<void>
 }
 
 /** An open store that can be read. Keys and values are bytes; nothing is decoded, guessed or dropped here. */
@@ -69,7 +81,10 @@ export interface Entry {
   readonly type: EntryType | UnknownType
   /** Undefined where only the key was wanted, or for a type kvmig cannot read. */
   readonly value?: EntryValue
-  /** Absolute, in milliseconds since 1970; null: never. From the same instant as the value. */
+  /**
+   * Absolute, in milliseconds since 1970; null: never. From the same instant as the value. Where only the key was wanted, a store that
+   * bills for the answer is not asked, and it is null.
+   */
   readonly expiresAt: number | null
   readonly offset: number
   readonly more: boolean
