@@ -10,6 +10,8 @@ export interface SourceAdapter {
   readonly summary: string
   /** What migrations.yaml may say beside the URL. */
   readonly options: OptionSchema
+  /** Somebody pays for each command: they are counted, whether there is a budget or not. */
+  readonly bills?: true
   open(address: string, context: SourceContext): Promise<Source>
 }
 
@@ -30,6 +32,8 @@ export interface SourceContext {
 
 /** How many commands may be sent in all. */
 export interface Allowance {
+  /** False: it only counts. */
+  readonly isLimited: boolean
   /** Resolves when so many may be sent, and counts them; rejects with SourceError SOURCE_BUDGET (exit 5) where they would be too many. */
   take(commands: number): Promise<void>
 }

@@ -16,6 +16,7 @@ export const upstash: SourceAdapter = {
     additionalProperties: false,
     properties: { token: { type: 'string', description: 'Instead of the one in the environment.' } },
   },
+  bills: true,
   open: (address, { variables = {}, options, ...context }) =>
     UpstashSource.open(parseUpstashAddress(address, variables, options), context),
 }

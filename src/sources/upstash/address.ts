@@ -55,6 +55,9 @@ function parseUrl(address: string, variables: Variables): URL {
   if (url.protocol !== 'https:' && url.protocol !== 'http:') throw unreadable('it does not begin with https:')
   if (url.hash !== '' || url.search !== '') throw unreadable('something follows the path')
   if (url.username !== '') throw unreadable('it has a user name, and Upstash only has tokens')
+  // The address of a project file is looked at before; one that only the environment has is not.
+  if (bare && url.protocol === 'http:' && !/^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname))
+    throw unreadable('the environment has one in clear text, which would show the token to the network')
   return url
 }
 
