@@ -10,10 +10,22 @@ export interface SourceAdapter {
   readonly summary: string
   /** What migrations.yaml may say beside the URL. */
   readonly options: OptionSchema
+  /** What this kind of store cannot do, and why. The conformance suite shows the rest, and the table of stores is made of it. */
+  readonly lacks: Readonly<Partial<Record<Capability, string>>>
   /** Somebody pays for each command: they are counted, whether there is a budget or not. */
   readonly bills?: true
   open(address: string, context: SourceContext): Promise<Source>
 }
+
+/** What most stores can do: the columns of the table of stores. */
+export const CAPABILITIES = {
+  types: 'hashes, lists, sets, sorted sets, streams',
+  bytes: 'any bytes in keys and values',
+  expiry: 'expiry of the same instant as the value',
+  resume: 'goes on after a crash',
+  count: 'number of keys told cheaply',
+} as const
+export type Capability = keyof typeof CAPABILITIES
 
 export interface SourceContext {
   /** Folder that relative paths are relative to. */

@@ -11,6 +11,7 @@ export const upstash: SourceAdapter = {
   name: 'upstash',
   schemes: ['upstash', 'https', 'http'],
   summary: 'Upstash Redis or Vercel KV, by REST: every type, exact bytes, every command counted.',
+  lacks: {},
   options: {
     type: 'object',
     additionalProperties: false,

@@ -28,6 +28,7 @@ const KINDS: readonly {
 for (const { name, server, more } of KINDS) {
   describeSource({
     name,
+    adapter: upstash,
     start: async (entries) => {
       await redis.client.flushall()
       await writeEntries(redis.client, entries)
