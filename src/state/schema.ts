@@ -203,4 +203,11 @@ const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (target, row_key, writer, record_digest)
   );
   `,
+  `
+  -- Commands sent to sources in a calendar month (UTC), by everything that kvmig does.
+  CREATE TABLE kvmig.spent (
+    month date PRIMARY KEY,
+    commands bigint NOT NULL
+  );
+  `,
 ]
