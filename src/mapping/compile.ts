@@ -102,6 +102,7 @@ export function compileMapping({
       converters,
       taken: { record: group.record, whole: mapping.each?.kind === 'path' ? group.whole : 'all' },
       dropped: droppedNames(mapping),
+      takesFieldExpiry: group.takesFieldExpiry,
     }),
     ...(inverse && { inverse }),
     ...(sourceOf && { sourceOf }),
