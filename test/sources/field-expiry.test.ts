@@ -1,7 +1,6 @@
-import { execFileSync } from 'node:child_process'
 import { copyFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { entryToLine } from '../../src/sources/ndjson/write.ts'
 import { ndjson } from '../../src/sources/ndjson.ts'
 import { PART } from '../../src/sources/part.ts'
@@ -10,6 +9,7 @@ import { redis } from '../../src/sources/redis.ts'
 import type { Entry, Source, SourceAdapter } from '../../src/sources/source.ts'
 import { type FreshRedis, freshRedis } from '../setup/redis.ts'
 import { byKey, entriesOf, expiringHash, hash, string } from './entries.ts'
+import { hasFieldExpiry, serverVersion } from './server-version.ts'
 
 const LATER = 2_000_000_000_000
 const SOME: readonly (readonly [string, string, number | null])[] = [
@@ -17,12 +17,6 @@ const SOME: readonly (readonly [string, string, number | null])[] = [
   ['name', 'Ann', null],
   ['token', 'y', LATER + 1],
 ]
-
-/** Redis has had fields that expire since 7.4, Valkey since 9. */
-const [, name = '', major = '0', minor = '0'] =
-  /^(\w+).*? v=(\d+)\.(\d+)/.exec(execFileSync(inject('redisServer'), ['--version'], { encoding: 'utf8' })) ??
-  []
-const expires = /valkey/i.test(name) ? Number(major) >= 9 : Number(major) * 100 + Number(minor) >= 704
 
 let server: FreshRedis
 beforeAll(async () => {
@@ -128,11 +122,13 @@ test('a line of a file holds a field that expires as a triple', () => {
   )
 })
 
-test('a server without fields that expire is asked once whether it has any', async () => {
-  if (expires) return
-  for (let it = 0; it < 50; it++) await server.client.hset(`h:${it}`, 'f', 'v')
-  await server.client.config('RESETSTAT')
-  await everything(redis, server.url)
-  const stats = await server.client.info('commandstats')
-  expect(stats).not.toContain('cmdstat_hpexpiretime')
-})
+test.skipIf(hasFieldExpiry())(
+  'a server without fields that expire is asked once whether it has any',
+  async () => {
+    for (let it = 0; it < 50; it++) await server.client.hset(`h:${it}`, 'f', 'v')
+    await server.client.config('RESETSTAT')
+    await everything(redis, server.url)
+    const stats = await server.client.info('commandstats')
+    expect(stats).not.toContain('cmdstat_hpexpiretime')
+  },
+)

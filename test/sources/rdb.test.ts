@@ -573,7 +573,9 @@ describe('a file that is not what it should be', () => {
       (it: unknown) => it,
     )
     expect(error).toBeInstanceOf(SourceError)
-    expect((error as SourceError).message).toMatch(/damaged at byte \d+|is no Redis backup|has version \d+/)
+    expect((error as SourceError).message).toMatch(
+      /damaged at byte \d+|holds at byte \d+|is no Redis backup|has version \d+/,
+    )
   }
 
   test('is refused with any of its bytes changed', async () => {

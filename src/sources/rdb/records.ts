@@ -117,8 +117,9 @@ export function nextRecord(
         break
       default: {
         const at = file.position - 1
-        const newer = NEWER[format.server][opcode]
-        if (newer !== undefined) throw unreadable(file, `${newer} (kind ${opcode})`, at)
+        const known = format.server === 'redis' && UNREADABLE.find((it) => it.kind === opcode)
+        if (known && format.version >= known.since)
+          throw unreadable(file, `${known.what} (kind ${opcode})`, at)
         if (!isReadable(opcode, format)) throw file.damaged(`there is no kind of entry ${opcode}`, at)
         return { offset, typeByte: opcode, key: readString(file), expiresAt }
       }
@@ -146,16 +147,18 @@ const OPCODE = {
 } as const
 
 /** Kinds that have a meaning and no reader here. */
-const NEWER: Readonly<Record<Format['server'], Readonly<Record<number, string>>>> = {
-  redis: {
-    6: 'a value of a module in the form of release candidates of Redis 4.0',
-    26: 'a stream as Redis 8.6 writes it',
-    27: 'a stream as Redis 8.8 writes it',
-    28: 'an array of Redis 8.8',
-    246: 'functions in the form of release candidates of Redis 7.0',
-  },
-  valkey: { 6: 'a value of a module in the form of release candidates of Redis 4.0' },
-}
+const UNREADABLE: readonly {
+  readonly kind: number
+  /** The version that brought it: in an older file the number is damage. */
+  readonly since: number
+  readonly what: string
+}[] = [
+  { kind: 6, since: 8, what: 'a value of a module in the form of release candidates of Redis 4.0' },
+  { kind: 26, since: 13, what: 'a stream as Redis 8.6 writes it' },
+  { kind: 27, since: 14, what: 'a stream as Redis 8.8 writes it' },
+  { kind: 28, since: 14, what: 'an array of Redis 8.8' },
+  { kind: 246, since: 10, what: 'functions in the form of release candidates of Redis 7.0' },
+]
 
 function unreadable(file: ByteFile, what: string, at: number): SourceError {
   return new SourceError(
