@@ -114,8 +114,15 @@ export type UnknownType = `unknown:${string}`
 
 export type EntryValue =
   | { readonly type: 'string'; readonly bytes: Buffer }
-  /** Field, value, field, value … in the store's order. */
-  | { readonly type: 'hash'; readonly pairs: readonly Buffer[] }
+  /**
+   * Field, value, field, value … in the store's order. `expiries`, where fields of the hash have an expiry of their own: one for each
+   * field, in milliseconds since 1970; null: with the key.
+   */
+  | {
+      readonly type: 'hash'
+      readonly pairs: readonly Buffer[]
+      readonly expiries?: readonly (number | null)[]
+    }
   | { readonly type: 'list'; readonly items: readonly Buffer[] }
   | { readonly type: 'set'; readonly members: readonly Buffer[] }
   | { readonly type: 'zset'; readonly members: readonly Buffer[]; readonly scores: readonly number[] }

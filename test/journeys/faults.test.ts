@@ -196,7 +196,7 @@ describe('the source', () => {
 
         ✗ failed   customers  > backfill     customer:{id:int} ► customers
                 SOURCE_NOPERM  The user of redis://HOST/0 may not run MGET.
-                ► Allow it: ACL SETUSER … +mget. Reading needs +scan +type +mget +get +hlen +hgetall +hscan +llen +lrange +scard +smembers +sscan +zcard +zrange +zscan +xlen +xrange +pexpiretime +pttl +time +multi +exec +watch +select +dbsize +info."
+                ► Allow it: ACL SETUSER … +mget. Reading needs +scan +type +mget +get +hlen +hgetall +hscan +llen +lrange +scard +smembers +sscan +zcard +zrange +zscan +xlen +xrange +pexpiretime +pttl +time +multi +exec +watch +select +dbsize +info, and from Redis 7.4 on +hpexpiretime."
     `)
   })
 
