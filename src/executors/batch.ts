@@ -47,12 +47,12 @@ export class Batch extends RowBatch implements RecordSink {
 
   /** Where it is now, to come back to. */
   mark(): Mark {
-    return { rows: this.rows.length, rejects: this.rejects.length, seen: { ...this.seen } }
+    return { rows: this.count, rejects: this.rejects.length, seen: { ...this.seen } }
   }
 
   /** Takes back what came after the mark. */
   rewind({ rows, rejects, seen }: Mark): void {
-    for (const list of [this.rows, this.keys, this.parts]) list.length = rows
+    this.keep(rows)
     this.rejects.length = rejects
     Object.assign(this.seen, seen)
   }

@@ -1,5 +1,6 @@
 import type { OptionSchema } from '../plan/catalog.ts'
 import type { EntryType } from '../plan/plan.ts'
+import type { LiveContext, LiveStore } from './live-store.ts'
 
 /** The stateless part of a driver: it knows its URL schemes, and opens stores. Client libraries are imported inside `open`. */
 export interface SourceAdapter {
@@ -15,6 +16,8 @@ export interface SourceAdapter {
   /** Somebody pays for each command: they are counted, whether there is a budget or not. */
   readonly bills?: true
   open(address: string, context: SourceContext): Promise<Source>
+  /** Only stores that can take part in dual-write: those that can compare and set. */
+  openLive?(address: string, context: LiveContext): Promise<LiveStore>
 }
 
 /** What most stores can do: the columns of the table of stores. */
