@@ -1,4 +1,4 @@
-import { type Each, type Mapping, mappingsOf, type Plan } from '../plan/plan.ts'
+import { type Each, type Mapping, mappingsOf, type Plan, sharesEntries } from '../plan/plan.ts'
 import { type FieldPath, type FieldTree, fieldTree, withStars } from './field-tree.ts'
 import { type FieldsRead, fieldsRead } from './fields-read.ts'
 
@@ -19,7 +19,7 @@ export interface Group {
 
 /** Mappings of one plan with the same `match` and type read the same entries. */
 export const groupOf = (plan: Plan, mapping: Mapping): readonly Mapping[] =>
-  mappingsOf(plan).filter((it) => it.match.source === mapping.match.source && it.type === mapping.type)
+  mappingsOf(plan).filter((it) => sharesEntries(it, mapping))
 
 export function compileGroup(plan: Plan, mapping: Mapping): Group {
   const members = groupOf(plan, mapping)

@@ -104,21 +104,21 @@ const indexEffect = ({ at, columns, where, ...rest }: IndexDefinition): unknown 
 
 const referenceEffect = ({ at, ...rest }: Reference): unknown => rest
 
-// Of the table only the columns that are filled: what they accept decides what is rejected.
-function backfillEffect({ source, mapping, table }: BackfillStep): unknown {
-  const filled = new Set(mapping.fields.map(({ column }) => column))
-  return {
-    source,
-    mapping: mappingEffect(mapping),
-    columns: table.columns
-      .filter(({ name }) => filled.has(name))
-      .map(({ name, type, notNull }) => ({ name, type: typeEffect(type), notNull }))
-      .sort(byCanonical),
-  }
+function backfillEffect({ source, mapping, table, beside }: BackfillStep): unknown {
+  return { source, mapping: mappingEffect(mapping), columns: columnsEffect(mapping, table), beside }
 }
 
-// The name is in the step's id; unmapped and rejectLimit judge what was copied, and change none of it.
-function mappingEffect({
+/** Of the table only the columns that are filled: what they accept decides what is rejected. */
+export function columnsEffect(mapping: Mapping, table: TableDefinition): unknown {
+  const filled = new Set(mapping.fields.map(({ column }) => column))
+  return table.columns
+    .filter(({ name }) => filled.has(name))
+    .map(({ name, type, notNull }) => ({ name, type: typeEffect(type), notNull }))
+    .sort(byCanonical)
+}
+
+/** The name is in the step's id; unmapped and rejectLimit judge what was copied, and change none of it. */
+export function mappingEffect({
   at,
   name,
   unmapped,

@@ -227,3 +227,7 @@ export type ExampleValue =
 
 export const mappingsOf = (plan: Plan): readonly Mapping[] =>
   plan.rules.filter((rule): rule is Mapping => rule.kind === 'mapping')
+
+/** Do two mappings of one plan read the same entries? Then they do so together. */
+export const sharesEntries = (one: Mapping, other: Mapping): boolean =>
+  one.match.source === other.match.source && one.type === other.type

@@ -73,13 +73,12 @@ export function standing<R extends DoneStep>(options: StandingOptions<R>): Stand
   ]
   for (const base of bases) {
     for (const { id, data } of graph.vertices) {
-      const work =
-        states.get(id)!.state === 'done' || states.get(id)!.state === 'again'
-          ? workFor(data, base)
-          : undefined
+      // One that was begun may have left something, as one that was done did.
+      const wasBegun = ['done', 'again', 'unfinished'].includes(states.get(id)!.state)
+      const work = wasBegun ? workFor(data, base) : undefined
       if (!work || undo.has(id)) continue
       if (work === 'undo') undo.add(id)
-      else if (states.get(id)!.state === 'again') continue
+      else if (states.get(id)!.state !== 'done') continue
       if (states.get(id)!.state === 'done') states.set(id, { state: 'again', because: base.step.id })
       bases.push({ step: data, how: 'again' })
     }

@@ -51,6 +51,8 @@ export interface BackfillStep extends StepBase {
   readonly source: string
   readonly mapping: Mapping
   readonly table: TableDefinition
+  /** A hash of what else decides which records the mapping has (`besides`). */
+  readonly beside: string
 }
 
 export interface IndexStep extends StepBase {

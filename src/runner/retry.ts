@@ -1,11 +1,11 @@
 import type { Context, Counts } from '../executors/executor.ts'
 import { replay, replayOrphans } from '../executors/replay.ts'
 import type { Graph } from '../graph/graph.ts'
+import { sharesEntries } from '../plan/plan.ts'
 import { type BackfillStep, type Step, tableOf } from '../plan/step.ts'
 import { sameTable } from '../plan/table.ts'
 import type { RunStart, StepRecord } from '../state/ledger.ts'
 import { repeatably } from '../state/schema.ts'
-import { stepRecord } from './context.ts'
 import type { Listener } from './events.ts'
 import { inRun } from './run.ts'
 import type { Session } from './session.ts'
@@ -16,11 +16,13 @@ export interface Retried {
   /** Keys that were in the quarantine. */
   readonly keys: number
   readonly counts: Counts
+  /** Its rows from before are those of another plan: the next apply copies it again. */
+  readonly edited: boolean
 }
 
 /**
  * Replays what is in the quarantine through the plans as they are now: what becomes a row leaves it, the rest stays with its present reason.
- * A mapping that was mended counts as applied afterwards; whether the rows copied before still are what it gives is the gate's question.
+ * An edited mapping stays to be applied: the rows that it gave before are still as they were.
  */
 export async function retry(options: {
   readonly session: Session
@@ -37,18 +39,27 @@ export async function retry(options: {
     const records = await ledger.steps()
     const retried: Retried[] = []
     const isDone = ({ id }: Step) => records.get(id)?.state === 'done'
-    for (const { data: step } of graph.vertices) {
+    for (const steps of groups(graph, plans, records)) {
       context.signal.throwIfAborted()
-      if (step.kind !== 'backfill' || !plans.includes(step.plan) || !records.has(step.id)) continue
-      const keys = await ledger.quarantine.keys({ plan: step.plan, mapping: step.mapping.name })
+      const waiting = await Promise.all(
+        steps.map((it) => ledger.quarantine.keys({ plan: it.plan, mapping: it.mapping.name })),
+      )
+      const keys = distinct(waiting.flat())
       if (keys.length === 0) continue
-      const counts = { ...(await replay(step, keys, context)) }
-      // A parent may have come after its child.
-      const late = await replayOrphans(step, context)
-      counts.inserted += late.inserted
-      counts.rejected -= late.inserted
-      await remember(step, records.get(step.id)!, { counts, context })
-      retried.push({ step: step.id, keys: keys.length, counts: { ...counts } })
+      const counted = await replay(steps, keys, context)
+      for (const [index, step] of steps.entries()) {
+        const counts = { ...counted[index]! }
+        // A parent may have come after its child.
+        const late = await replayOrphans(step, context)
+        counts.inserted += late.inserted
+        counts.rejected -= late.inserted
+        const record = records.get(step.id)!
+        await remember(record, { counts, context })
+        const { length } = waiting[index]!
+        if (length + counts.inserted + counts.updated === 0) continue
+        const edited = record.fingerprint !== options.fingerprint(step)
+        retried.push({ step: step.id, keys: length, counts, edited })
+      }
     }
     // Numbers that were copied only now must not be drawn again.
     for (const { data: step } of graph.vertices) {
@@ -66,13 +77,34 @@ export async function retry(options: {
   })
 }
 
-/** What was counted when the mapping was copied, with what became of its quarantine. */
+/** The applied mappings of plans, those together that read the same entries. */
+function groups(
+  graph: Graph<Step>,
+  plans: readonly string[],
+  records: ReadonlyMap<string, StepRecord>,
+): readonly BackfillStep[][] {
+  const found: BackfillStep[][] = []
+  for (const { data: step } of graph.vertices) {
+    if (step.kind !== 'backfill' || !plans.includes(step.plan) || !records.has(step.id)) continue
+    const group = found.find(([it]) => it!.plan === step.plan && sharesEntries(it!.mapping, step.mapping))
+    if (group) group.push(step)
+    else found.push([step])
+  }
+  return found
+}
+
+const distinct = (keys: readonly Buffer[]): readonly Buffer[] => [
+  ...new Map(keys.map((it) => [it.toString('latin1'), it])).values(),
+]
+
+/** What was counted when the mapping was copied, with what became of its quarantine. An edited mapping goes on being one. */
 async function remember(
-  step: BackfillStep,
   record: StepRecord,
   { counts, context }: { readonly counts: Counts; readonly context: Context },
 ): Promise<void> {
-  const { ledger, target, lease, compiled } = context
+  const { ledger, target, lease } = context
+  const step = record.definition
+  if (step.kind !== 'backfill') return
   const known: Counts = record.outcome?.counts ?? {}
   const left = (await ledger.quarantine.counts()).filter(
     (it) => it.plan === step.plan && it.mapping === step.mapping.name && it.code !== 'ORPHAN',
@@ -89,11 +121,7 @@ async function remember(
   await repeatably(() =>
     target.transaction(async (tx) => {
       await lease.fence(tx)
-      await ledger.saveStep(tx, {
-        ...stepRecord(step, context.fingerprint(step), compiled),
-        state: record.state,
-        outcome,
-      })
+      await ledger.saveStep(tx, { ...record, outcome })
     }),
   )
 }

@@ -66,6 +66,10 @@ export async function prepare(
       else await ledger.origins.clear(tx, showTable(step.table.name))
       await ledger.saveStep(tx, { ...record, definition: { ...step, tracked: tracked(step, context) } })
     }
+    await ledger.dropPasses(
+      tx,
+      again.map((it) => it.id),
+    )
     for (const it of again)
       await ledger.saveStep(tx, { ...it, definition: withTracked(it, context), state: 'running' })
   })

@@ -24,12 +24,15 @@ export interface Ledger {
 
   steps(): Promise<ReadonlyMap<string, StepRecord>>
   saveStep(tx: Transaction, step: StepRecord): Promise<void>
+  /** Also drops the progress of passes over these steps: what they had written by then is gone. */
   forgetSteps(tx: Transaction, ids: readonly string[]): Promise<void>
 
   /** Progress of one pass over a source, by the pass's own id (which changes when what it copies changes). */
   checkpoint(pass: string): Promise<Checkpoint | undefined>
   saveCheckpoint(tx: Transaction, pass: string, checkpoint: Checkpoint): Promise<void>
   dropCheckpoint(tx: Transaction, pass: string): Promise<void>
+  /** Progress of every pass that one of these steps takes part in: they begin anew. */
+  dropPasses(tx: Transaction, steps: readonly string[]): Promise<void>
 
   readonly quarantine: Quarantine
   readonly origins: Origins

@@ -1,4 +1,5 @@
 import type { Phase } from '../plan/plan.ts'
+import { textArray } from '../target/parameters.ts'
 import type { Target } from '../target/target.ts'
 import { isoTime } from './iso-time.ts'
 import type { Json, Ledger, StepRecord } from './ledger.ts'
@@ -12,6 +13,7 @@ type Progress = Pick<
   | 'checkpoint'
   | 'saveCheckpoint'
   | 'dropCheckpoint'
+  | 'dropPasses'
   | 'routes'
   | 'saveRoute'
   | 'forgetRoute'
@@ -41,7 +43,8 @@ export function progress(target: Target): Progress {
     },
 
     async forgetSteps(tx, ids) {
-      if (ids.length > 0) await tx.db.deleteFrom('kvmig.step').where('id', 'in', ids).execute()
+      await tx.query('DELETE FROM kvmig.step WHERE id = ANY ($1::text[])', [textArray(ids)])
+      await this.dropPasses(tx, ids)
     },
 
     checkpoint: (pass) =>
@@ -76,6 +79,10 @@ export function progress(target: Target): Progress {
 
     async dropCheckpoint(tx, pass) {
       await tx.db.deleteFrom('kvmig.checkpoint').where('pass', '=', pass).execute()
+    },
+
+    async dropPasses(tx, steps) {
+      await tx.query('DELETE FROM kvmig.checkpoint WHERE counts ?| $1::text[]', [textArray(steps)])
     },
 
     routes: () =>

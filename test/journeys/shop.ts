@@ -120,6 +120,8 @@ export interface Shop {
   environment(target: string): Readonly<Record<string, string>>
   start(args: readonly string[], target: string, more?: Readonly<Record<string, string>>): Running
   run(args: readonly string[], target: string, more?: Readonly<Record<string, string>>): Promise<Ended>
+  /** With the files of another project. */
+  runIn(project: string, args: readonly string[], target: string): Promise<Ended>
   close(): Promise<void>
 }
 
@@ -142,6 +144,7 @@ export async function openShop(files: Readonly<Record<string, string>> = SHOP): 
     environment,
     start,
     run: (args, target, more) => start(args, target, more).ended,
+    runIn: (path, args, target) => kvmig(path, args, environment(target)).ended,
     close: async () => {
       project.remove()
       await redis.stop()

@@ -1,12 +1,15 @@
-import type { Mapping } from '../plan.ts'
+import { besides } from '../beside.ts'
+import { type Mapping, mappingsOf } from '../plan.ts'
 import { edges, type Filler, findTable, type Pass, place, stepsAbout } from './pass.ts'
 
 /** A backfill for each mapping, after its table, and after the mappings into the same table that come before it. */
 export const addBackfills: Pass = (draft) => {
-  const backfills = draft.plans.flatMap(({ plan }) =>
-    plan.rules.flatMap((mapping) => {
-      const table = mapping.kind === 'mapping' ? findTable(draft, mapping.into)?.definition : undefined
-      if (mapping.kind !== 'mapping' || !table) return []
+  const tableOf = ({ into }: Mapping) => findTable(draft, into)?.definition
+  const backfills = draft.plans.flatMap(({ plan }) => {
+    const beside = besides(plan, draft.project, tableOf)
+    return mappingsOf(plan).flatMap((mapping) => {
+      const table = tableOf(mapping)
+      if (!table) return []
       return [
         {
           ...place(plan.name, 'backfill', mapping.name),
@@ -14,10 +17,11 @@ export const addBackfills: Pass = (draft) => {
           source: plan.source,
           mapping,
           table,
+          beside: beside.get(mapping)!,
         },
       ]
-    }),
-  )
+    })
+  })
   const idOf = ({ plan, mapping }: Filler) => place(plan, 'backfill', mapping.name).id
   return {
     steps: backfills,
