@@ -198,8 +198,16 @@ export interface PlanStatus {
   /** The gate, as it was judged last. */
   readonly gate?: { readonly opens: 'B' | 'C' | 'D'; readonly status: 'open' | 'closed'; readonly at: string }
   readonly canAdvance: { readonly to: Phase; readonly yes: boolean; readonly reasons: readonly string[] }
-  readonly quarantine: { readonly open: number; readonly accepted: number }
+  readonly quarantine: {
+    readonly open: number
+    readonly accepted: number
+    /** What it was quarantined for, those with the most open records first. */
+    readonly reasons: readonly QuarantineReason[]
+  }
 }
+
+/** Records that a plan has in quarantine for one reason. */
+export type QuarantineReason = Omit<QuarantineCount, 'plan' | 'mapping'>
 
 /** `kvmig diff`: source and target compared both ways. */
 export interface DiffReport extends ReportBase {

@@ -244,6 +244,14 @@ describe('a first apply, of data that is not clean', () => {
     expect(stdout).toMatch(
       /posts +phase A since \S+ +5 of 5 steps +gate B closed +quarantine: 2 open, 0 accepted/,
     )
+    expect(stdout).toContain(
+      'Quarantine\n  1 open    ORPHAN         posts  e.g. post:o\n  1 open    TYPE_MISMATCH  posts  e.g. post:n\n',
+    )
+    const posts = json((await kvmig('status --json')).stdout).plans.find((it: any) => it.plan === 'posts')
+    expect(posts.quarantine.reasons).toEqual([
+      { code: 'ORPHAN', open: 1, accepted: 0, sample: 'post:o' },
+      { code: 'TYPE_MISMATCH', open: 1, accepted: 0, sample: 'post:n' },
+    ])
     expect(code).toBe(0)
   })
 

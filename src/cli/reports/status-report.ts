@@ -1,6 +1,6 @@
 import type { Finding } from '../../checks/check.ts'
 import type { Compilation } from '../../plan/compile.ts'
-import type { PlanStatus, QuarantineCount, StatusReport } from '../../report/report.ts'
+import type { PlanStatus, QuarantineCount, QuarantineReason, StatusReport } from '../../report/report.ts'
 import { counted, listed } from '../../report/wording.ts'
 import type { LeaseInfo, Ledger, Route, RunRecord } from '../../state/ledger.ts'
 import type { Standing } from '../standing.ts'
@@ -81,8 +81,25 @@ function planStatus(
     quarantine: {
       open: own.reduce((sum, it) => sum + it.open, 0),
       accepted: own.reduce((sum, it) => sum + it.accepted, 0),
+      reasons: reasonsOf(own),
     },
   }
+}
+
+// Several mappings of a plan may reject for the same reason.
+function reasonsOf(counts: readonly QuarantineCount[]): readonly QuarantineReason[] {
+  const byCode = new Map<string, QuarantineReason>()
+  for (const { code, open, accepted, sample } of counts) {
+    const known = byCode.get(code)
+    const example = known?.sample ?? sample
+    byCode.set(code, {
+      code,
+      open: (known?.open ?? 0) + open,
+      accepted: (known?.accepted ?? 0) + accepted,
+      ...(example === undefined ? {} : { sample: example }),
+    })
+  }
+  return [...byCode.values()].sort((a, b) => b.open - a.open || a.code.localeCompare(b.code))
 }
 
 function reasonsToStay({
