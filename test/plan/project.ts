@@ -50,6 +50,7 @@ mappings:
     fields:
       userName: $name_
       mood: mood
+      created_at: const('2026-01-01T00:00:00Z') | iso
 tables:
   handles:
     columns:
