@@ -107,7 +107,7 @@ export const livePlanReport: PlanReport = {
   plans: planReport.plans.slice(1),
   shared: [],
   diagnostics: [{ severity: 'warning', code: 'KV107', message: 'A table refers to itself.' }],
-  removed: ['board/A/table/board'],
+  removed: [{ subject: 'board', loss: 'the table goes, with 3 rows', steps: ['board/A/table/board'] }],
   saved: 'plan.json',
   live: {
     sources: [

@@ -3,6 +3,7 @@ import type { Compilation } from '../../plan/compile.ts'
 import type { PlanStatus, QuarantineCount, QuarantineReason, StatusReport } from '../../report/report.ts'
 import { counted, listed } from '../../report/wording.ts'
 import type { LeaseInfo, Ledger, Route, RunRecord } from '../../state/ledger.ts'
+import { type GoneTable, wayBack } from '../gone-tables.ts'
 import type { Standing } from '../standing.ts'
 
 export interface StatusParts {
@@ -12,6 +13,8 @@ export interface StatusParts {
   readonly installed: boolean
   readonly compiled: Compilation
   readonly standing: Standing
+  /** Tables that were applied and are not there. */
+  readonly gone: readonly GoneTable[]
   readonly routes: ReadonlyMap<string, Route>
   readonly quarantine: readonly QuarantineCount[]
   /** Of each plan, newest first. */
@@ -48,7 +51,7 @@ export function createStatusReport(parts: StatusParts): StatusReport {
 function planStatus(
   plan: string,
   file: string,
-  { compiled, standing, routes, quarantine, gates }: StatusParts,
+  { compiled, standing, gone, routes, quarantine, gates }: StatusParts,
 ): PlanStatus {
   const states = compiled.graph.vertices
     .filter(({ data }) => data.plan === plan && data.kind !== 'gate')
@@ -62,7 +65,12 @@ function planStatus(
     changed: states.filter((it) => it === 'changed' || it === 'again').length,
   }
   const own = quarantine.filter((it) => it.plan === plan)
-  const reasons = reasonsToStay({ steps, judged: judged !== undefined, findings })
+  const reasons = [
+    ...gone
+      .filter((it) => it.plans.includes(plan))
+      .map((it) => `Table ${it.table} is not there any more: ${wayBack(it)}`),
+    ...reasonsToStay({ steps, judged: judged !== undefined, findings }),
+  ]
   return {
     plan,
     file,
