@@ -80,7 +80,7 @@ test('the summary counts what is in the table, also what nobody copied', async (
   await database.query(`INSERT INTO posts VALUES ('mine', 1, 'By hand', now())`)
   const { stdout } = await kvmig('apply --phase=A --json')
   const { tables } = JSON.parse(stdout)
-  expect(tables.map((it: any) => [it.table, it.rows])).toEqual([
+  expect(tables.map(({ table, rows }: { table: string; rows: number }) => [table, rows])).toEqual([
     ['users', 2],
     ['posts', 4],
   ])
@@ -95,13 +95,7 @@ test('what is in quarantine is no row that rollback would take away', async () =
 })
 
 test('rollback says before how many rows of the application stay overwritten', async () => {
-  write('migrations.yaml', `${BLOG['migrations.yaml']}schema: schema.sql\n`)
-  const schema = 'CREATE TABLE users (id bigint PRIMARY KEY, name text NOT NULL, email text);\n'
-  write('schema.sql', schema)
-  write(
-    'plans/users.yaml',
-    USERS.replace(/tables:[\s\S]*gates/, 'gates').replace('into: users', 'into: users\n    existing: update'),
-  )
+  const schema = ownedUsers()
   await database.query(`${schema} INSERT INTO users VALUES (1, 'Before', NULL), (7, 'Apart', NULL)`)
   expect(await kvmig('apply --phase=A users')).toMatchObject({ code: 0 })
 
@@ -154,3 +148,26 @@ test('a plan that was renamed meets its own table, and is told whose it is', asy
   expect(await kvmig('rollback posts --yes')).toMatchObject({ code: 0 })
   expect(await kvmig('apply --phase=A')).toMatchObject({ code: 0 })
 })
+
+test('a table of the application that somebody dropped is not promised by kvmig', async () => {
+  await database.query(ownedUsers())
+  expect(await kvmig('apply --phase=A users')).toMatchObject({ code: 0 })
+  await database.query('DROP TABLE users')
+  const { stderr } = await kvmig('apply --phase=A users')
+  expect(stderr).toContain('TABLE_GONE  Table users was applied, and is not there any more')
+  expect(stderr).toContain(
+    'let the application’s own migrations make it again. Then kvmig rollback users forgets',
+  )
+})
+
+/** Makes users a table of the application, and gives its DDL. */
+function ownedUsers(): string {
+  const schema = 'CREATE TABLE users (id bigint PRIMARY KEY, name text NOT NULL, email text);\n'
+  write('migrations.yaml', `${BLOG['migrations.yaml']}schema: schema.sql\n`)
+  write('schema.sql', schema)
+  write(
+    'plans/users.yaml',
+    USERS.replace(/tables:[\s\S]*gates/, 'gates').replace('into: users', 'into: users\n    existing: update'),
+  )
+  return schema
+}
