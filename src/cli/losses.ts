@@ -57,9 +57,10 @@ async function lossOf(
   const made = steps.some((it) => it.kind === 'table' && it.table.owner === 'plan')
   const copies = records.filter((it) => it.kind === 'backfill')
   // Without origins the table holds nothing but copied rows.
-  let rows = made || copies.some((it) => !it.definition.tracked) ? there : 0
+  const isAll = made || copies.some((it) => !it.definition.tracked)
+  let rows = isAll ? there : 0
   let overwritten = 0
-  if (!made && rows === 0) {
+  if (!isAll) {
     for (const { definition } of copies) {
       const found = await target.transaction((tx) => countOwned(tx, definition as BackfillStep), {
         readOnly: true,
