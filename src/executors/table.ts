@@ -1,7 +1,7 @@
 import { KvmigError } from '../errors.ts'
 import { failpoint } from '../failpoint.ts'
 import type { TableStep } from '../plan/step.ts'
-import { showTable, type TableName } from '../plan/table.ts'
+import { showTable } from '../plan/table.ts'
 import { createTable, dropTable } from '../target/ddl.ts'
 import { drift } from '../target/drift.ts'
 import { inspectTable } from '../target/inspect.ts'
@@ -27,7 +27,7 @@ export const table: Executor<TableStep> = {
         await tx.query(createTable(table))
         return { tables: 1 }
       }
-      if (table.owner === 'plan') throw taken(showTable(table.name), await makerOf(tx, table.name))
+      if (table.owner === 'plan') throw taken(showTable(table.name), await makerOf(tx, step))
       const differences = there ? drift(table, there) : ['it is not there']
       if (differences.length > 0) throw drifted(showTable(table.name), differences)
       await requireWritable(tx, table.name)
@@ -43,12 +43,12 @@ export const table: Executor<TableStep> = {
   },
 }
 
-/** The plan that made the table, if kvmig did. */
-async function makerOf(tx: Transaction, { schema, table }: TableName): Promise<string | undefined> {
+/** The plan that made the table under another step, if kvmig did. */
+async function makerOf(tx: Transaction, { id, table: { name } }: TableStep): Promise<string | undefined> {
   const [row] = await tx.query(
-    `SELECT plan FROM kvmig.step WHERE kind = 'table' AND definition #>> '{table,name,schema}' = $1
+    `SELECT plan FROM kvmig.step WHERE id <> $3 AND kind = 'table' AND state = 'done' AND definition #>> '{table,name,schema}' = $1
       AND definition #>> '{table,name,table}' = $2 AND definition #>> '{table,owner}' = 'plan'`,
-    [schema, table],
+    [name.schema, name.table, id],
   )
   return row?.plan ?? undefined
 }
