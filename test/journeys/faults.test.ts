@@ -446,11 +446,11 @@ describe('the target', () => {
     await database.query('create table public.orders (id text)')
     expect(await apply(database.url)).toMatchInlineSnapshot(`
       "exit 1
-      orders     table orders: failed: TABLE_TAKEN  Table orders is there already: plan orders made it.
+      orders     table orders: failed: TABLE_TAKEN  Table orders is there already, and kvmig did not make it.
 
         ✗ failed   orders     + table        orders
-                TABLE_TAKEN  Table orders is there already: plan orders made it.
-                ► Was plan orders renamed? Then kvmig rollback orders takes back what it did under that name, and kvmig apply --phase=A makes and fills the table again."
+                TABLE_TAKEN  Table orders is there already, and kvmig did not make it.
+                ► Name yours differently, or describe the existing table in a schema file (schema: schema.sql) instead of tables."
     `)
   })
 
