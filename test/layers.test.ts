@@ -10,6 +10,7 @@ const RANKS: Readonly<Record<string, number>> = {
   'diagnostic.ts': 0,
   'errors.ts': 0,
   'failpoint.ts': 0,
+  'key-set.ts': 0,
   'printable.ts': 0,
   'value.ts': 0,
   'version.ts': 0,

@@ -19,7 +19,7 @@ async function requireOne(tx: Transaction, table: TableName): Promise<void> {
   )
   if (!found) {
     throw new TargetError('TABLE_MISSING', `There is no table ${name} in the target.`, {
-      hint: 'kvmig apply --phase=A creates what the plan declares; a table of the application has to be there before.',
+      hint: 'Where it was never applied: kvmig apply --phase=A makes it. Where somebody dropped it since: kvmig rollback PLAN, then kvmig apply --phase=A. A table of the application has to be there before.',
     })
   }
   const role = found.role!

@@ -291,13 +291,17 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
     'a table that is not as the schema file says',
     'The message lists the differences. Change the table, or the file.',
   ],
+  TABLE_GONE: [
+    'a table that was applied and is not there any more',
+    'Somebody dropped or renamed it. kvmig rollback PLAN forgets what was copied into it, then kvmig apply --phase=A makes and fills it again. If it was only renamed, rename it back.',
+  ],
   TABLE_MISSING: [
     'a table that is not there',
-    'Was it dropped or renamed? kvmig plan --live shows what is there.',
+    'Where phase A was never applied, apply it. Where somebody dropped the table since: kvmig rollback PLAN, then kvmig apply --phase=A.',
   ],
   TABLE_TAKEN: [
-    'a table of that name that kvmig did not make',
-    'Name the file with its DDL under schema: in the project, or choose another name.',
+    'a table of that name that this plan did not make',
+    'If another plan made it (a plan that was renamed, for one), the message names that plan: kvmig rollback takes it back by its old name, also where its file is gone. A table of the application: name the file with its DDL under schema: in the project, or choose another name.',
   ],
   TIMEOUT: [
     'a statement took longer than its limit',

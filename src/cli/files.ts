@@ -1,11 +1,10 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { KvmigError } from '../errors.ts'
 
-/** Writes a file that the user named, and the folders it lies in. */
+/** Writes a file that the user named, into a folder that is there. */
 export function writeText(file: string, text: string): void {
   try {
-    mkdirSync(dirname(file), { recursive: true })
     writeFileSync(file, text)
   } catch (error) {
     throw new KvmigError('FILE_WRITE', `${file} cannot be written: ${reason(error)}.`, { cause: error })
@@ -24,7 +23,9 @@ export function readText(file: string): string {
 /** Makes a folder that git does not see: what kvmig keeps for itself. */
 export function keepPrivate(folder: string): void {
   const file = join(folder, '.gitignore')
-  if (!existsSync(file)) writeText(file, '*\n')
+  if (existsSync(file)) return
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(file, '*\n')
 }
 
 const REASONS: Readonly<Record<string, string>> = {

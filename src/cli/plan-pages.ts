@@ -57,7 +57,7 @@ export const PLAN_PAGES: Readonly<Partial<Record<string, string>>> = {
   KV044:
     'Without a primary key or unique constraint on these columns a second run would insert every row again. Add unique: [[...]] to the table.',
   KV045:
-    'The column may not be NULL, has no DEFAULT, and no field fills it, so no record could become a row. Map it, allow NULL, or give it a default.',
+    'The column may not be NULL, has no DEFAULT, and no field fills it, so no record could become a row. Map it, allow NULL, or give it a constant default; one that looks at the clock or at chance is KV073.',
   KV046: 'A generated column is computed by Postgres from others. Leave it out of fields.',
   KV047: 'The file that schema: names is read with the grammar of Postgres itself.',
   KV048: 'kvmig never writes into pg_catalog, information_schema or its own schema.',
@@ -76,7 +76,8 @@ export const PLAN_PAGES: Readonly<Partial<Record<string, string>>> = {
     'Everybody between here and there could read the data. Use rediss:// or sslmode=verify-full; on a private network say why it is all right: insecure: because.',
   KV072:
     'The mandatory checks of a gate are what "nothing lost" rests on. Weakening one needs because: with the reason.',
-  KV073: 'A second run has to give the same rows, so nothing may look at the clock or at chance.',
+  KV073:
+    'A second run has to give the same rows, so nothing may look at the clock or at chance: no expression, and no DEFAULT such as now() or gen_random_uuid() of a column that no field fills. Fill the column from the data, with null, or with a constant; rows that the application writes still get the default. Identity columns and sequences are fine.',
   KV100: 'The message lists the plans of the project.',
   KV101: 'after: and the references between tables together form a circle. Remove one of them.',
   KV102:

@@ -6,6 +6,7 @@ import { KvmigError } from '../errors.ts'
 import { loadProject as load } from '../plan/load.ts'
 import type { Plan, Project } from '../plan/plan.ts'
 import { filesIn, type ProjectFiles } from '../plan/project-files.ts'
+import { environmentOf } from '../runner/environment.ts'
 import type { CommonOptions } from './args.ts'
 import type { Io } from './io.ts'
 import { PlanMistakes } from './plan-mistakes.ts'
@@ -35,6 +36,8 @@ export async function loadProject(options: CommonOptions, io: Io): Promise<Loade
     catalog: PLAN_CATALOG,
   })
   if (!project) throw new PlanMistakes(diagnostics)
+  // Also where no store is opened: whoever named it wants its stores.
+  environmentOf(project, options.env)
   return { project, diagnostics, files: digests }
 }
 

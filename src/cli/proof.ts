@@ -1,15 +1,16 @@
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import type { Diagnostic } from '../diagnostic.ts'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { type Diagnostic, didYouMean } from '../diagnostic.ts'
 import { TargetError } from '../errors.ts'
 import type { Graph } from '../graph/graph.ts'
 import type { Project } from '../plan/plan.ts'
 import type { Step } from '../plan/step.ts'
+import { TYPE_NAMES } from '../plan/type-name.ts'
 import type { ProofFailure, ProofStatement } from '../target/prove.ts'
 import type { Target } from '../target/target.ts'
 import { VERSION } from '../version.ts'
-import { keepPrivate, writeText } from './files.ts'
+import { keepPrivate } from './files.ts'
 import { proofStatements } from './proof-statements.ts'
 
 export interface ProofRequest {
@@ -57,6 +58,8 @@ export async function proveSteps({
 
 function toDiagnostic({ at, what, message, unknown }: ProofFailure): Diagnostic {
   const where = at ? { at } : {}
+  const type = /^type "(.+)" does not exist/.exec(message)?.[1]
+  const meant = type === undefined ? undefined : didYouMean(type, TYPE_NAMES)
   const words = message.replace(/\.?$/, '.')
   return unknown
     ? {
@@ -66,7 +69,13 @@ function toDiagnostic({ at, what, message, unknown }: ProofFailure): Diagnostic 
         hint: 'kvmig plan --live tries it on the target.',
         ...where,
       }
-    : { severity: 'error', code: 'KV200', message: `Postgres refuses ${what}: ${words}`, ...where }
+    : {
+        severity: 'error',
+        code: 'KV200',
+        message: `Postgres refuses ${what}: ${words}`,
+        ...(meant ? { hint: `Did you mean ${meant}?` } : {}),
+        ...where,
+      }
 }
 
 // insufficient_privilege, read_only_sql_transaction: access to look is enough for a plan.
@@ -95,7 +104,8 @@ function readCache(file: string): readonly ProofFailure[] | undefined {
 function writeCache(file: string, failures: readonly ProofFailure[]): void {
   try {
     keepPrivate(join(file, '..', '..'))
-    writeText(file, JSON.stringify(failures))
+    mkdirSync(dirname(file), { recursive: true })
+    writeFileSync(file, JSON.stringify(failures))
   } catch {
     // A read-only checkout proves again next time.
   }

@@ -27,3 +27,21 @@ export async function deleteOwned(
   await tx.query(`DELETE FROM ${qualified(table.name)} t WHERE ${owned('t')}`, parameters)
   await ledger.origins.clear(tx, name, writer)
 }
+
+/**
+ * Rows that `deleteOwned` would delete, and rows of the application that a mapping with `existing: update` wrote over: those stay as they
+ * are now, since nobody kept what was there before.
+ */
+export async function countOwned(
+  tx: Transaction,
+  { plan, mapping, table }: BackfillStep,
+): Promise<{ readonly own: number; readonly overwritten: number }> {
+  const key = await rowKeySql(tx, table.name, mapping.key, 't')
+  const [row] = await tx.query(
+    `SELECT count(*) FILTER (WHERE NOT o.existed AND o.state <> 'contested') AS own,
+       count(*) FILTER (WHERE o.existed AND o.state = 'stands') AS overwritten
+     FROM ${qualified(table.name)} t JOIN kvmig.origin o ON o.target = $1 AND o.row_key = ${key} WHERE o.writer = $2`,
+    [showTable(table.name), writerName({ plan, mapping })],
+  )
+  return { own: Number(row!.own), overwritten: Number(row!.overwritten) }
+}

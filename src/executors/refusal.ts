@@ -39,6 +39,12 @@ export function refusal(error: Refused, { name }: Pick<TableRows, 'name'>): Reje
     return { ...notUnique(name, error.constraint ?? 'a unique constraint'), ...at }
   if (error.sqlState === '23502')
     return { code: 'NULL_NOT_ALLOWED', message: `${showTable(name)} wants a value here.`, ...at }
+  // Of a check Postgres names the constraint; without a name it found no partition for the row.
+  if (error.sqlState === '23514' && error.constraint === undefined)
+    return {
+      code: 'CONSTRAINT',
+      message: `${showTable(name)} has no partition that takes this row (SQLSTATE 23514). Make one, then kvmig retry.`,
+    }
   const rule = error.constraint ? ` (constraint ${error.constraint})` : ''
   return {
     code: 'CONSTRAINT',

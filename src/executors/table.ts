@@ -5,6 +5,7 @@ import { showTable } from '../plan/table.ts'
 import { createTable, dropTable } from '../target/ddl.ts'
 import { drift } from '../target/drift.ts'
 import { inspectTable } from '../target/inspect.ts'
+import type { Transaction } from '../target/target.ts'
 import type { Executor } from './executor.ts'
 import { doStep } from './transact.ts'
 import { requireWritable } from './writable.ts'
@@ -26,7 +27,7 @@ export const table: Executor<TableStep> = {
         await tx.query(createTable(table))
         return { tables: 1 }
       }
-      if (table.owner === 'plan') throw taken(showTable(table.name))
+      if (table.owner === 'plan') throw taken(showTable(table.name), await makerOf(tx, step))
       const differences = there ? drift(table, there) : ['it is not there']
       if (differences.length > 0) throw drifted(showTable(table.name), differences)
       await requireWritable(tx, table.name)
@@ -42,10 +43,24 @@ export const table: Executor<TableStep> = {
   },
 }
 
-const taken = (name: string): KvmigError =>
-  new KvmigError('TABLE_TAKEN', `Table ${name} is there already, and kvmig did not make it.`, {
-    hint: 'Name yours differently, or describe the existing table in a schema file (schema: schema.sql) instead of tables.',
-  })
+/** The plan that made the table under another step, if kvmig did. */
+async function makerOf(tx: Transaction, { id, table: { name } }: TableStep): Promise<string | undefined> {
+  const [row] = await tx.query(
+    `SELECT plan FROM kvmig.step WHERE id <> $3 AND kind = 'table' AND state = 'done' AND definition #>> '{table,name,schema}' = $1
+      AND definition #>> '{table,name,table}' = $2 AND definition #>> '{table,owner}' = 'plan'`,
+    [name.schema, name.table, id],
+  )
+  return row?.plan ?? undefined
+}
+
+const taken = (name: string, maker: string | undefined): KvmigError =>
+  maker === undefined
+    ? new KvmigError('TABLE_TAKEN', `Table ${name} is there already, and kvmig did not make it.`, {
+        hint: 'Name yours differently, or describe the existing table in a schema file (schema: schema.sql) instead of tables.',
+      })
+    : new KvmigError('TABLE_TAKEN', `Table ${name} is there already: plan ${maker} made it.`, {
+        hint: `Was plan ${maker} renamed? Then kvmig rollback ${maker} takes back what it did under that name, and kvmig apply --phase=A makes and fills the table again.`,
+      })
 
 const drifted = (name: string, differences: readonly string[]): KvmigError =>
   new KvmigError('TABLE_DRIFT', `Table ${name} is not as the schema file says: ${differences.join('; ')}.`, {

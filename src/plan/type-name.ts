@@ -67,4 +67,7 @@ const ALIASES: Readonly<Record<string, BaseType>> = {
   vector: 'vector',
 }
 
+/** What types may be called by, as people write them. */
+export const TYPE_NAMES: readonly string[] = Object.keys(ALIASES)
+
 const SERIAL = new Set(['smallserial', 'serial2', 'serial', 'serial4', 'bigserial', 'serial8'])

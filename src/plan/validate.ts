@@ -98,11 +98,22 @@ function find(root: YamlNode, pointer: string): Place {
 
 const EXPLANATIONS: Readonly<Record<string, (error: ErrorObject, place: Place) => Explanation>> = {
   additionalProperties: explainUnknownKey,
-  required: ({ params, parentSchema }, { label }) => {
+  required: ({ params, parentSchema }, { label, node }) => {
     const missing = String(params.missingProperty)
     const schema = (parentSchema?.properties ?? {}) as Record<string, JsonSchema>
     const purpose = schema[missing]?.title
     const what = label === 'The file' ? 'The key' : `In ${label} the key`
+    // Where keys may have any name, a misspelled one is none that is unknown.
+    const misspelled = node.entries.find(
+      ({ key }) => !Object.hasOwn(schema, key) && didYouMean(key, [missing]) !== undefined,
+    )
+    if (misspelled)
+      return {
+        code: 'KV011',
+        message: `${what} ${quote(missing)} is missing.`,
+        hint: `Did you mean ${quote(missing)} by ${quote(misspelled.key)}?`,
+        at: misspelled.at,
+      }
     return {
       code: 'KV011',
       message: `${what} ${quote(missing)} is missing.`,

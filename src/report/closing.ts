@@ -27,7 +27,7 @@ const CLOSINGS: { readonly [K in Report['kind']]: (report: Extract<Report, { kin
   trace: closeTrace,
 }
 
-function closePlan({ plans, shared, diagnostics, saved, live }: PlanReport): string {
+function closePlan({ plans, shared, removed, diagnostics, saved, live }: PlanReport): string {
   const errors = diagnostics.filter(({ severity }) => severity === 'error').length
   if (errors > 0)
     return `Plan: ${counted(errors, 'error')}. Nothing has been changed. Mend the plan and run kvmig plan again.`
@@ -35,10 +35,11 @@ function closePlan({ plans, shared, diagnostics, saved, live }: PlanReport): str
   const gates = steps.filter(({ kind }) => kind === 'gate').length
   const left = steps.filter(({ kind, state }) => kind !== 'gate' && state !== 'done').length
   const done = steps.length - gates - left
+  const undone = removed.reduce((sum, it) => sum + it.steps.length, 0)
   const parts = [
-    left > 0
-      ? counted(left, done > 0 ? 'step to do' : 'step', done > 0 ? 'steps to do' : 'steps')
-      : 'nothing to do',
+    left > 0 && counted(left, done > 0 ? 'step to do' : 'step', done > 0 ? 'steps to do' : 'steps'),
+    undone > 0 && counted(undone, 'step to take back', 'steps to take back'),
+    left + undone === 0 && 'nothing to do',
     done > 0 && `${number(done)} done`,
     gates > 0 && counted(gates, 'gate'),
   ].filter((it) => it !== false)
@@ -48,7 +49,7 @@ function closePlan({ plans, shared, diagnostics, saved, live }: PlanReport): str
     `Plan: ${parts.join(', ')}. Nothing has been changed.`,
     uncovered > 0 && `${counted(uncovered, 'key is', 'keys are')} uncovered and will keep gate B closed.`,
     live && live.drift.length > 0 && 'The target has drifted.',
-    left > 0 && `Next: ${next}`,
+    left + undone > 0 && `Next: ${next}`,
   ]
   return sentences.filter(Boolean).join(' ')
 }
@@ -115,7 +116,7 @@ function closeDiff({ plans }: DiffReport): string {
     .map((it) => `${number(sum(it))} ${it}`)
   const compared = tables.reduce((all, it) => all + it.expected, 0)
   if (parts.length === 0) return `Diff: no difference in ${counted(compared, 'row')}.`
-  return `Diff: ${listed(parts)} of ${counted(compared, 'row')}. Run kvmig apply --phase=A again, or kvmig trace KEY to see why.`
+  return `Diff: ${listed(parts)} of ${counted(compared, 'row')}. Where the source changed since the copy, kvmig apply --phase=A --again takes that over, and takes away rows whose key is gone; kvmig trace KEY explains one.`
 }
 
 function closeTest({ examples }: TestReport): string {
@@ -126,7 +127,9 @@ function closeTest({ examples }: TestReport): string {
 }
 
 function closeTrace({ fate, rows, rejects, rules, source }: TraceReport): string {
-  if (fate === 'absent') return `Trace: ${source} has no such key.`
+  if (fate === 'absent' && rows.length > 0)
+    return `Trace: ${source} has no such key any more, and ${counted(rows.length, 'row that came', 'rows that came')} from it still ${rows.length === 1 ? 'stands' : 'stand'}. If the key is gone for good: kvmig apply --phase=A --again takes away what has no key.`
+  if (fate === 'absent') return `Trace: ${source} has no such key, and no row came from it.`
   if (fate === 'uncovered')
     return 'Trace: uncovered, since no rule takes this key. Map it, or list it under ignore, index or ephemeral.'
   const rule = rules.find(({ claims }) => claims)

@@ -4,14 +4,14 @@ import type { Compilation } from '../plan/compile.ts'
 import type { Project } from '../plan/plan.ts'
 import type { Step } from '../plan/step.ts'
 import type { StepState } from '../plan/step-state.ts'
-import type { LiveSection, PlannedPlan, PlannedStep, PlanReport } from './report.ts'
+import type { LiveSection, Loss, PlannedPlan, PlannedStep, PlanReport } from './report.ts'
 
 export interface PlanReportParts {
   readonly project: Project
   readonly compiled: Compilation
   /** Of every step of the graph; absent where nobody could ask the ledger: then all are pending. */
   readonly states?: ReadonlyMap<string, StepState>
-  readonly removed?: readonly string[]
+  readonly removed?: readonly Loss[]
   /** Asks the step's executor. */
   describe(step: Step): Change
   /** The address of a source or of the target as it may be shown. */

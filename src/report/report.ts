@@ -34,13 +34,23 @@ export interface PlanReport extends ReportBase {
   /** What the plans share. */
   readonly shared: readonly PlannedStep[]
   readonly plans: readonly PlannedPlan[]
-  /** Steps that were done for plans, tables or mappings that the project does not have any more. */
-  readonly removed: readonly string[]
+  /** What apply takes back, since the plans do not name it any more. */
+  readonly removed: readonly Loss[]
   readonly diagnostics: readonly Diagnostic[]
   /** Absent: planned offline. */
   readonly live?: LiveSection
   /** The file that the plan was saved in. */
   readonly saved?: string
+}
+
+/** What a table loses when steps about it are taken back. */
+export interface Loss {
+  /** A table, or something else that goes. */
+  readonly subject: string
+  /** `the table goes, with 3 rows and 1 index`. */
+  readonly loss: string
+  /** Ids of the steps. */
+  readonly steps: readonly string[]
 }
 
 export interface PlannedPlan {
@@ -140,8 +150,8 @@ export interface AppliedStep {
 export interface AppliedTable {
   readonly table: string
   readonly plans: readonly string[]
-  /** Rows that are there now and came from the source. */
-  readonly rows: number
+  /** Rows that are in the table now, whoever wrote them; absent: the table is not there, or the role may not read it. */
+  readonly rows?: number
   /** inserted, updated, unchanged, duplicate, rejected … */
   readonly counts: Counts
 }
@@ -198,8 +208,16 @@ export interface PlanStatus {
   /** The gate, as it was judged last. */
   readonly gate?: { readonly opens: 'B' | 'C' | 'D'; readonly status: 'open' | 'closed'; readonly at: string }
   readonly canAdvance: { readonly to: Phase; readonly yes: boolean; readonly reasons: readonly string[] }
-  readonly quarantine: { readonly open: number; readonly accepted: number }
+  readonly quarantine: {
+    readonly open: number
+    readonly accepted: number
+    /** What it was quarantined for, those with the most open records first. */
+    readonly reasons: readonly QuarantineReason[]
+  }
 }
+
+/** Records that a plan has in quarantine for one reason. */
+export type QuarantineReason = Omit<QuarantineCount, 'plan' | 'mapping'>
 
 /** `kvmig diff`: source and target compared both ways. */
 export interface DiffReport extends ReportBase {
@@ -269,7 +287,8 @@ export interface TraceReport extends ReportBase {
   readonly rows: readonly {
     readonly table: string
     readonly part: string
-    readonly status: 'same' | 'different' | 'missing'
+    /** `extra`: the key is gone from the source, and its row still stands. */
+    readonly status: 'same' | 'different' | 'missing' | 'extra'
     /** Columns that differ. */
     readonly columns: readonly string[]
   }[]

@@ -1,6 +1,6 @@
 import { KvmigError } from '../errors.ts'
 import { type CompiledProject, compileProject, type MappingParts } from '../mapping/compiled-project.ts'
-import type { Environment, Project } from '../plan/plan.ts'
+import type { Project } from '../plan/plan.ts'
 import type { Source, SourceContext } from '../sources/source.ts'
 import type { Ledger } from '../state/ledger.ts'
 import type { LedgerOptions } from '../state/postgres-ledger.ts'
@@ -9,6 +9,7 @@ import type { Target } from '../target/target.ts'
 import { resolveAddress, resolveOptions } from './address.ts'
 import { Budget } from './budget.ts'
 import { warnOfClearText } from './clear-text.ts'
+import { environmentOf } from './environment.ts'
 
 /** The parts a session opens stores with; `src/catalog.ts` has them all. */
 export interface SessionParts extends MappingParts {
@@ -108,15 +109,4 @@ export class Session {
     await this.#budget.close().catch(() => {})
     await this.target.close()
   }
-}
-
-function environmentOf(project: Project, name: string | undefined): Environment | undefined {
-  if (name === undefined) return undefined
-  const found = project.environments.get(name)
-  if (found) return found
-  const known = [...project.environments.keys()].sort().join(', ') || 'none'
-  throw new KvmigError(
-    'ENVIRONMENT_UNKNOWN',
-    `There is no environment "${name}" in ${project.file}. It names: ${known}.`,
-  )
 }

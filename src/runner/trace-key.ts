@@ -5,6 +5,7 @@ import { showTable } from '../plan/table.ts'
 import type { QuarantineRecord } from '../state/ledger.ts'
 import { differingColumns, openTableRows, readTuples } from '../target/table-rows.ts'
 import type { Reject, Row } from '../value.ts'
+import { type LeftRow, leftRows } from './left-rows.ts'
 import type { Session } from './session.ts'
 
 /** Why there is a row for a key, or why there is none. */
@@ -23,6 +24,8 @@ export interface KeyTrace {
     /** Where it is different. */
     readonly columns: readonly string[]
   }[]
+  /** Of a key that the source has not: rows that came from it and still stand. */
+  readonly left: readonly LeftRow[]
   readonly rejects: readonly { readonly mapping: string; readonly part: Part; readonly reject: Reject }[]
   readonly filtered: number
   /** Records of the key in the quarantine. */
@@ -93,6 +96,7 @@ export async function traceKey(session: Session, sourceName: string, key: Buffer
       part: it.part,
       ...states[place]!,
     })),
+    left: seen.type === undefined ? await leftRows(session, sourceName, key) : [],
     rejects,
     filtered,
     quarantine,

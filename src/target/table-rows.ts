@@ -42,7 +42,7 @@ export async function openTableRows(
   const facts = await inspectTable(tx, name)
   if (!facts) {
     throw new TargetError('TABLE_MISSING', `Table ${showTable(name)} is not there.`, {
-      hint: 'Apply phase A, which creates it: kvmig apply --phase=A.',
+      hint: 'Where it was never applied: kvmig apply --phase=A makes it. Where somebody dropped it since: kvmig rollback PLAN, then kvmig apply --phase=A.',
     })
   }
   const key = keyIndexes.map((it) => columns[it]!)

@@ -12,6 +12,7 @@ beforeAll(async () => {
   await store.query(it.ddl)
 })
 beforeEach(async () => {
+  await store.query('ALTER TABLE metrics DROP COLUMN IF EXISTS unasked; DROP TABLE IF EXISTS unasked')
   for (const [table, rows] of it.rows) {
     await store.query(`TRUNCATE ${table}`)
     await store.query(`INSERT INTO ${table} SELECT * FROM jsonb_populate_recordset(NULL::${table}, $1)`, [
@@ -42,6 +43,16 @@ test.each([
     'NULL in place of the text null',
     `UPDATE secrets SET secret = NULL WHERE secret = 'null'`,
     ['extra secrets', 'missing secrets'],
+  ],
+  [
+    'a value in a column that nobody expects',
+    `ALTER TABLE metrics ADD unasked int; UPDATE metrics SET unasked = 1 WHERE name = 'reads'`,
+    ['unnamed column metrics'],
+  ],
+  [
+    'a row in a table that nobody expects',
+    'CREATE TABLE unasked AS SELECT 1 AS n',
+    ['unnamed table unasked'],
   ],
 ])('finds %s', async (_, sql, expected) => {
   await store.query(sql)

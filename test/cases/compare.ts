@@ -1,8 +1,30 @@
 import type { Case } from './case.ts'
 import type { Store } from './stores.ts'
 
-/** Rows that are expected and not there, and the other way round; Postgres does the typing, over the columns that the rows name. */
+/**
+ * Rows that are expected and not there, and the other way round; Postgres does the typing. What no expected row names has to be empty:
+ * values of other columns, and other tables.
+ */
 export async function differences(store: Store, it: Case): ReturnType<Store['query']> {
+  const rows = await rowDifferences(store, it)
+  return [...rows, ...(await unnamed(store, it))]
+}
+
+async function unnamed(store: Store, it: Case): ReturnType<Store['query']> {
+  const columns = await store.query(
+    `SELECT table_name AS "table", column_name AS "column" FROM information_schema.columns
+      WHERE table_schema = 'public' ORDER BY table_name, ordinal_position`,
+  )
+  const statements = columns.flatMap(({ table, column }) => {
+    const rows = it.rows.get(String(table))
+    if (rows?.some((row) => Object.hasOwn(row, String(column)))) return []
+    const kind = rows ? 'unnamed column' : 'unnamed table'
+    return `SELECT '${kind}' AS kind, '${table}' AS "table", to_jsonb(x) AS "row" FROM ${quote(String(table))} x${rows ? ` WHERE ${quote(String(column))} IS NOT NULL` : ''}`
+  })
+  return statements.length > 0 ? store.query(statements.join(' UNION ')) : []
+}
+
+async function rowDifferences(store: Store, it: Case): ReturnType<Store['query']> {
   const statements = [...it.rows].map(([table, rows], index) => {
     const name = quote(table)
     const columns = Object.keys(Object.assign({}, ...rows))

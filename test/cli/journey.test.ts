@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { projectFolder } from '../setup/cli.ts'
@@ -244,6 +244,14 @@ describe('a first apply, of data that is not clean', () => {
     expect(stdout).toMatch(
       /posts +phase A since \S+ +5 of 5 steps +gate B closed +quarantine: 2 open, 0 accepted/,
     )
+    expect(stdout).toContain(
+      'Quarantine\n  1 open    ORPHAN         posts  e.g. post:o\n  1 open    TYPE_MISMATCH  posts  e.g. post:n\n',
+    )
+    const posts = json((await kvmig('status --json')).stdout).plans.find((it: any) => it.plan === 'posts')
+    expect(posts.quarantine.reasons).toEqual([
+      { code: 'ORPHAN', open: 1, accepted: 0, sample: 'post:o' },
+      { code: 'TYPE_MISMATCH', open: 1, accepted: 0, sample: 'post:n' },
+    ])
     expect(code).toBe(0)
   })
 
@@ -256,7 +264,7 @@ describe('a first apply, of data that is not clean', () => {
     ['trace post:n', ['TYPE_MISMATCH', 'column title', 'Trace: quarantined']],
     ['trace session:x', ['session:{_}', 'project', 'ephemeral: people sign in again']],
     ['trace mystery:1', ['Trace: uncovered, since no rule takes this key.']],
-    ['trace post:nobody', ['Trace: kv has no such key.']],
+    ['trace post:nobody', ['Trace: kv has no such key, and no row came from it.']],
     ['trace base64:cG9zdDph', ['Trace: migrated by post:{id}']],
   ])('%s', async (line, texts) => {
     const { code, stdout } = await kvmig(line)
@@ -359,7 +367,7 @@ describe('a plan that was edited after it was applied', () => {
   test('apply asks before it empties a table; without anybody to ask it does not', async () => {
     const nobody = await kvmig('apply --phase=A')
     expect(nobody.stderr).toContain('kvmig: NOT_CONFIRMED  The plans were edited since they were applied.')
-    expect(nobody.stderr).toContain('posts/A/table/posts')
+    expect(nobody.stderr).toContain('- posts  the table goes, with ')
     expect(nobody.stderr).toContain('Say --yes if this is what you want.')
     expect(nobody.code).toBe(1)
 
@@ -381,6 +389,7 @@ describe('a plan that was edited after it was applied', () => {
 describe('a saved plan', () => {
   test('is applied once, and only while nothing has changed', async () => {
     await kvmig('rollback --yes')
+    mkdirSync(join(project.path, 'saved'))
     const planned = await kvmig('plan --out saved/plan.json')
     expect(planned.stdout).toContain('Saved in saved/plan.json; it can be applied once')
     expect(planned.code).toBe(0)
@@ -422,8 +431,8 @@ describe('the way back', () => {
   test('rollback lists what goes, and asks', async () => {
     const { code, stderr } = await kvmig('rollback')
     expect(stderr.replace(/postgres:\/\/\S+?(?=\?)/, 'TARGET')).toMatchInlineSnapshot(`
-      "  - posts  the table goes, with 3 copied rows and 1 foreign key
-        - users  the table goes, with 2 copied rows and 1 index
+      "  - posts  the table goes, with 3 rows and 1 foreign key
+        - users  the table goes, with 2 rows and 1 index
       kvmig: NOT_CONFIRMED  Take back phase A of posts and users on TARGET? The source stays as it is. Nobody is there to ask, so nothing was changed.
              Say --yes if this is what you want.
       "

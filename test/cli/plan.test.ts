@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { projectFolder } from '../setup/cli.ts'
@@ -129,6 +129,15 @@ describe('the proof of the DDL', () => {
     expect((await runCli(['plan', '--no-prove'], { cwd })).code).toBe(0)
   })
 
+  test('asks what was meant by a type that nobody knows', async () => {
+    const cwd = folderOf({ 'plans/users.yaml': USERS.replace('email: text', 'email: txt') })
+    const { code, stdout } = await runCli(['plan'], { cwd })
+    expect(stdout).toContain(
+      'KV200  Postgres refuses table users: type "txt" does not exist. Did you mean text?',
+    )
+    expect(code).toBe(1)
+  })
+
   test('knows the tables that the application owns', async () => {
     const cwd = folderOf({
       'migrations.yaml': `${BLOG['migrations.yaml']}schema: schema.sql\n`,
@@ -250,4 +259,20 @@ examples:
     expect(stdout).toContain(fails)
     expect(code).toBe(1)
   })
+})
+
+test('an environment that the project does not name is refused, also where no store is opened', async () => {
+  const { code, stdout, stderr } = await runCli(['--env', 'nope', 'plan', '--no-prove'], {
+    cwd: folderOf({}),
+  })
+  expect([code, stdout]).toEqual([1, ''])
+  expect(stderr).toContain('ENVIRONMENT_UNKNOWN  There is no environment "nope" in migrations.yaml.')
+})
+
+test('--out makes no folders', async () => {
+  const cwd = folderOf({})
+  const { code, stderr } = await runCli(['plan', '--no-prove', '--out', 'not/there.kvplan'], { cwd })
+  expect(code).toBe(1)
+  expect(stderr).toContain('there is no such file or folder')
+  expect(existsSync(join(cwd, 'not'))).toBe(false)
 })

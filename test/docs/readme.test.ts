@@ -74,5 +74,5 @@ test.each(commands)('kvmig %s does what the README says', async (command) => {
 const SAYS: Readonly<Record<string, RegExp>> = {
   plan: /Nothing has been changed\./,
   'apply --phase=A': /gate B open for .*messages/,
-  status: /messages/,
+  status: /messages +phase A[\s\S]*\nQuarantine\n[\s\S]* ORPHAN +board +e\.g\. [\s\S]*\nStatus: /,
 }

@@ -29,6 +29,18 @@ const countsOf = (result: Awaited<ReturnType<World['apply']>>) =>
   result.steps.find((it) => it.step.kind === 'backfill')!.counts
 
 describe('a row that the table refuses', () => {
+  test('may want a partition that is not there, and is told so', async () => {
+    world = makeWorld({
+      plan: plan().replace('checks: [value >= 0]', "partition_by: 'range (id)'"),
+      database: database.url,
+      entries: entries(3, (id) => id),
+    })
+    expect(countsOf(await world.apply())).toMatchObject({ inserted: 0, rejected: 3 })
+    expect(await world.rows('select distinct message from kvmig.quarantine')).toEqual([
+      'numbers has no partition that takes this row (SQLSTATE 23514). Make one, then kvmig retry.',
+    ])
+  })
+
   test('is the only one that is left out, wherever it stands in its batch', async () => {
     // Twelve batches of twelve, with the bad row at another place in each.
     world = makeWorld({

@@ -27,7 +27,7 @@ environments:
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   "userName" text NOT NULL UNIQUE,
   mood mood,
-  created_at timestamptz NOT NULL DEFAULT now()
+  created_at timestamptz NOT NULL DEFAULT '2026-01-01T00:00:00Z'
 );
 CREATE TYPE mood AS ENUM ('glad', 'sad');
 `.replace(/(CREATE TABLE[\s\S]*?;\n)(CREATE TYPE.*\n)/, '$2$1'),

@@ -107,7 +107,7 @@ export const livePlanReport: PlanReport = {
   plans: planReport.plans.slice(1),
   shared: [],
   diagnostics: [{ severity: 'warning', code: 'KV107', message: 'A table refers to itself.' }],
-  removed: ['board/A/table/board'],
+  removed: [{ subject: 'board', loss: 'the table goes, with 3 rows', steps: ['board/A/table/board'] }],
   saved: 'plan.json',
   live: {
     sources: [
@@ -287,7 +287,11 @@ export const statusReport: StatusReport = {
       steps: { total: 5, done: 5, changed: 0 },
       gate: { opens: 'B', status: 'open', at: '2026-01-08T00:01:00Z' },
       canAdvance: { to: 'B', yes: true, reasons: [] },
-      quarantine: { open: 0, accepted: 3 },
+      quarantine: {
+        open: 0,
+        accepted: 3,
+        reasons: [{ code: 'ORPHAN', open: 0, accepted: 3, sample: 'handle:gone' }],
+      },
     },
     {
       plan: 'messages',
@@ -298,7 +302,11 @@ export const statusReport: StatusReport = {
         yes: false,
         reasons: ['messages/A/backfill/messages has changed', '2 records in quarantine'],
       },
-      quarantine: { open: 2, accepted: 0 },
+      quarantine: {
+        open: 2,
+        accepted: 0,
+        reasons: [{ code: 'FIELD_MISSING', open: 2, accepted: 0, sample: 'message:m9' }],
+      },
     },
   ],
   lease: { id: '42', holder: 'ann@ci', since: '10:00', until: '10:05' },

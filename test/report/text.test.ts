@@ -55,8 +55,8 @@ describe('the text of a report', () => {
         One-way fields: phase C needs them accepted, or kept in their source form
           messages.from_user  lower loses the case
 
-      Done before, and no longer in the project
-        -  board/A/table/board
+      Done before, and not in the plans any more: apply takes it back
+        - board  the table goes, with 3 rows
 
       Keys of redis://localhost:6379/0
         1,000  migrated
@@ -88,7 +88,7 @@ describe('the text of a report', () => {
 
       Saved in plan.json; it can be applied once, and only while nothing else changes.
 
-      Plan: 3 steps, 1 gate. Nothing has been changed. 4 keys are uncovered and will keep gate B closed. The target has drifted. Next: kvmig apply plan.json
+      Plan: 3 steps, 1 step to take back, 1 gate. Nothing has been changed. 4 keys are uncovered and will keep gate B closed. The target has drifted. Next: kvmig apply plan.json
       "
     `)
   })
@@ -244,6 +244,10 @@ describe('the text of a report', () => {
         – messages/A/backfill/messages has changed
         – 2 records in quarantine
 
+      Quarantine
+        0 open  3 accepted  ORPHAN         handles   e.g. handle:gone
+        2 open              FIELD_MISSING  messages  e.g. message:m9
+
       Lease: ann@ci, since 10:00, until 10:05. To take it away: kvmig unlock 42
 
       Last run: apply by ann, 2026-01-08T00:00:00Z: closed
@@ -276,7 +280,7 @@ describe('the text of a report', () => {
         1,000  keys in all
         ✗ The fates add up to 998, not to 1,000 keys: some keys have none.
 
-      Diff: 2 missing and 1 different of 1,005 rows. Run kvmig apply --phase=A again, or kvmig trace KEY to see why.
+      Diff: 2 missing and 1 different of 1,005 rows. Where the source changed since the copy, kvmig apply --phase=A --again takes that over, and takes away rows whose key is gone; kvmig trace KEY explains one.
       "
     `)
   })
@@ -329,7 +333,7 @@ describe('the text of a report', () => {
     expect(text({ ...rest, fate: 'absent' })).toMatchInlineSnapshot(`
       "message:m9  redis://localhost:6379/0  not there
 
-      Trace: redis://localhost:6379/0 has no such key.
+      Trace: redis://localhost:6379/0 has no such key, and no row came from it.
       "
     `)
     expect(

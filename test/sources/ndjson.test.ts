@@ -151,3 +151,29 @@ test('another content at the same path is another store', async () => {
   expect(await first.identity()).not.toBe(await second.identity())
   await Promise.all([first.close(), second.close()])
 })
+
+describe('a key that stands in two lines', () => {
+  const lines = (...keys: string[]) =>
+    keys.map((key) => `{"key":"${key}","type":"string","value":"1"}\n`).join('')
+
+  test('is refused with both lines', async () => {
+    const source = await open(file(lines('a', 'b', 'c', 'b')))
+    await expect(entriesOf(source.scan(EVERYTHING))).rejects.toMatchObject({
+      code: 'SOURCE_FORMAT',
+      message: expect.stringMatching(
+        /dump \d+\.ndjson:4: this line is no entry: its key stands in line 2 already/,
+      ),
+    })
+  })
+
+  test('is refused also where nobody wants it', async () => {
+    const source = await open(file(lines('a', 'b', 'c', 'b')))
+    const none = { prefix: Buffer.from('x'), want: () => 'nothing' as const }
+    await expect(entriesOf(source.scan(none))).rejects.toThrow('line 2 already')
+  })
+
+  test('is not the same as a collection in several lines', async () => {
+    const source = await open(file([...inParts(list('l', ['1', '2', '3']))].map(entryToLine).join('')))
+    expect(await entriesOf(source.scan(EVERYTHING))).toHaveLength(1)
+  })
+})

@@ -3,16 +3,20 @@ import { EXIT, KvmigError } from '../../errors.ts'
 import type { Compilation } from '../../plan/compile.ts'
 import { fingerprints } from '../../plan/fingerprint.ts'
 import type { Phase } from '../../plan/plan.ts'
+import { showTable, type TableName } from '../../plan/table.ts'
 import { listed } from '../../report/wording.ts'
 import { type Applied, apply } from '../../runner/apply.ts'
 import { runStart } from '../../runner/run-start.ts'
 import type { Session } from '../../runner/session.ts'
+import { countRows } from '../../target/count-rows.ts'
 import type { CommonOptions } from '../args.ts'
 import { compileProject } from '../compile.ts'
 import { confirm } from '../confirm.ts'
 import { describeFailure } from '../failure.ts'
+import { goneTables, requireTablesThere } from '../gone-tables.ts'
 import type { Io } from '../io.ts'
 import { lookCommands } from '../look.ts'
+import { lossesOf, showLosses } from '../losses.ts'
 import { printReport } from '../print-report.ts'
 import { createProgress } from '../progress.ts'
 import { type Loaded, loadProject } from '../project.ts'
@@ -58,7 +62,7 @@ export async function run(options: ApplyOptions, io: Io): Promise<number> {
       target: session.target.label,
       plans,
       applied,
-      records: await session.ledger.steps(),
+      rows: await countRows(session.target, filledTables(compiled)),
       quarantine: await countQuarantine(session, plans),
       look: lookCommands(session, compiled.graph),
       describe: describeStep,
@@ -67,6 +71,9 @@ export async function run(options: ApplyOptions, io: Io): Promise<number> {
     return exitCodeOf(applied, io)
   })
 }
+
+const filledTables = ({ graph }: Compilation): readonly TableName[] =>
+  graph.vertices.flatMap(({ data }) => (data.kind === 'backfill' ? [data.table.name] : []))
 
 interface Request {
   readonly session: Session
@@ -79,16 +86,23 @@ interface Request {
 
 /** A stale plan is refused; what an edit takes back is asked about, unless it was reviewed in a saved plan. */
 async function mayBegin({ session, loaded, compiled, saved, options }: Request, io: Io): Promise<boolean> {
-  const { records, states, undo } = await pendingOf(session, compiled, options.again)
+  const standing = await pendingOf(session, compiled, options.again)
+  requireTablesThere(await goneTables(session, standing))
+  const { records, states, undo, removed } = standing
   if (saved) {
     requireFresh(saved, { loaded, graph: compiled.graph, states, records })
     return true
   }
   const emptied = undo.filter((it) => it.kind === 'table' || it.kind === 'backfill')
   if (emptied.length === 0) return true
-  const what = listed(emptied.map((it) => it.id))
+  io.stderr.write(`${showLosses(await lossesOf(session, undo))}\n`)
+  const dropped = emptied.filter((it) => removed.includes(it.id))
+  const lost =
+    dropped.length > 0
+      ? ` Not in the plans any more, and not copied again: ${listed([...new Set(dropped.map((it) => showTable(it.definition.table.name)))])}.`
+      : ''
   return confirm(
-    `The plans were edited since they were applied. This empties or drops tables that kvmig filled, and copies them again: ${what}. Go on?`,
+    `The plans were edited since they were applied. What is listed is taken back, and what the plans still name is made and copied again.${lost} Go on?`,
     options.yes,
     io,
   )

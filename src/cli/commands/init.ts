@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { EXIT, KvmigError } from '../../errors.ts'
 import { keepPrivate, writeText } from '../files.ts'
@@ -28,6 +28,7 @@ export async function run({ force }: InitOptions, { cwd, stdout }: Io): Promise<
   for (const { path, text } of files) {
     const file = join(cwd, path)
     const modeline = schema ? `# yaml-language-server: $schema=${relative(dirname(file), schema)}\n` : ''
+    mkdirSync(dirname(file), { recursive: true })
     writeText(file, modeline + text)
   }
   keepPrivate(join(cwd, '.kvmig'))

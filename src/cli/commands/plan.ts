@@ -5,7 +5,7 @@ import { EXIT } from '../../errors.ts'
 import type { Compilation } from '../../plan/compile.ts'
 import { type SavedPlan, savePlan } from '../../plan/saved-plan.ts'
 import { createPlanReport } from '../../report/plan-report.ts'
-import type { LiveSection, PlanReport } from '../../report/report.ts'
+import type { LiveSection, Loss, PlanReport } from '../../report/report.ts'
 import type { Session } from '../../runner/session.ts'
 import type { CommonOptions } from '../args.ts'
 import { compileProject } from '../compile.ts'
@@ -139,11 +139,24 @@ async function reportOf(parts: Parts): Promise<PlanReport> {
         ? (session?.target.label ?? shownAddress((environment?.target ?? project.target).url, io.env))
         : shownAddress((environment?.sources.get(name) ?? project.sources.get(name))!.url, io.env),
     oneWay: oneWayFields(compiled, mappings),
-    ...(standing ? { states: standing.states, removed: standing.removed } : {}),
+    ...(standing ? { states: standing.states, removed: await removedOf(session, standing) } : {}),
     ...(options.env === undefined ? {} : { environment: options.env }),
     ...(live ? { live } : {}),
     ...(saved === undefined ? {} : { saved }),
   })
+}
+
+/** What apply will take back, since the plans do not name it any more. */
+async function removedOf(
+  session: Session | undefined,
+  { removed, records }: Standing,
+): Promise<readonly Loss[]> {
+  if (!session || removed.length === 0) return []
+  const { lossesOf } = await import('../losses.ts')
+  return lossesOf(
+    session,
+    removed.map((id) => records.get(id)!),
+  )
 }
 
 function oneWayFields(
@@ -181,7 +194,8 @@ function toSave({
   }
 }
 
-const isPending = ({ shared, plans }: PlanReport): boolean =>
+const isPending = ({ shared, plans, removed }: PlanReport): boolean =>
+  removed.length > 0 ||
   [...shared, ...plans.flatMap((it) => it.steps)].some((it) => it.kind !== 'gate' && it.state !== 'done')
 
 /** What can be said of a project that could not be read. */

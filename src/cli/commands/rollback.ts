@@ -6,7 +6,7 @@ import type { Session } from '../../runner/session.ts'
 import type { CommonOptions } from '../args.ts'
 import { confirm } from '../confirm.ts'
 import type { Io } from '../io.ts'
-import { showLosses } from '../losses.ts'
+import { lossesOf, showLosses } from '../losses.ts'
 import { printReport } from '../print-report.ts'
 import { createProgress } from '../progress.ts'
 import { loadProject, plansNamed } from '../project.ts'
@@ -27,7 +27,7 @@ export async function run(options: RollbackOptions, io: Io): Promise<number> {
     const names = await namesOf(options.plans, session)
     const what = installed ? await planRollback(session, names) : { plans: names, steps: [] }
     if (what.steps.length > 0) {
-      io.stderr.write(`${showLosses(what.steps)}\n`)
+      io.stderr.write(`${showLosses(await lossesOf(session, what.steps))}\n`)
       const whose = names.length > 4 ? counted(names.length, 'plan') : listed(names)
       const question = `Take back phase A of ${whose} on ${session.target.label}? The source stays as it is.`
       if (!(await confirm(question, options.yes, io))) return EXIT.couldNot

@@ -1,6 +1,7 @@
 import { EXIT } from '../../errors.ts'
 import type { CommonOptions } from '../args.ts'
 import { compileProject } from '../compile.ts'
+import { goneTables } from '../gone-tables.ts'
 import type { Io } from '../io.ts'
 import { printReport } from '../print-report.ts'
 import { loadProject } from '../project.ts'
@@ -24,13 +25,15 @@ export async function run(options: StatusOptions, io: Io): Promise<number> {
     const gates = await Promise.all(
       plans.map(async ({ name }) => [name, installed ? await ledger.findings(name) : []] as const),
     )
+    const standing = await pendingOf(session, compiled)
     const report = createStatusReport({
       project: project.file,
       environment: options.env,
       target: target.label,
       installed,
       compiled,
-      standing: await pendingOf(session, compiled),
+      standing,
+      gone: await goneTables(session, standing),
       routes: installed ? await ledger.routes() : new Map(),
       quarantine: await countQuarantine(session, plans),
       gates: new Map(gates),

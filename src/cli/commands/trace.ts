@@ -24,7 +24,9 @@ export async function run(options: TraceOptions, io: Io): Promise<number> {
       const trace = await traceKey(session, source, key)
       traces.push({ trace, bytes: meter.bytes - before })
     }
-    const found = traces.filter(({ trace }) => trace.type !== undefined || trace.quarantine.length > 0)
+    const found = traces.filter(
+      ({ trace }) => trace.type !== undefined || trace.quarantine.length > 0 || trace.left.length > 0,
+    )
     // A key that no source has is told once.
     for (const { trace, bytes } of found.length > 0 ? found : traces.slice(0, 1)) {
       const report = createTraceReport({ session, trace, bytes, project, environment: options.env })

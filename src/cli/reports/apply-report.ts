@@ -1,13 +1,11 @@
-import type { Finding } from '../../checks/check.ts'
 import type { Fate } from '../../checks/survey.ts'
 import { KvmigError } from '../../errors.ts'
-import type { Change, Counts } from '../../executors/executor.ts'
+import type { Change } from '../../executors/executor.ts'
 import type { Plan } from '../../plan/plan.ts'
 import type { Step } from '../../plan/step.ts'
 import { showTable } from '../../plan/table.ts'
 import type { AppliedTable, ApplyReport, GateResult, QuarantineCount } from '../../report/report.ts'
 import type { Applied, AppliedStep } from '../../runner/apply.ts'
-import type { StepRecord } from '../../state/ledger.ts'
 import { gateResult } from './gate-result.ts'
 
 export interface ApplyReportParts {
@@ -16,8 +14,8 @@ export interface ApplyReportParts {
   readonly target: string
   readonly plans: readonly Plan[]
   readonly applied: Applied
-  /** What the ledger knows of steps that were done before. */
-  readonly records: ReadonlyMap<string, StepRecord>
+  /** What is in the tables now. */
+  readonly rows: ReadonlyMap<string, number>
   readonly quarantine: readonly QuarantineCount[]
   readonly look: readonly string[]
   describe(step: Step): Change
@@ -25,7 +23,7 @@ export interface ApplyReportParts {
 
 /** What `kvmig apply` did, for people. */
 export function createApplyReport(parts: ApplyReportParts): ApplyReport {
-  const { project, environment, target, plans, applied, records, quarantine, look, describe } = parts
+  const { project, environment, target, plans, applied, rows, quarantine, look, describe } = parts
   const gates = applied.steps.flatMap(({ step }) =>
     step.kind === 'gate' ? [gateResult(step, plans, applied.findings.get(step.id))] : [],
   )
@@ -42,7 +40,7 @@ export function createApplyReport(parts: ApplyReportParts): ApplyReport {
       .filter(({ step, status }) => step.kind !== 'gate' || status === 'failed')
       .map((it) => reportStep(it, applied, describe)),
     gates,
-    tables: tables(applied, gates, records),
+    tables: tables(applied, rows),
     accounts: accounts(gates, plans),
     quarantine,
     millis: applied.millis,
@@ -92,17 +90,9 @@ export function tell(error: Error): { readonly message: string; readonly hint?: 
   }
 }
 
-// Rows by what the gate counted; where it could not, by what the copies said, this one's and those before.
-function tables(
-  { steps }: Applied,
-  gates: readonly GateResult[],
-  records: ApplyReportParts['records'],
-): readonly AppliedTable[] {
-  const counted = new Map(
-    gates.flatMap((it) => comparedTables(it.findings)).map((it) => [it.table, it.expected - it.missing]),
-  )
-  const found = new Map<string, { plans: string[]; counts: Record<string, number>; before: number }>()
-  for (const { step, status, counts } of steps) {
+function tables({ steps }: Applied, rows: ApplyReportParts['rows']): readonly AppliedTable[] {
+  const found = new Map<string, { plans: string[]; counts: Record<string, number> }>()
+  for (const { step, counts } of steps) {
     // Orphans leave their table when its foreign key is made.
     const left = step.kind === 'foreign_key' ? found.get(showTable(step.table)) : undefined
     if (left && counts.quarantined) {
@@ -110,32 +100,18 @@ function tables(
     }
     if (step.kind !== 'backfill') continue
     const name = showTable(step.table.name)
-    const known = found.get(name) ?? { plans: [], counts: {}, before: 0 }
+    const known = found.get(name) ?? { plans: [], counts: {} }
     if (!known.plans.includes(step.plan)) known.plans.push(step.plan)
     for (const [word, value] of Object.entries(counts)) {
       // Rows are counted here; several mappings may read the same keys.
       if (word !== 'keys') known.counts[word] = (known.counts[word] ?? 0) + value
     }
-    if (status === 'was done') known.before += copied(records.get(step.id)?.outcome?.counts ?? {})
     found.set(name, known)
   }
-  return [...found].map(([table, { plans, counts, before }]) => ({
-    table,
-    plans,
-    rows: counted.get(table) ?? before + copied(counts),
-    counts,
-  }))
-}
-
-const copied = ({ inserted = 0, updated = 0, unchanged = 0 }: Counts): number =>
-  inserted + updated + unchanged
-
-// What the checks `full` and `coverage` keep for machines.
-function comparedTables(
-  findings: readonly Finding[],
-): readonly { table: string; expected: number; missing: number }[] {
-  const data = findings.find((it) => it.check === 'full')?.data
-  return (data?.tables ?? []) as readonly { table: string; expected: number; missing: number }[]
+  return [...found].map(([table, { plans, counts }]) => {
+    const there = rows.get(table)
+    return { table, plans, ...(there === undefined ? {} : { rows: there }), counts }
+  })
 }
 
 /** Every key's fate, by source: all plans of one source were judged by one survey. */

@@ -1,8 +1,9 @@
 import type { Finding } from '../../checks/check.ts'
 import type { Compilation } from '../../plan/compile.ts'
-import type { PlanStatus, QuarantineCount, StatusReport } from '../../report/report.ts'
+import type { PlanStatus, QuarantineCount, QuarantineReason, StatusReport } from '../../report/report.ts'
 import { counted, listed } from '../../report/wording.ts'
 import type { LeaseInfo, Ledger, Route, RunRecord } from '../../state/ledger.ts'
+import { type GoneTable, wayBack } from '../gone-tables.ts'
 import type { Standing } from '../standing.ts'
 
 export interface StatusParts {
@@ -12,6 +13,8 @@ export interface StatusParts {
   readonly installed: boolean
   readonly compiled: Compilation
   readonly standing: Standing
+  /** Tables that were applied and are not there. */
+  readonly gone: readonly GoneTable[]
   readonly routes: ReadonlyMap<string, Route>
   readonly quarantine: readonly QuarantineCount[]
   /** Of each plan, newest first. */
@@ -48,7 +51,7 @@ export function createStatusReport(parts: StatusParts): StatusReport {
 function planStatus(
   plan: string,
   file: string,
-  { compiled, standing, routes, quarantine, gates }: StatusParts,
+  { compiled, standing, gone, routes, quarantine, gates }: StatusParts,
 ): PlanStatus {
   const states = compiled.graph.vertices
     .filter(({ data }) => data.plan === plan && data.kind !== 'gate')
@@ -62,7 +65,12 @@ function planStatus(
     changed: states.filter((it) => it === 'changed' || it === 'again').length,
   }
   const own = quarantine.filter((it) => it.plan === plan)
-  const reasons = reasonsToStay({ steps, judged: judged !== undefined, findings })
+  const reasons = [
+    ...gone
+      .filter((it) => it.plans.includes(plan))
+      .map((it) => `Table ${it.table} is not there any more: ${wayBack(it)}`),
+    ...reasonsToStay({ steps, judged: judged !== undefined, findings }),
+  ]
   return {
     plan,
     file,
@@ -81,8 +89,25 @@ function planStatus(
     quarantine: {
       open: own.reduce((sum, it) => sum + it.open, 0),
       accepted: own.reduce((sum, it) => sum + it.accepted, 0),
+      reasons: reasonsOf(own),
     },
   }
+}
+
+// Several mappings of a plan may reject for the same reason.
+function reasonsOf(counts: readonly QuarantineCount[]): readonly QuarantineReason[] {
+  const byCode = new Map<string, QuarantineReason>()
+  for (const { code, open, accepted, sample } of counts) {
+    const known = byCode.get(code)
+    const example = known?.sample ?? sample
+    byCode.set(code, {
+      code,
+      open: (known?.open ?? 0) + open,
+      accepted: (known?.accepted ?? 0) + accepted,
+      ...(example === undefined ? {} : { sample: example }),
+    })
+  }
+  return [...byCode.values()].sort((a, b) => b.open - a.open || a.code.localeCompare(b.code))
 }
 
 function reasonsToStay({

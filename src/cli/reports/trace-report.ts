@@ -23,7 +23,7 @@ export function createTraceReport({
   project,
   environment,
 }: TraceReportParts): TraceReport {
-  const { source, key, type, expiresAt, fate, rows, rejects, quarantine } = trace
+  const { source, key, type, expiresAt, fate, rows, left, rejects, quarantine } = trace
   return {
     kind: 'trace',
     project: project.file,
@@ -42,12 +42,20 @@ export function createTraceReport({
         }),
     fate: fate === 'not there' ? 'absent' : fate,
     rules: type === undefined ? [] : askedRules(session, trace, type as EntryType),
-    rows: rows.map(({ table, part, state, columns }) => ({
-      table,
-      part,
-      status: state === 'matching' ? 'same' : state === 'different' ? 'different' : 'missing',
-      columns,
-    })),
+    rows: [
+      ...rows.map(({ table, part, state, columns }) => ({
+        table,
+        part,
+        status:
+          state === 'matching'
+            ? ('same' as const)
+            : state === 'different'
+              ? ('different' as const)
+              : ('missing' as const),
+        columns,
+      })),
+      ...left.map((it) => ({ ...it, status: 'extra' as const, columns: [] })),
+    ],
     rejects: [
       ...rejects.map(({ mapping, part, reject }) => ({ mapping, part, ...reject })),
       // What the quarantine says of records that would become rows today, or of a key that is gone.

@@ -1,4 +1,5 @@
 import { didYouMean } from '../../diagnostic.ts'
+import { changingDefault } from '../changing-default.ts'
 import type { Mapping } from '../plan.ts'
 import { listOf } from '../problem.ts'
 import { sameTable, showTable, type TableDefinition } from '../table.ts'
@@ -22,6 +23,7 @@ export function mappingTables(scope: LintScope): void {
       )
     checkColumns(mapping, table, scope)
     checkFilled(mapping, table, scope)
+    checkDefaults(mapping, table, scope)
   }
 }
 
@@ -71,6 +73,21 @@ function checkFilled(mapping: Mapping, table: TableDefinition, { notes }: LintSc
     'KV045',
     notes.keyAt(mapping, 'fields'),
     `Nothing fills ${names} of ${showTable(table.name)}, which cannot be NULL.`,
-    'Add a field for each, such as const(…), or give the column a default.',
+    'Add a field for each, such as const(…), allow NULL, or give the column a constant default.',
   )
+}
+
+// A default that looks at the clock would invent a value, and another one in the next run.
+function checkDefaults(mapping: Mapping, table: TableDefinition, { notes }: LintScope): void {
+  const filled = new Set(notes.node(mapping, 'fields')?.entries.map((it) => it.key))
+  for (const column of table.columns) {
+    const changing = filled.has(column.name) ? undefined : changingDefault(column)
+    if (changing === undefined) continue
+    notes.error(
+      'KV073',
+      notes.keyAt(mapping, 'fields'),
+      `Nothing fills "${column.name}" of ${showTable(table.name)}, so its default (${changing}) would invent a value, another one in every run.`,
+      `Add a field for it: from the data, ${column.notNull ? '' : 'null, '}or a constant${column.type.base === 'timestamptz' ? " such as const('2026-01-01T00:00:00Z') | iso" : ''}. The default goes on serving the application.`,
+    )
+  }
 }

@@ -1,6 +1,6 @@
 import { didYouMean } from '../../diagnostic.ts'
 import { plainColumn } from '../sql-names.ts'
-import { showTable, type TableDefinition } from '../table.ts'
+import { type BaseType, type ColumnType, type Reference, showTable, type TableDefinition } from '../table.ts'
 import { findTable, hasColumn, type LintScope } from './scope.ts'
 
 /** Columns that keys, indexes and references of a plan's tables name exist, and references lead to something unique. */
@@ -81,8 +81,43 @@ function checkReferences(table: TableDefinition, scope: LintScope): void {
         `Nothing makes (${meant.join(', ')}) of ${showTable(to)} unique.`,
         `A reference leads to the primary key or to a unique constraint.`,
       )
+    else checkTypes(table, reference, target, scope)
   }
 }
+
+function checkTypes(
+  table: TableDefinition,
+  reference: Reference,
+  target: TableDefinition,
+  { notes }: LintScope,
+): void {
+  const toColumns = reference.toColumns.length > 0 ? reference.toColumns : target.primaryKey
+  for (const [index, name] of reference.columns.entries()) {
+    const from = table.columns.find((it) => it.name === name)
+    const to = target.columns.find((it) => it.name === toColumns[index])
+    if (!from || !to || areComparable(from.type, to.type)) continue
+    notes.error(
+      'KV052',
+      notes.at(reference, 'columns', index),
+      `"${from.name}" is ${from.type.sql}, and "${to.name}" of ${showTable(target.name)} is ${to.type.sql}: Postgres has no key between the two.`,
+      'Make both the same type.',
+    )
+  }
+}
+
+/** Has Postgres an equality between them? Of types that kvmig does not know, Postgres says so itself when the DDL is tried. */
+function areComparable(a: ColumnType, b: ColumnType): boolean {
+  if (a.array !== b.array) return false
+  if (UNKNOWN.has(a.base) || UNKNOWN.has(b.base) || a.base === b.base) return true
+  return FAMILIES.some((it) => it.has(a.base) && it.has(b.base))
+}
+
+const UNKNOWN: ReadonlySet<BaseType> = new Set<BaseType>(['other', 'enum', 'vector'])
+const FAMILIES: readonly ReadonlySet<BaseType>[] = [
+  new Set<BaseType>(['smallint', 'integer', 'bigint', 'numeric', 'real', 'double precision']),
+  new Set<BaseType>(['text', 'varchar', 'char']),
+  new Set<BaseType>(['date', 'timestamp', 'timestamptz']),
+]
 
 function optionalMeant(name: string, { tables }: LintScope): readonly string[] {
   const meant = didYouMean(

@@ -22,7 +22,11 @@ export function applySections({
       open: true,
       body: table(
         ['table', '>rows', ''],
-        tables.map((it) => [code(it.table), number(it.rows), prose(countsText(it.counts))]),
+        tables.map((it) => [
+          code(it.table),
+          it.rows === undefined ? 'not there' : number(it.rows),
+          prose(countsText(it.counts)),
+        ]),
       ),
     },
     ...accounts.map((it) => ({ title: `Keys of ${it.source}`, open: true, body: accountTable(it) })),

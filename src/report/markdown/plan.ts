@@ -23,8 +23,8 @@ export function planSections({ diagnostics, plans, shared, removed, live }: Plan
     { title: 'Shared', body: stepTable(shared) },
     ...plans.map(planSection),
     {
-      title: 'Done before, and no longer in the project',
-      body: removed.map((it) => `- ${code(it)}`).join('\n'),
+      title: 'Done before, and not in the plans any more: apply takes it back',
+      body: removed.map(({ subject, loss }) => `- ${code(subject)}: ${prose(loss)}`).join('\n'),
     },
   ]
 }

@@ -1,7 +1,7 @@
 import type { PlanStatus, StatusReport } from '../report.ts'
 import { number } from '../wording.ts'
 import type { Section } from './section.ts'
-import { prose, table } from './syntax.ts'
+import { code as inCode, prose, table } from './syntax.ts'
 
 /** Where each plan stands. */
 export function statusSections({ plans, lease, lastRun }: StatusReport): readonly Section[] {
@@ -10,6 +10,11 @@ export function statusSections({ plans, lease, lastRun }: StatusReport): readonl
       title: 'Plans',
       open: true,
       body: table(['plan', 'phase', 'steps', 'gate', 'quarantine', 'can advance'], plans.map(planRow)),
+    },
+    {
+      title: 'Quarantine',
+      open: true,
+      body: table(['plan', 'reason', '>open', '>accepted', 'for example'], plans.flatMap(quarantineRows)),
     },
     {
       title: 'Lease',
@@ -38,3 +43,12 @@ const planRow = ({ plan, phase, since, steps, gate, quarantine, canAdvance }: Pl
     ? `✅ to ${canAdvance.to}`
     : `not to ${canAdvance.to}: ${prose(canAdvance.reasons.join('; '))}`,
 ]
+
+const quarantineRows = ({ plan, quarantine }: PlanStatus): string[][] =>
+  quarantine.reasons.map(({ code, open, accepted, sample }) => [
+    prose(plan),
+    code,
+    number(open),
+    number(accepted),
+    sample === undefined ? '' : inCode(sample),
+  ])

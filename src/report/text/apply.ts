@@ -19,7 +19,7 @@ export function applyLines(report: ApplyReport, painter: Painter): string[] {
       columns(
         shownTables(report).map(({ table, rows, counts }) => [
           table,
-          right(number(rows)),
+          right(rows === undefined ? 'not there' : number(rows)),
           whole(countsText(counts)),
         ]),
         painter,
@@ -51,7 +51,9 @@ export function applyLines(report: ApplyReport, painter: Painter): string[] {
 
 // After a run that came to no end, tables that nothing was copied into are no news.
 const shownTables = ({ tables, outcome }: ApplyReport): ApplyReport['tables'] =>
-  outcome === 'done' || outcome === 'closed' ? tables : tables.filter(({ rows }) => rows > 0)
+  outcome === 'done' || outcome === 'closed'
+    ? tables
+    : tables.filter(({ rows }) => rows !== undefined && rows > 0)
 
 // What passed is counted in the gate's line; `kvmig check` has all of it.
 const toMend = (gate: GateResult): GateResult => ({

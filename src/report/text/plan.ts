@@ -21,9 +21,9 @@ export function planLines(report: PlanReport, painter: Painter): string[] {
       blocks(planHead(plan, report, painter), take(plan.steps), oneWayLines(plan, painter)),
     ),
     section(
-      'Done before, and no longer in the project',
+      'Done before, and not in the plans any more: apply takes it back',
       columns(
-        removed.map((id) => ['-', id]),
+        removed.map(({ subject, loss }) => [painted(`- ${subject}`, 'bad'), whole(loss, 'bad')]),
         painter,
       ),
       painter,

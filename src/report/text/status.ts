@@ -1,4 +1,4 @@
-import { columns, line, type Painter, painted, whole } from '../layout.ts'
+import { columns, line, type Painter, painted, right, whole } from '../layout.ts'
 import type { PlanStatus, StatusReport } from '../report.ts'
 import { number } from '../wording.ts'
 import { blocks, section } from './section.ts'
@@ -20,6 +20,7 @@ export function statusLines(
             painter,
           ),
     ),
+    section('Quarantine', columns(plans.flatMap(quarantineRows), painter), painter),
     lease
       ? [
           line(
@@ -59,3 +60,12 @@ function planRow({ plan, phase, since, steps, gate, quarantine, canAdvance }: Pl
     canAdvance.yes ? painted(`✓ can go to ${canAdvance.to}`, 'good') : painted(`– stays`, 'warn'),
   ]
 }
+
+const quarantineRows = ({ plan, quarantine }: PlanStatus) =>
+  quarantine.reasons.map(({ code, open, accepted, sample }) => [
+    right(`${number(open)} open`, open > 0 ? 'bad' : 'dim'),
+    right(accepted > 0 ? `${number(accepted)} accepted` : ''),
+    code,
+    plan,
+    sample === undefined ? '' : whole(`e.g. ${sample}`),
+  ])

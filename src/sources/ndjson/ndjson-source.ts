@@ -1,5 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { SourceError } from '../../errors.ts'
+import { KeySet } from '../../key-set.ts'
 import { Batch } from '../batch.ts'
 import { type DataFile, openDataFile } from '../data-file.ts'
 import { elements } from '../part.ts'
@@ -31,7 +32,8 @@ export class NdjsonSource implements Source {
 
   /** The cursor is the offset and the number of the next line. */
   async *scan({ prefix, want }: Selection, from: Cursor = '0:1'): AsyncGenerator<Page> {
-    yield* this.#pages(from, (key) => (startsWith(key, prefix) ? want(key) : 'nothing'))
+    const selected = (key: Buffer) => (startsWith(key, prefix) ? want(key) : 'nothing')
+    yield* this.#pages(from, selected, new KeySet())
   }
 
   /** A file has no index: this reads all of it, so all keys belong in one call. */
@@ -54,7 +56,7 @@ export class NdjsonSource implements Source {
     await this.#data.close()
   }
 
-  async *#pages(from: Cursor, want: Selection['want']): AsyncGenerator<Page> {
+  async *#pages(from: Cursor, want: Selection['want'], seen?: KeySet): AsyncGenerator<Page> {
     const [, offset, first] = /^(\d{1,15}):(\d{1,15})$/.exec(from) ?? []
     const { descriptor, size } = this.#data
     if (offset === undefined || Number(offset) > size)
@@ -74,6 +76,7 @@ export class NdjsonSource implements Source {
         if (!follows(entry, before))
           throw this.#unreadable(line.number, 'the parts of a collection do not follow each other here')
         before = entry
+        if (entry.offset === 0 && seen && !seen.add(entry.key)) this.#refuseTwice(entry.key, line.number)
         if (entry.offset === 0) wanted = want(entry.key)
         if (wanted === 'entry') page.add(entry)
         else if (wanted === 'key' && entry.offset === 0) page.add(withoutValue(entry))
@@ -94,6 +97,18 @@ export class NdjsonSource implements Source {
     this.#signal.throwIfAborted()
     if (this.#isClosed)
       throw new SourceError('SOURCE_CLOSED', `${this.label} was closed while it was being read.`)
+  }
+
+  // The set tells keys apart by hashes: only another line with the same key proves anything.
+  #refuseTwice(key: Buffer, number: number): void {
+    const { descriptor, size } = this.#data
+    for (const line of lines(descriptor, size, 0, 1)) {
+      if (line.number === number) return
+      if (isBlank(line.bytes)) continue
+      const { key: other, offset } = lineToEntry(line.bytes, (what) => this.#unreadable(line.number, what))
+      if (offset === 0 && other.equals(key))
+        throw this.#unreadable(number, `its key stands in line ${line.number} already`)
+    }
   }
 
   #unreadable(line: number, what: string): SourceError {

@@ -1,0 +1,21 @@
+import { quote } from './ddl.ts'
+
+/** A name as people write it: in quotes only where Postgres would read it differently without. */
+export const plainName = (name: string): string =>
+  /^[a-z_][a-z0-9_]*$/.test(name) && !RESERVED.has(name) ? name : quote(name)
+
+/** Words that are no name without quotes: those that Postgres (pg_get_keywords, up to 17) calls reserved, also where a function or type may be called so. */
+const RESERVED = new Set(
+  `
+  all analyse analyze and any array as asc asymmetric authorization binary both case cast check
+  collate collation column concurrently constraint create cross current_catalog current_date
+  current_role current_schema current_time current_timestamp current_user default deferrable desc
+  distinct do else end except false fetch for foreign freeze from full grant group having ilike in
+  initially inner intersect into is isnull join lateral leading left like limit localtime
+  localtimestamp natural not notnull null offset on only or order outer overlaps placing primary
+  references returning right select session_user similar some symmetric system_user table
+  tablesample then to trailing true union unique user using variadic verbose when where window with
+  `
+    .trim()
+    .split(/\s+/),
+)
