@@ -1,9 +1,10 @@
 import type { Diagnostic, Position } from '../diagnostic.ts'
 import { captureNames } from '../plan/key-pattern.ts'
-import type { Mapping, Plan } from '../plan/plan.ts'
+import { insideOf, type Mapping, type Plan } from '../plan/plan.ts'
 import { type ColumnDefinition, showTable, type TableDefinition } from '../plan/table.ts'
 import { ArgumentError, type Transform } from '../transforms/transform.ts'
 import { acceptedTypes } from './accepted-types.ts'
+import { CelError } from './cel.ts'
 import { toCell } from './column.ts'
 import { compileDecoding, type Decoder } from './decode.ts'
 import { compileExpression } from './expression.ts'
@@ -17,7 +18,7 @@ import { compileLineages, isInjective } from './lineage.ts'
 import type { CompiledMapping } from './mapping.ts'
 import { compileRecords } from './records.ts'
 import { compileSourceOf } from './source-of.ts'
-import { compileWhere, WhereError } from './where.ts'
+import { compileWhere } from './where.ts'
 
 export interface MappingSource {
   readonly plan: Plan
@@ -50,8 +51,8 @@ export function compileMapping({
     try {
       return compile()
     } catch (error) {
-      if (!(error instanceof ArgumentError) && !(error instanceof WhereError)) throw error
-      const code = error instanceof WhereError ? 'KV036' : 'KV032'
+      if (!(error instanceof ArgumentError) && !(error instanceof CelError)) throw error
+      const code = error instanceof CelError ? 'KV036' : 'KV032'
       problems.push({ severity: 'error', code, message: error.message, at })
       return undefined
     }
@@ -66,7 +67,9 @@ export function compileMapping({
   )
   const { where: condition } = mapping
   const where = condition && attempt(condition.at, () => compileWhere(condition.cel, captures))
-  const decoding = attempt(mapping.at, () => compileDecoding(mapping.decode, decoders, mapping.text))
+  const decoding = attempt(mapping.at, () =>
+    compileDecoding(mapping.decode, { decoders, policy: mapping.text, captures }),
+  )
   const records =
     decoding &&
     attempt(mapping.at, () =>
@@ -100,8 +103,8 @@ export function compileMapping({
       columns: columns.map((it) => it.name),
       evaluators: evaluators as Exclude<(typeof evaluators)[number], undefined>[],
       converters,
-      taken: { record: group.record, whole: mapping.each?.kind === 'path' ? group.whole : 'all' },
-      dropped: droppedNames(mapping),
+      taken: { record: group.record, whole: insideOf(mapping.each) ? group.whole : 'all' },
+      dropped: droppedNames(group.members),
     }),
     ...(inverse && { inverse }),
     ...(sourceOf && { sourceOf }),
@@ -120,7 +123,7 @@ function neededFields(
   asked: ReadonlySet<string> | 'all' = new Set(),
 ): ReadonlySet<string> | 'all' {
   const needed = new Set<string>(asked === 'all' ? [] : asked)
-  if (asked === 'all' || (mapping.each?.kind !== 'path' && fieldsRead(mapping).rest)) return 'all'
+  if (asked === 'all' || (!insideOf(mapping.each) && fieldsRead(mapping).rest)) return 'all'
   for (const [first] of wholeRead(mapping)) {
     if (typeof first !== 'string') return 'all'
     needed.add(first)
@@ -128,8 +131,12 @@ function neededFields(
   return needed
 }
 
-/** What decoding may pass over without a word. */
-function droppedNames({ unmapped }: Mapping): ReadonlySet<string> | 'all' {
-  if (unmapped?.fields === 'all') return 'all'
-  return new Set(unmapped?.fields.map((it) => showField(withStars(it))))
+/** What decoding may pass over without a word: what one of those that read the entry drops. */
+function droppedNames(members: readonly Mapping[]): ReadonlySet<string> | 'all' {
+  if (members.some((it) => it.unmapped?.fields === 'all')) return 'all'
+  return new Set(
+    members.flatMap(({ unmapped }) =>
+      unmapped && unmapped.fields !== 'all' ? unmapped.fields.map((it) => showField(withStars(it))) : [],
+    ),
+  )
 }

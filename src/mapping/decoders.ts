@@ -5,9 +5,9 @@ import { showPath } from '../plan/expression.ts'
 import { readBase64 } from '../transforms/base64.ts'
 import { readHex } from '../transforms/hex.ts'
 import { mismatch } from '../transforms/kind.ts'
+import { valueAt } from '../transforms/path.ts'
 import { RejectError, type Value } from '../value.ts'
 import type { Decoder } from './decode.ts'
-import { valueAt } from './path.ts'
 import { readUtf8, type TextPolicy } from './utf8.ts'
 
 /** What gzip may grow to. */

@@ -2,9 +2,10 @@ import { readJson } from '../json/read-json.ts'
 import type { Argument, Expression, Literal } from '../plan/expression.ts'
 import { mismatch } from '../transforms/kind.ts'
 import { literalValue } from '../transforms/literal.ts'
+import { valueAt } from '../transforms/path.ts'
 import { ArgumentError, type Transform } from '../transforms/transform.ts'
 import { Decimal, Instant, RejectError, type Value } from '../value.ts'
-import { valueAt } from './path.ts'
+import { compileComputed } from './computed.ts'
 import type { RecordScope } from './record.ts'
 import { readUtf8 } from './utf8.ts'
 
@@ -35,6 +36,8 @@ function compile(expression: Expression, context: ExpressionContext, lenient: bo
       return rootPath(expression.root, expression.path, context, lenient)
     case 'call':
       return call(expression, context)
+    case 'cel':
+      return compileComputed(expression.cel, context.captures).evaluate
     case 'coalesce':
       return coalesce(
         expression.options.map((it, index) =>

@@ -1,5 +1,6 @@
 import type { Expression } from '../plan/expression.ts'
-import { EACH, type Mapping } from '../plan/plan.ts'
+import { EACH, insideOf, type Mapping } from '../plan/plan.ts'
+import { compileComputed } from './computed.ts'
 import { type FieldPath, withStars } from './field-tree.ts'
 
 /** Which parts of the data the columns of a mapping take. `where` takes nothing: it only looks. An empty path is the whole. */
@@ -19,7 +20,7 @@ export function fieldsRead({ each, fields }: Mapping): FieldsRead {
   const record: FieldPath[] = []
   const around: FieldPath[] = []
   let [rest, takesExpiry, uses] = [false, false, 'nothing' as FieldsRead['uses']]
-  const path = each?.kind === 'path' ? each.path : undefined
+  const path = insideOf(each)?.path
   if (path) around.push(withStars(path))
 
   const visit = (expression: Expression): void => {
@@ -47,6 +48,14 @@ export function fieldsRead({ each, fields }: Mapping): FieldsRead {
           if (uses === 'nothing') uses = 'fields'
         }
         break
+      case 'cel': {
+        const { fields } = compileComputed(expression.cel, [])
+        if (fields === 'all') record.push([])
+        else for (const name of fields) record.push([name])
+        if (fields === 'all') uses = 'value'
+        else if (fields.size > 0 && uses === 'nothing') uses = 'fields'
+        break
+      }
       case 'coalesce':
         expression.options.forEach(visit)
         break

@@ -1,4 +1,4 @@
-import type { Mapping } from '../plan/plan.ts'
+import { insideOf, isWhole, type Mapping } from '../plan/plan.ts'
 import type { ColumnDefinition } from '../plan/table.ts'
 import type { Entry, EntryValue } from '../sources/source.ts'
 import { Instant, type Row, type Value } from '../value.ts'
@@ -72,7 +72,7 @@ function wholeLosses(mapping: Mapping, lineages: readonly Lineage[], decoding: D
       )
     }
   }
-  if (each?.kind === 'path') losses.push('an element is only a part of the value it came from')
+  if (insideOf(each)) losses.push('an element is only a part of the value it came from')
   else if (!lineages.some((it) => it.kind === 'part' && it.root === 'value'))
     losses.push('no column keeps the value')
   const identity = { field: 'field', message: 'message' } as const
@@ -84,6 +84,8 @@ function wholeLosses(mapping: Mapping, lineages: readonly Lineage[], decoding: D
   if (!each && (mapping.type === 'zset' || mapping.type === 'stream'))
     losses.push(`a ${mapping.type} is written element by element`)
   if (each?.kind === 'item' && !kept.has('index')) losses.push('no column keeps the order of the items')
+  if (isWhole(each) && acceptedType(mapping) === 'hash' && decode.length > 0)
+    losses.push('the record is one field of the hash')
   if (decoding.oneWay !== undefined)
     losses.push(`${decode.map((it) => it.name).join(', ')}: ${decoding.oneWay}`)
   else if (!decoding.encode) losses.push(`${decode.map((it) => it.name).join(', ')} has no way back`)

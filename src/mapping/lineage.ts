@@ -17,7 +17,7 @@ export type Lineage =
       /** Fields that others take are not in it. */
       readonly isRest: boolean
       /** The way back; absent where something is lost. */
-      readonly back?: (value: Value) => Value
+      readonly back?: ((value: Value) => Value) | undefined
       /** What is lost. */
       readonly loses?: string
       /** Two different parts never give the same value. */
@@ -42,6 +42,8 @@ function lineageOf(expression: Expression, transforms: ReadonlyMap<string, Trans
       return partOf(SAME_AS_VALUE.has(expression.root) ? 'value' : expression.root, expression.path)
     case 'call':
       return expression.name === 'rest' ? { ...partOf('value', []), isRest: true } : { kind: 'constant' }
+    case 'cel':
+      return { ...partOf('computed', []), back: undefined, injective: false, loses: 'it is computed by CEL' }
     case 'coalesce':
       return coalesced(expression.options.map((it) => lineageOf(it, transforms)))
     case 'pipe':
@@ -114,6 +116,8 @@ export function isInjective({
 
 /** Do these roots tell the records of one entry apart? */
 function keepsRecordsApart({ each, decode }: Mapping, kept: ReadonlySet<string>): boolean {
+  // What lies inside of an element would have to keep the element apart as well.
+  if (each && each.kind !== 'path' && each.inside) return false
   switch (each?.kind) {
     case undefined:
       return true

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import type { Mapping } from '../plan/plan.ts'
+import { insideOf, type Mapping } from '../plan/plan.ts'
 import type { Entry, EntryValue } from '../sources/source.ts'
 import type { Transform } from '../transforms/transform.ts'
 import { Decimal, RejectError, type Value } from '../value.ts'
@@ -28,7 +28,7 @@ export function compileRecords(mapping: Mapping, { decoding, transforms, fields 
     { refuse, dropped }: RecordVisitor,
   ): boolean => {
     try {
-      scope.value = decoding.decode(bytes, dropped)
+      scope.value = decoding.decode(bytes, dropped, scope)
       return true
     } catch (error) {
       if (!(error instanceof RejectError)) throw error
@@ -37,9 +37,10 @@ export function compileRecords(mapping: Mapping, { decoding, transforms, fields 
     }
   }
 
+  const path = insideOf(each)
+  const inside = path && compileInside(path, transforms)
   if (each === undefined || each.kind === 'path') {
-    const whole = wholeReader(decoding, text, fields)
-    const inside = each && compileInside(each, transforms)
+    const whole = wholeReader(decoding, mapping, fields)
     return (scope, entry, visitor) => {
       try {
         if (isPartial(entry)) {
@@ -50,10 +51,10 @@ export function compileRecords(mapping: Mapping, { decoding, transforms, fields 
             `The ${entry.type} is too large to be one record. Use "each" to make one of every element.`,
           )
         }
-        scope.value = whole(entryValue(entry), visitor.dropped)
+        scope.value = whole(entryValue(entry), visitor.dropped, scope)
         visitor.whole(scope.value)
         if (!inside) return visitor.take(WHOLE)
-        inside(scope, visitor)
+        inside(scope, visitor, undefined)
       } catch (error) {
         if (!(error instanceof RejectError)) throw error
         visitor.refuse(error, WHOLE)
@@ -61,6 +62,20 @@ export function compileRecords(mapping: Mapping, { decoding, transforms, fields 
     }
   }
 
+  /** The record that was read, or those inside of it. */
+  const take = (scope: RecordScope, visitor: RecordVisitor, part: () => Part): void => {
+    if (!inside) {
+      visitor.take(part)
+      return
+    }
+    visitor.whole(scope.value)
+    try {
+      inside(scope, visitor, part)
+    } catch (error) {
+      if (!(error instanceof RejectError)) throw error
+      visitor.refuse(error, part)
+    }
+  }
   switch (each.kind) {
     case 'field':
       return (scope, entry, visitor) => {
@@ -69,7 +84,7 @@ export function compileRecords(mapping: Mapping, { decoding, transforms, fields 
           const field = pairs[at]!
           const part = () => `field:${nameOf(field)}`
           scope.field = field
-          if (read(scope, pairs[at + 1]!, part, visitor)) visitor.take(part)
+          if (read(scope, pairs[at + 1]!, part, visitor)) take(scope, visitor, part)
         }
       }
     case 'item':
@@ -79,7 +94,7 @@ export function compileRecords(mapping: Mapping, { decoding, transforms, fields 
           const index = entry.offset + at
           const part = () => `index:${index}`
           scope.index = index
-          if (read(scope, items[at]!, part, visitor)) visitor.take(part)
+          if (read(scope, items[at]!, part, visitor)) take(scope, visitor, part)
         }
       }
     case 'member':
@@ -90,7 +105,7 @@ export function compileRecords(mapping: Mapping, { decoding, transforms, fields 
           const member = value.members[at]!
           const part = () => `member:${nameOf(member)}`
           if (value.type === 'zset') scope.score = value.scores[at]!
-          if (read(scope, member, part, visitor)) visitor.take(part)
+          if (read(scope, member, part, visitor)) take(scope, visitor, part)
         }
       }
     case 'message':
@@ -105,7 +120,7 @@ export function compileRecords(mapping: Mapping, { decoding, transforms, fields 
             visitor.refuse(error, part)
             continue
           }
-          visitor.take(part)
+          take(scope, visitor, part)
         }
       }
   }
@@ -130,23 +145,34 @@ function expect<T extends EntryValue['type']>(entry: Entry, type: T): Extract<En
 const nameOf = (bytes: Buffer): string =>
   isUtf8(bytes) ? bytes.toString('utf8') : `\\x${bytes.toString('hex')}`
 
-/** Reads an entry as one value: text or what it decodes to, an object of a hash's fields, a list of items, members, members with scores, or messages. */
-function wholeReader(decoding: Decoding, text: TextPolicy, fields: ReadonlySet<string> | 'all') {
-  return (value: EntryValue, dropped: (field: string) => void): Value => {
+/**
+ * Reads an entry as one value: text or what it decodes to, an object of a hash's fields (or what decoding makes of it), a list of items,
+ * members, members with scores, or messages.
+ */
+function wholeReader(
+  decoding: Decoding,
+  { text, decode: steps }: Mapping,
+  fields: ReadonlySet<string> | 'all',
+) {
+  const opensField = steps.length > 0
+  return (value: EntryValue, dropped: (field: string) => void, scope: RecordScope): Value => {
+    const decode = (it: Buffer) => decoding.decode(it, dropped, scope)
     switch (value.type) {
       case 'string':
-        return decoding.decode(value.bytes, dropped)
+        return decode(value.bytes)
       case 'hash':
-        return readFields(value.pairs, text, fields)
+        return opensField
+          ? decoding.decode(readFields(value.pairs, text, 'all'), dropped, scope)
+          : readFields(value.pairs, text, fields)
       case 'list':
-        return value.items.map((it) => decoding.decode(it, dropped))
+        return value.items.map(decode)
       case 'set':
-        return value.members.map((it) => decoding.decode(it, dropped))
+        return value.members.map(decode)
       case 'zset':
         return value.members.map(
           (it, at) =>
             new Map<string, Value>([
-              ['member', decoding.decode(it, dropped)],
+              ['member', decode(it)],
               ['score', new Decimal(scoreText(value.scores[at]!))],
             ]),
         )

@@ -47,6 +47,9 @@ function kindIn(expression: Expression, scope: ExpressionScope, problems: Proble
       return kindOfRoot(expression, scope, problems)
     case 'call':
       return kindOfCall(expression, scope, problems)
+    case 'cel':
+      // What CEL gives is judged value by value; conditions.ts looks at the text.
+      return 'any'
     case 'coalesce':
       return common(expression.options.map((it) => kindIn(it, scope, problems)))
     case 'pipe':

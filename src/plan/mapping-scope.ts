@@ -20,6 +20,7 @@ export function scopeOf(mapping: Mapping, catalog: PlanCatalog): ExpressionScope
 /** The kind of value that a mapping's decode chain gives. */
 export function decodedKind({ decode }: Pick<Mapping, 'decode'>, { decoders }: PlanCatalog): ValueKind {
   const last = decode.at(-1)
+  if (last?.when) return 'any'
   return last ? (decoders.get(last.name)?.gives ?? 'any') : 'text'
 }
 
@@ -51,6 +52,11 @@ interface RecordKind {
 
 function recordOf(mapping: Mapping, catalog: PlanCatalog): RecordKind {
   const { each, type } = mapping
+  if (each && each.kind !== 'path' && each.inside) {
+    const { roots } = recordOf({ ...mapping, each: { kind: each.kind } }, catalog)
+    const inside = recordOf({ ...mapping, each: each.inside }, catalog)
+    return { record: inside.record, roots: [...roots, ...inside.roots] }
+  }
   const decoded = decodedKind(mapping, catalog)
   const record = shapeOf(decoded)
   switch (each?.kind) {
@@ -95,8 +101,10 @@ function recordOf(mapping: Mapping, catalog: PlanCatalog): RecordKind {
         ],
       }
   }
-  if (isHash(mapping)) return { record: 'fields', roots: [['value', 'object']] }
-  if (type === undefined || type === 'string') return { record, roots: [['value', decoded]] }
+  if (isHash(mapping) && mapping.decode.length === 0)
+    return { record: 'fields', roots: [['value', 'object']] }
+  if (type === undefined || type === 'string' || type === 'hash')
+    return { record, roots: [['value', decoded]] }
   return { record: 'list', roots: [['value', 'array']] }
 }
 
@@ -110,6 +118,8 @@ function looksAtFields(expression: Expression): boolean {
   switch (expression.kind) {
     case 'path':
       return true
+    case 'cel':
+      return /\br\b/.test(expression.cel)
     case 'call':
       return expression.name === 'rest'
     case 'pipe':

@@ -129,12 +129,15 @@ export type EntryType = (typeof ENTRY_TYPES)[number]
  * stands at its end goes through the transforms first (`tech | list(',')`), for lists that are kept as text.
  */
 export type Each =
-  | { readonly kind: 'field' | 'item' | 'member' | 'message' }
-  | {
-      readonly kind: 'path'
-      readonly path: readonly PathSegment[]
-      readonly transforms: readonly TransformCall[]
-    }
+  | { readonly kind: 'field' | 'item' | 'member' | 'message'; readonly inside?: Inside }
+  | Inside
+
+/** `[field, '*']` has it as `inside`: the elements inside of every field. */
+export interface Inside {
+  readonly kind: 'path'
+  readonly path: readonly PathSegment[]
+  readonly transforms: readonly TransformCall[]
+}
 export type PathSegment = string | number | typeof EACH
 /** The `*` of `games.*`. */
 export const EACH = '*' as const
@@ -143,6 +146,16 @@ export const EACH = '*' as const
 export interface DecodeStep {
   readonly name: string
   readonly arguments: readonly string[]
+  /** Taken only where the condition holds. Steps of one group share it, and it is asked once, before the first of them. */
+  readonly when?: DecodeCondition
+  readonly at: Position
+}
+
+export interface DecodeCondition {
+  /** CEL over `r` (what the store holds), `value` (what has become of it so far), `key`, `field`, `index`, `score`, `message`. */
+  readonly cel: string
+  /** Place of the group in the chain. */
+  readonly group: number
   readonly at: Position
 }
 
@@ -216,6 +229,13 @@ export type ExampleValue =
       readonly type: 'stream'
       readonly messages: readonly { readonly id: string; readonly pairs: readonly Buffer[] }[]
     }
+
+/** The path that leads into what was read, if there is one. */
+export const insideOf = (each: Each | undefined): Inside | undefined =>
+  each?.kind === 'path' ? each : each?.inside
+
+/** Is the entry read as a whole? A path may lead inside. */
+export const isWhole = (each: Each | undefined): boolean => each === undefined || each.kind === 'path'
 
 export const mappingsOf = (plan: Plan): readonly Mapping[] =>
   plan.rules.filter((rule): rule is Mapping => rule.kind === 'mapping')

@@ -4,6 +4,7 @@ import { parsePercentage } from './duration.ts'
 import { parseDecodeStep, parseEach, parseExpression, parseFieldPath } from './expression.ts'
 import { checkIdentifier, checkSchema } from './identifier.ts'
 import { type KeyPattern, parseKeyPattern } from './key-pattern.ts'
+import { mergedNode } from './merged-node.ts'
 import type { Notes } from './notes.ts'
 import type {
   Conflict,
@@ -11,6 +12,7 @@ import type {
   Each,
   EntryType,
   Field,
+  Inside,
   Mapping,
   PathSegment,
   Rule,
@@ -33,7 +35,7 @@ export interface RuleContext {
 /** Reads `mappings:`. What is broken is reported and left out. */
 export function readRules(nodes: readonly YamlNode[], context: RuleContext): readonly Rule[] {
   const uses = new Map<string, number>()
-  return nodes.flatMap((node): readonly Rule[] => {
+  return nodes.flatMap(spread).flatMap((node): readonly Rule[] => {
     if (FATES.some((it) => node.get(it.key)) && !node.get('into')) return optional(readSkip(node, context))
     const mapping = readMapping(node, context)
     if (!mapping) return []
@@ -41,6 +43,14 @@ export function readRules(nodes: readonly YamlNode[], context: RuleContext): rea
     uses.set(mapping.into.table, nth)
     return [context.notes.from(node, nth === 1 ? mapping : { ...mapping, name: `${mapping.name}.${nth}` })]
   })
+}
+
+/** A mapping that reads `from` several places is one mapping for each of them; what a place says itself comes before what all share. */
+function spread(node: YamlNode): readonly YamlNode[] {
+  const from = node.get('from')
+  if (from?.kind !== 'list') return [node]
+  const shared = { ...node, entries: node.entries.filter((it) => it.key !== 'from') }
+  return from.items.map((it) => (it.kind === 'map' ? mergedNode(it, shared, ['fields', 'computed']) : it))
 }
 
 const FATES = [
@@ -92,7 +102,11 @@ function readMapping(node: YamlNode, context: RuleContext): Mapping | undefined 
   const limit = textOf(node.get('reject')?.get('limit'))
   const rejectLimit = limit === undefined ? undefined : parsePercentage(limit)
   const each = readEach(node.get('each'), notes)
-  const fields = (node.get('fields')?.entries ?? []).flatMap((entry) => optional(readField(entry, notes)))
+  const fields = [
+    ...(node.get('fields')?.entries ?? []).flatMap((entry) => optional(readField(entry, notes))),
+    ...(node.get('computed')?.entries ?? []).flatMap((entry) => optional(readComputed(entry, notes))),
+  ]
+  checkFields(node, notes)
   const decode = readDecode(node.get('decode'), context)
   const unmapped = readUnmapped(node.get('unmapped'), notes)
   if (!match || !into) return undefined
@@ -165,14 +179,36 @@ function readInto(node: YamlNode | undefined, { notes, targetSchema }: RuleConte
 const WHOLE = ['field', 'item', 'member', 'message'] as const
 
 function readEach(node: YamlNode | undefined, notes: Notes): Each | undefined {
+  if (node?.kind === 'list') return readNested(node, notes)
   const source = textOf(node)
   if (!node || source === undefined) return undefined
   const whole = WHOLE.find((it) => it === source)
   if (whole) return { kind: whole }
+  return readInside(node, source, notes)
+}
+
+function readInside(node: YamlNode, source: string, notes: Notes): Inside | undefined {
   const { each, problems } = parseEach(source)
   notes.problems(node, problems)
   return each
 }
+
+/** `[field, '*']`: first what a record of the store is, then where in it. */
+function readNested(node: YamlNode, notes: Notes): Each | undefined {
+  const [outer, inner] = node.items
+  const kind = WHOLE.find((it) => it === textOf(outer))
+  const path = textOf(inner)
+  if (!outer || !inner || path === undefined) return undefined
+  if (!kind) {
+    notes.error('KV013', outer.at, `A list for "each" begins with ${listOf(WHOLE, 'or')}.`, NESTED_HINT)
+    return undefined
+  }
+  const inside = readInside(inner, path, notes)
+  return inside && { kind, inside }
+}
+
+const NESTED_HINT =
+  "Such as each: [field, '*'] for the elements of every field. A path into the value stands alone."
 
 function readField({ key, at, value }: YamlNode['entries'][number], notes: Notes): Field | undefined {
   checkIdentifier(key, 'column', at, notes)
@@ -182,8 +218,45 @@ function readField({ key, at, value }: YamlNode['entries'][number], notes: Notes
   return expression && { column: key, expression, source: value.source, at: value.at }
 }
 
-function readDecode(node: YamlNode | undefined, { catalog, notes }: RuleContext): readonly DecodeStep[] {
+function readComputed({ key, at, value }: YamlNode['entries'][number], notes: Notes): Field | undefined {
+  checkIdentifier(key, 'column', at, notes)
+  const cel = textOf(value)
+  if (cel === undefined) return undefined
+  const expression = { kind: 'cel', cel, span: { start: 0, end: cel.length } } as const
+  return { column: key, expression, source: value.source, at: value.at }
+}
+
+/** Every column has one source, and there is at least one. */
+function checkFields(node: YamlNode, notes: Notes): void {
+  const [fields, computed] = [node.get('fields'), node.get('computed')]
+  if (!fields && !computed)
+    notes.error(
+      'KV011',
+      node.at,
+      'The mapping fills no column.',
+      'Say "fields:", a map from columns to expressions.',
+    )
+  for (const { key, at } of computed?.entries ?? [])
+    if (fields?.get(key)) notes.error('KV060', at, `The column "${key}" stands under "fields:" as well.`)
+}
+
+function readDecode(node: YamlNode | undefined, context: RuleContext): readonly DecodeStep[] {
   const nodes = node?.kind === 'list' ? node.items : optional(node)
+  return nodes.flatMap((it, group) => {
+    if (it.kind !== 'map') return readSteps([it], context)
+    const condition = it.get('if')
+    const cel = textOf(condition)
+    const inner = it.get('do')
+    if (!condition || cel === undefined || !inner) return []
+    const when = { cel, group, at: condition.at }
+    return readSteps(inner.kind === 'list' ? inner.items : [inner], context).map((step) => ({
+      ...step,
+      when,
+    }))
+  })
+}
+
+function readSteps(nodes: readonly YamlNode[], { catalog, notes }: RuleContext): readonly DecodeStep[] {
   return nodes.flatMap((it) => {
     const source = textOf(it)
     if (source === undefined) return []

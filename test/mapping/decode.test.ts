@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { compileDecoding } from '../../src/mapping/decode.ts'
 import { DECODERS } from '../../src/mapping/decoders.ts'
+import { RecordScope } from '../../src/mapping/record.ts'
 import type { TextPolicy } from '../../src/mapping/utf8.ts'
 import { parseDecodeStep } from '../../src/plan/expression.ts'
 import { Decimal, RejectError, type Value } from '../../src/value.ts'
@@ -15,13 +16,17 @@ function chain(steps: readonly string[], policy: TextPolicy = 'reject') {
     if (!step) throw new Error(`no step ${it}`)
     return { ...step, at: { file: 'test', line: 1, column: 1 } }
   })
-  return compileDecoding(parsed, byName, policy)
+  return compileDecoding(parsed, { decoders: byName, policy, captures: [] })
 }
 
 function decode(steps: readonly string[], input: Buffer | string, policy?: TextPolicy) {
   const dropped: string[] = []
   try {
-    const value = chain(steps, policy).decode(Buffer.from(input as string), (field) => dropped.push(field))
+    const value = chain(steps, policy).decode(
+      Buffer.from(input as string),
+      (field) => dropped.push(field),
+      scope,
+    )
     return dropped.length > 0 ? { value, dropped } : value
   } catch (error) {
     if (error instanceof RejectError) return { rejected: error.code }
@@ -29,6 +34,7 @@ function decode(steps: readonly string[], input: Buffer | string, policy?: TextP
   }
 }
 
+const scope = new RecordScope()
 const no = (rejected: string) => ({ rejected })
 const object = (entries: Readonly<Record<string, Value>>): Value => new Map(Object.entries(entries))
 const zipped = (text: string): Buffer => gzipSync(Buffer.from(text))
@@ -120,15 +126,15 @@ describe('the way back', () => {
     fc.assert(
       fc.property(values, (text) => {
         const bytes = Buffer.from(text)
-        expect(encode?.(read(bytes, () => {}))).toEqual(bytes)
+        expect(encode?.(read(bytes, () => {}, scope))).toEqual(bytes)
       }),
     )
   })
 
   test('of gzip gives something that unzips to the same', () => {
     const { decode: read, encode } = chain(['gzip', 'json'])
-    const value = read(zipped('{"a":1}'), () => {})
-    expect(read(encode?.(value) as Buffer, () => {})).toEqual(value)
+    const value = read(zipped('{"a":1}'), () => {}, scope)
+    expect(read(encode?.(value) as Buffer, () => {}, scope)).toEqual(value)
   })
 
   test('says what it loses', () => {

@@ -321,22 +321,16 @@ test.each<[string, string | RegExp, string, string, string, string?]>([
     'time or chance',
   ],
   // conditions
-  [MESSAGES, 'where: has(r.from) && has(r.to)', 'where: has(r.from) &&', 'KV036', 'no condition'],
+  [MESSAGES, 'where: has(r.from) && has(r.to)', 'where: has(r.from) &&', 'KV036', 'no CEL'],
   [
     MESSAGES,
     'where: has(r.from) && has(r.to)',
     'where: has(r.from) && from == 1',
     'KV036 from',
-    'no from in conditions',
+    'no from here',
     'r.from',
   ],
-  [
-    MESSAGES,
-    'where: has(r.from) && has(r.to)',
-    "where: field == 'x'",
-    'KV036 field',
-    'no field in conditions',
-  ],
+  [MESSAGES, 'where: has(r.from) && has(r.to)', "where: field == 'x'", 'KV036 field', 'no field here'],
   [MESSAGES, 'where: has(r.from) && has(r.to)', 'where: size(r)', 'KV036 size', 'of type int'],
   [MESSAGES, 'where: has(r.from) && has(r.to)', 'where: r.at < now()', 'KV036 now', 'now()', 'clock'],
   // rules

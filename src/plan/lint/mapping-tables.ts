@@ -2,7 +2,7 @@ import { didYouMean } from '../../diagnostic.ts'
 import type { Mapping } from '../plan.ts'
 import { listOf } from '../problem.ts'
 import { sameTable, showTable, type TableDefinition } from '../table.ts'
-import { findTable, hasColumn, type LintScope, mappings } from './scope.ts'
+import { filledColumns, findTable, hasColumn, type LintScope, mappings } from './scope.ts'
 import { noColumn } from './tables.ts'
 
 /** `into` and the columns of `fields` exist and may be filled, and every column that needs a value gets one. */
@@ -46,21 +46,22 @@ function noTable(mapping: Mapping, { notes, tables, complete }: LintScope): void
 
 function checkColumns(mapping: Mapping, table: TableDefinition, scope: LintScope): void {
   const { notes } = scope
-  for (const { key, at } of notes.node(mapping, 'fields')?.entries ?? []) {
+  for (const { key, at } of filledColumns(scope, mapping)) {
     if (!hasColumn(scope, table, key)) notes.error('KV043', at, ...noColumn(table, key))
     if (table.columns.some((it) => it.name === key && it.generated))
       notes.error(
         'KV046',
         at,
         `Postgres computes the column "${key}" by itself.`,
-        'Take it out of "fields:".',
+        'Take it out of the mapping.',
       )
   }
 }
 
-function checkFilled(mapping: Mapping, table: TableDefinition, { notes }: LintScope): void {
+function checkFilled(mapping: Mapping, table: TableDefinition, scope: LintScope): void {
+  const { notes } = scope
   // By the file, not by what could be read of it: a field whose expression is wrong is there. Of the key another rule speaks.
-  const filled = notes.node(mapping, 'fields')?.entries.map((it) => it.key) ?? []
+  const filled = filledColumns(scope, mapping).map((it) => it.key)
   const named = new Set([...filled, ...mapping.key])
   const empty = table.columns.filter(
     (it) => it.notNull && it.default === undefined && !it.identity && !it.generated && !named.has(it.name),
