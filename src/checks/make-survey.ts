@@ -204,6 +204,7 @@ class SurveyPass {
     })
     if (claim === undefined) account.fate = 'uncovered'
     else if (claim.kind === 'skip') Object.assign(account, { plan: claim.plan, fate: claim.skip.fate })
+    else if (claim.kind === 'lookup') Object.assign(account, { plan: claim.plan, fate: 'migrated' })
     else Object.assign(account, { plan: claim.plan, fate: expired ? 'expired' : 'migrated' })
     if (!entry.more) this.#finishKey()
   }

@@ -2,7 +2,12 @@ import { Environment } from '@marcbachmann/cel-js'
 import { RE2JS } from 're2js'
 import { dateText } from '../calendar.ts'
 import { isSameNumber } from '../decimal.ts'
+import { CEL_LOOKUPS } from '../plan/cel-lookups.ts'
+import type { Lookup, Template } from '../plan/lookup.ts'
+import type { Question } from '../sources/question.ts'
 import { CalendarDate, Decimal, Instant, RejectError, type Value } from '../value.ts'
+import { dataOf } from './cel-data.ts'
+import { answerOf, lookupBytes } from './lookup.ts'
 import type { RecordScope } from './record.ts'
 
 /** The names that CEL knows here, beside its own. */
@@ -25,6 +30,8 @@ export interface CompiledCel {
   readonly fields: ReadonlySet<string> | 'all'
   /** CEL's static type of what it gives. */
   readonly type: string
+  /** What it asks other keys. */
+  readonly lookups: readonly Lookup[]
   /** `value` stands for `$value` where it is not the record itself. Throws RejectError (TRANSFORM) where there is no answer. */
   evaluate(scope: RecordScope, value?: Value): unknown
 }
@@ -48,13 +55,22 @@ export function compileCel(cel: string, { what, captures, exact = false }: CelOp
   return {
     fields,
     type: parsed.type,
+    lookups: celLookups(parsed.ast),
     evaluate: (scope, value) => {
+      asking = { scope }
       try {
-        return parsed.run(new Bindings(scope, { captures, fields, exact, value }))
+        const answer = parsed.run(new Bindings(scope, { captures, fields, exact, value }))
+        if (asking.failure === undefined) return answer
       } catch (error) {
-        if (error instanceof RejectError) throw error
-        throw new RejectError('TRANSFORM', `${what} cannot be answered for this record: ${reasonOf(error)}.`)
+        // CEL wraps what a function throws, so that it has to be remembered.
+        if (asking.failure === undefined && error instanceof RejectError) throw error
+        if (asking.failure === undefined)
+          throw new RejectError(
+            'TRANSFORM',
+            `${what} cannot be answered for this record: ${reasonOf(error)}.`,
+          )
       }
+      throw asking.failure
     },
   }
 }
@@ -63,12 +79,32 @@ export class CelError extends Error {}
 
 const RE2_MATCHES = 're2Matches'
 
+/** Whose lookups are asked now, and what came in the way. */
+let asking: { readonly scope: RecordScope; failure?: unknown }
+
+function ask(kind: Question['kind'], ...args: readonly unknown[]): unknown {
+  try {
+    const [key, item] = args.map((it) => lookupBytes(dataOf(it)))
+    if (key === undefined || (kind !== 'get' && item === undefined)) return null
+    const question = kind === 'get' ? { kind, key } : { kind, key, item: item! }
+    return celValue(answerOf(asking.scope, question), false) ?? null
+  } catch (error) {
+    asking.failure = error
+    throw error
+  }
+}
+
 const environment = CEL_ROOTS.reduce(
   (it, root) => it.registerVariable(root, 'dyn'),
   new Environment({ enableOptionalTypes: true, homogeneousAggregateLiterals: false }),
-).registerFunction(`string.${RE2_MATCHES}(string): bool`, (text: string, regex: string) =>
-  RE2JS.compile(regex).matcher(text).find(),
 )
+  .registerFunction(`string.${RE2_MATCHES}(string): bool`, (text: string, regex: string) =>
+    RE2JS.compile(regex).matcher(text).find(),
+  )
+  .registerFunction(CEL_LOOKUPS.get, (key: unknown) => ask('get', key))
+  .registerFunction(CEL_LOOKUPS.hget, (key: unknown, field: unknown) => ask('hget', key, field))
+  .registerFunction(CEL_LOOKUPS.score, (key: unknown, member: unknown) => ask('score', key, member))
+  .registerFunction(CEL_LOOKUPS.member, (key: unknown, member: unknown) => ask('member', key, member))
 
 function parse(cel: string, what: string) {
   let parsed: ReturnType<typeof environment.parse>
@@ -85,6 +121,26 @@ function parse(cel: string, what: string) {
   const { valid, type, error } = parsed.check()
   if (!valid) throw new CelError(`${what} cannot be used: ${firstLine(error)}`)
   return { ast: parsed.ast, type: String(type), run: (bindings: Bindings): unknown => parsed(bindings) }
+}
+
+/** The lookups of an expression: their keys as far as the text says them, each hole a root of no name. */
+function celLookups(ast: unknown): readonly Lookup[] {
+  const found: Lookup[] = []
+  visit(ast, ({ op, args }) => {
+    if (op !== 'call' || !Array.isArray(args)) return
+    const [name, list] = args as [string, readonly Node[]]
+    if (!(name in CEL_LOOKUPS) || !list[0]) return
+    found.push({ kind: 'get', key: keyOf(list[0]) })
+  })
+  return found
+}
+
+const HOLE: Template[number] = { kind: 'path', path: [], span: { start: 0, end: 0 } }
+
+function keyOf({ op, args }: Node): Template {
+  if (op === 'value' && typeof args === 'string') return [args]
+  if (op === '+' && Array.isArray(args)) return (args as readonly Node[]).flatMap(keyOf)
+  return [HOLE]
 }
 
 interface Node {

@@ -1,16 +1,18 @@
 import type { Diagnostic, Position } from '../diagnostic.ts'
 import { captureNames } from '../plan/key-pattern.ts'
+import { keysOf, type Lookup, lookupsIn, lookupsOf } from '../plan/lookup.ts'
 import { insideOf, type Mapping, type Plan } from '../plan/plan.ts'
 import { type ColumnDefinition, showTable, type TableDefinition } from '../plan/table.ts'
 import { ArgumentError, type Transform } from '../transforms/transform.ts'
 import { acceptedTypes } from './accepted-types.ts'
 import { CelError } from './cel.ts'
 import { toCell } from './column.ts'
+import { compileComputed } from './computed.ts'
 import { compileDecoding, type Decoder } from './decode.ts'
 import { compileExpression } from './expression.ts'
 import { showField, withStars } from './field-tree.ts'
 import { fieldsRead } from './fields-read.ts'
-import { compileForward } from './forward.ts'
+import { compileAsk, compileForward } from './forward.ts'
 import { compileGroup, wholeRead } from './group.ts'
 import { compileInverse } from './inverse.ts'
 import { compileKeyPattern } from './key-match.ts'
@@ -81,6 +83,10 @@ export function compileMapping({
   const required = new Set([...table.primaryKey, ...mapping.key])
   const converters = columns.map((it) => toCell(it, it.notNull || required.has(it.name)))
   const matcher = compileKeyPattern(mapping.match)
+  const lookups = [...lookupsOf(mapping), ...(where?.lookups ?? []), ...computedLookups(mapping, captures)]
+  const asking = mapping.fields.flatMap(({ expression }, place) =>
+    expression.kind === 'cel' || lookupsIn(expression).length > 0 ? [evaluators[place]!] : [],
+  )
   const { inverse, oneWay } = compileInverse({ mapping, columns, lineages, decoding })
   const sourceOf = isInjective({ mapping, columns, lineages })
     ? compileSourceOf({ mapping, columns, lineages })
@@ -94,6 +100,9 @@ export function compileMapping({
     types: acceptedTypes(mapping),
     injective: sourceOf !== undefined,
     takesExpiry: group.takesExpiry,
+    lookups: keysOf(lookups, mapping, { wide: true }),
+    lookupKeys: keysOf(lookups, mapping, { wide: false }),
+    ...(lookups.length > 0 && { ask: compileAsk({ matcher, records, where: where?.test }, asking) }),
     oneWay,
     forward: compileForward({
       mapping,
@@ -111,6 +120,10 @@ export function compileMapping({
   }
 }
 
+/** Lookups of columns that CEL computes. */
+const computedLookups = ({ fields }: Mapping, captures: readonly string[]): readonly Lookup[] =>
+  fields.flatMap(({ expression: it }) => (it.kind === 'cel' ? compileComputed(it.cel, captures).lookups : []))
+
 function columnOf(table: TableDefinition, name: string): ColumnDefinition {
   const column = table.columns.find((it) => it.name === name)
   if (!column) throw new Error(`table ${showTable(table.name)} has no column ${name}`)
@@ -124,7 +137,10 @@ function neededFields(
 ): ReadonlySet<string> | 'all' {
   const needed = new Set<string>(asked === 'all' ? [] : asked)
   if (asked === 'all' || (!insideOf(mapping.each) && fieldsRead(mapping).rest)) return 'all'
-  for (const [first] of wholeRead(mapping)) {
+  for (const [first] of [
+    ...wholeRead(mapping),
+    ...(insideOf(mapping.each) ? [] : fieldsRead(mapping).looks),
+  ]) {
     if (typeof first !== 'string') return 'all'
     needed.add(first)
   }

@@ -1,12 +1,16 @@
+import { compareNumbers } from '../decimal.ts'
 import { readJson } from '../json/read-json.ts'
 import type { Argument, Expression, Literal } from '../plan/expression.ts'
+import { isChoice, isLookup, readLookup } from '../plan/lookup.ts'
 import { mismatch } from '../transforms/kind.ts'
 import { literalValue } from '../transforms/literal.ts'
 import { valueAt } from '../transforms/path.ts'
 import { ArgumentError, type Transform } from '../transforms/transform.ts'
-import { Decimal, Instant, RejectError, type Value } from '../value.ts'
+import { CalendarDate, Decimal, Instant, RejectError, type Value } from '../value.ts'
 import { compileComputed } from './computed.ts'
+import { compileLookup } from './lookup.ts'
 import type { RecordScope } from './record.ts'
+import { scoreText } from './score-text.ts'
 import { readUtf8 } from './utf8.ts'
 
 /** An expression, compiled. Throws RejectError for a record it cannot be computed for. */
@@ -180,24 +184,44 @@ function keyText(key: Buffer): string {
   }
 }
 
-/** A score with every digit it has: beyond 2^53, JavaScript prints the shortest text that reads as the same double, not its value. */
-export function scoreText(score: number): string {
-  if (Object.is(score, -0)) return '-0'
-  if (!Number.isFinite(score)) throw new RejectError('NON_FINITE', 'The score is infinite.')
-  return Number.isInteger(score) && !Number.isSafeInteger(score) ? String(BigInt(score)) : String(score)
-}
-
-function call(
-  { name, arguments: args }: Extract<Expression, { kind: 'call' }>,
-  { taken }: ExpressionContext,
-): Evaluate {
+function call(expression: Extract<Expression, { kind: 'call' }>, context: ExpressionContext): Evaluate {
+  const { name, arguments: args } = expression
+  const { taken } = context
   if (name === 'const') {
     const [value] = literalArguments(args)
     if (value === undefined) throw new ArgumentError('const() takes one value.')
     return constant(literalValue(value))
   }
   if (name === 'rest') return ({ value }) => restOf(value, taken)
+  const inner = (it: Expression) => compile(it, context, false)
+  if (isLookup(name)) return compileLookup(readLookup(expression), inner)
+  if (isChoice(name)) {
+    const sign = name === 'least' ? -1 : 1
+    const options = args.map((it) =>
+      it.kind === 'data' ? constant(literalValue(it.value)) : inner(it.expression),
+    )
+    return (scope) => options.map((it) => it(scope)).reduce((best, it) => choose(best, it, sign))
+  }
   throw new ArgumentError(`There is no function ${name}().`)
+}
+
+/** As Postgres's LEAST and GREATEST: null and missing lose; text is compared by its code points. */
+function choose(best: Value, other: Value, sign: 1 | -1): Value {
+  if (best === undefined || best === null) return other
+  if (other === undefined || other === null) return best
+  return compareValues(other, best) * sign > 0 ? other : best
+}
+
+function compareValues(a: Value, b: Value): number {
+  if (typeof a === 'string' && typeof b === 'string') return Buffer.compare(Buffer.from(a), Buffer.from(b))
+  if (a instanceof Decimal && b instanceof Decimal) return compareNumbers(a.text, b.text)
+  if (a instanceof Instant && b instanceof Instant)
+    return a.micros < b.micros ? -1 : a.micros > b.micros ? 1 : 0
+  if (a instanceof CalendarDate && b instanceof CalendarDate) return a.days - b.days
+  throw new RejectError(
+    'TYPE_MISMATCH',
+    'least() and greatest() compare texts, numbers, moments or dates, and only with their like.',
+  )
 }
 
 /** The fields that nobody takes; missing if there are none. */

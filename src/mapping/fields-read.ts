@@ -1,4 +1,5 @@
 import type { Expression } from '../plan/expression.ts'
+import { argumentsOf, isLookup } from '../plan/lookup.ts'
 import { EACH, insideOf, type Mapping } from '../plan/plan.ts'
 import { compileComputed } from './computed.ts'
 import { type FieldPath, withStars } from './field-tree.ts'
@@ -9,6 +10,8 @@ export interface FieldsRead {
   readonly record: readonly FieldPath[]
   /** Paths into the whole that the record lies in: where a path of `each` leads, and what `$parent` names. */
   readonly around: readonly FieldPath[]
+  /** Paths into the record that lookups look at and nobody takes. */
+  readonly looks: readonly FieldPath[]
   /** Does a column take what no other takes? */
   readonly rest: boolean
   /** Is the value looked at at all, and if so only for its fields? */
@@ -19,6 +22,7 @@ export interface FieldsRead {
 export function fieldsRead({ each, fields }: Mapping): FieldsRead {
   const record: FieldPath[] = []
   const around: FieldPath[] = []
+  const looks: FieldPath[] = []
   let [rest, takesExpiry, uses] = [false, false, 'nothing' as FieldsRead['uses']]
   const path = insideOf(each)?.path
   if (path) around.push(withStars(path))
@@ -46,7 +50,12 @@ export function fieldsRead({ each, fields }: Mapping): FieldsRead {
         if (expression.name === 'rest') {
           rest = true
           if (uses === 'nothing') uses = 'fields'
-        }
+        } else if (isLookup(expression.name)) {
+          const before = record.length
+          for (const it of argumentsOf(expression)) visit(it)
+          // A lookup only looks, as a condition does: what it is asked with is not in the column.
+          looks.push(...record.splice(before))
+        } else for (const it of argumentsOf(expression)) visit(it)
         break
       case 'cel': {
         const { fields } = compileComputed(expression.cel, [])
@@ -64,7 +73,7 @@ export function fieldsRead({ each, fields }: Mapping): FieldsRead {
     }
   }
   for (const { expression } of fields) visit(expression)
-  return { record, around, rest, uses, takesExpiry }
+  return { record, around, looks, rest, uses, takesExpiry }
 }
 
 const VALUES: ReadonlySet<string> = new Set(['value', 'item', 'member'])

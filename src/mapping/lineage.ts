@@ -1,4 +1,5 @@
 import type { Expression } from '../plan/expression.ts'
+import { isLookup } from '../plan/lookup.ts'
 import { EACH, type Mapping } from '../plan/plan.ts'
 import type { BaseType, ColumnDefinition } from '../plan/table.ts'
 import type { Transform } from '../transforms/transform.ts'
@@ -41,7 +42,16 @@ function lineageOf(expression: Expression, transforms: ReadonlyMap<string, Trans
     case 'root':
       return partOf(SAME_AS_VALUE.has(expression.root) ? 'value' : expression.root, expression.path)
     case 'call':
-      return expression.name === 'rest' ? { ...partOf('value', []), isRest: true } : { kind: 'constant' }
+      if (expression.name === 'rest') return { ...partOf('value', []), isRest: true }
+      if (expression.name === 'const') return { kind: 'constant' }
+      return {
+        ...partOf('computed', []),
+        back: undefined,
+        injective: false,
+        loses: isLookup(expression.name)
+          ? 'it is what another key says'
+          : 'which of its sources it came from is forgotten',
+      }
     case 'cel':
       return { ...partOf('computed', []), back: undefined, injective: false, loses: 'it is computed by CEL' }
     case 'coalesce':

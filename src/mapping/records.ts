@@ -4,10 +4,10 @@ import type { Entry, EntryValue } from '../sources/source.ts'
 import type { Transform } from '../transforms/transform.ts'
 import { Decimal, RejectError, type Value } from '../value.ts'
 import type { Decoding } from './decode.ts'
-import { scoreText } from './expression.ts'
 import { compileInside } from './inside.ts'
 import type { Part } from './mapping.ts'
 import type { RecordScope, RecordVisitor } from './record.ts'
+import { scoreText } from './score-text.ts'
 import { readUtf8, type TextPolicy } from './utf8.ts'
 
 /** Takes an entry apart into records. `fields`: the names of a hash's fields whose values are needed. */

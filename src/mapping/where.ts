@@ -6,14 +6,14 @@ import type { RecordScope } from './record.ts'
 export type Where = (scope: RecordScope) => boolean
 
 /** A `where`, compiled, and the fields of the record it reads. */
-export interface CompiledWhere extends Pick<CompiledCel, 'fields'> {
+export interface CompiledWhere extends Pick<CompiledCel, 'fields' | 'lookups'> {
   readonly test: Where
 }
 
 /** Compiles the CEL of `where`. Throws CelError for text that is no CEL, or no question. */
 export function compileWhere(cel: string, captures: readonly string[]): CompiledWhere {
-  const { fields, evaluate } = compileQuestion(cel, { what: 'where', captures })
-  return { fields, test: (scope) => evaluate(scope) }
+  const { fields, lookups, evaluate } = compileQuestion(cel, { what: 'where', captures })
+  return { fields, lookups, test: (scope) => evaluate(scope) }
 }
 
 /** CEL that is true or false. */

@@ -5,6 +5,7 @@ import { CLOCK_HINT, CLOCKS } from './clock-words.ts'
 import { type Expression, showPath } from './expression.ts'
 import { checkArguments } from './expression-arguments.ts'
 import { ARTICLE, kindOfLiteral } from './literal-kind.ts'
+import { isChoice, isLookup, LOOKUPS, type Lookup, LookupMistake, lookedAt, readLookup } from './lookup.ts'
 import { listOf, type Problem, quote } from './problem.ts'
 
 /** What an expression can see in its mapping. */
@@ -20,9 +21,8 @@ export interface ExpressionScope {
 
 export type RecordShape = 'any' | 'fields' | 'text' | 'list'
 
-/** Functions of the language; lookups come with a later version. */
-const FUNCTIONS = ['const', 'rest'] as const
-const LOOKUPS = ['get', 'hget', 'score', 'member', 'first_of', 'owner']
+/** Functions of the language. */
+const FUNCTIONS = ['const', 'rest', 'least', 'greatest', ...LOOKUPS] as const
 
 /**
  * The static kind of an expression, and everything that is wrong with it: unknown roots, transforms and functions, arguments,
@@ -129,7 +129,7 @@ function kindOfCall(
   problems: Problem[],
 ): ValueKind {
   const { name, span } = call
-  const problem = (code: 'KV032' | 'KV035' | 'KV038' | 'KV065' | 'KV073', message: string, hint?: string) => {
+  const problem = (code: 'KV032' | 'KV035' | 'KV038' | 'KV073', message: string, hint?: string) => {
     problems.push({ code, offset: span.start, message, ...(hint && { hint }) })
     return 'any' as const
   }
@@ -154,7 +154,16 @@ function kindOfCall(
   }
   if (CLOCKS.has(name.toLowerCase()))
     return problem('KV073', `There is no ${name}(): a second run has to give the same rows.`, CLOCK_HINT)
-  if (LOOKUPS.includes(name)) return problem('KV065', `Lookups such as ${name}() come with a later version.`)
+  if (isLookup(name)) return kindOfLookup(call, scope, problems)
+  if (isChoice(name)) {
+    if (call.arguments.length < 2)
+      return problem('KV032', `${name}() takes two values or more.`, `Such as ${name}($u, $member).`)
+    return common(
+      call.arguments.map((it) =>
+        it.kind === 'data' ? kindOfLiteral(it.value) : kindIn(it.expression, scope, problems),
+      ),
+    )
+  }
   const asTransform = scope.transforms.has(name)
   const meant = didYouMean(name, FUNCTIONS)
   const hint = asTransform
@@ -163,6 +172,35 @@ function kindOfCall(
       ? `Did you mean "${meant}"?`
       : `Functions are ${listOf(FUNCTIONS.map((it) => `${it}()`))}.`
   return problem('KV035', `There is no function ${name}().`, hint)
+}
+
+const LOOKUP_KINDS: Readonly<Record<Lookup['kind'], ValueKind>> = {
+  get: 'text',
+  hget: 'text',
+  score: 'number',
+  member: 'boolean',
+  first_of: 'text',
+  owner: 'text',
+}
+
+function kindOfLookup(
+  call: Extract<Expression, { kind: 'call' }>,
+  scope: ExpressionScope,
+  problems: Problem[],
+): ValueKind {
+  try {
+    const lookup = readLookup(call)
+    // Their places are counted from the hole they stand in: the call is near enough.
+    const inner: Problem[] = []
+    for (const it of lookedAt(lookup)) kindIn(it, scope, inner)
+    problems.push(...inner.map((it) => ({ ...it, offset: call.span.start })))
+    return inner.length > 0 ? 'any' : LOOKUP_KINDS[lookup.kind]
+  } catch (error) {
+    if (!(error instanceof LookupMistake)) throw error
+    const { message, offset, hint } = error
+    problems.push({ code: 'KV032', offset, message, ...(hint && { hint }) })
+    return 'any'
+  }
 }
 
 function kindOfPipe(

@@ -2,6 +2,7 @@ import type { ValueKind } from '../value.ts'
 import type { PlanCatalog } from './catalog.ts'
 import type { Expression } from './expression.ts'
 import type { ExpressionScope, RecordShape } from './expression-kind.ts'
+import { argumentsOf } from './lookup.ts'
 import type { EntryType, Mapping } from './plan.ts'
 
 /**
@@ -121,7 +122,7 @@ function looksAtFields(expression: Expression): boolean {
     case 'cel':
       return /\br\b/.test(expression.cel)
     case 'call':
-      return expression.name === 'rest'
+      return expression.name === 'rest' || argumentsOf(expression).some(looksAtFields)
     case 'pipe':
       return looksAtFields(expression.input)
     case 'coalesce':

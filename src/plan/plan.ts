@@ -95,8 +95,8 @@ export interface Mapping {
   readonly each?: Each
   /** Decoding of the value (or of each field, item, member), in order. Default: none, the record's value is text (`utf8`). */
   readonly decode: readonly DecodeStep[]
-  /** CEL over `r`, `key`, `item`, `field`, `member`, `score`, `index`, `parent`. */
-  readonly where?: { readonly cel: string; readonly at: Position }
+  /** CEL over `r`, `key`, `item`, `field`, `member`, `score`, `index`, `parent`. `ofKey`: it looks at nothing but the key. */
+  readonly where?: { readonly cel: string; readonly ofKey?: boolean; readonly at: Position }
   readonly into: TableName
   /** Columns that identify a row: the primary key or a unique constraint of the table. */
   readonly key: readonly string[]
@@ -205,6 +205,8 @@ export interface Acceptance {
 /** A unit test of the plan: an entry, and the rows or the reject it must give. */
 export interface Example {
   readonly entry: ExampleEntry
+  /** Other keys of the store, for lookups. */
+  readonly beside: readonly ExampleEntry[]
   readonly rows: ReadonlyMap<string, readonly ReadonlyMap<string, unknown>[]>
   readonly rejects: readonly { readonly code: string; readonly column?: string }[]
   readonly at: Position
@@ -233,6 +235,10 @@ export type ExampleValue =
 /** The path that leads into what was read, if there is one. */
 export const insideOf = (each: Each | undefined): Inside | undefined =>
   each?.kind === 'path' ? each : each?.inside
+
+/** Is `where` part of claiming? Else it only leaves out records of keys that are claimed. */
+export const asksBeforeClaiming = ({ where, each }: Mapping): boolean =>
+  where !== undefined && (each === undefined || where.ofKey === true)
 
 /** Is the entry read as a whole? A path may lead inside. */
 export const isWhole = (each: Each | undefined): boolean => each === undefined || each.kind === 'path'

@@ -1,5 +1,6 @@
 import { didYouMean } from '../diagnostic.ts'
 import type { PlanCatalog } from './catalog.ts'
+import { looksAtKeyOnly } from './cel-roots.ts'
 import { parsePercentage } from './duration.ts'
 import { parseDecodeStep, parseEach, parseExpression, parseFieldPath } from './expression.ts'
 import { checkIdentifier, checkSchema } from './identifier.ts'
@@ -117,7 +118,8 @@ function readMapping(node: YamlNode, context: RuleContext): Mapping | undefined 
     ...typeOf(node),
     ...(each && { each }),
     decode,
-    ...(where && cel !== undefined && { where: { cel, at: where.at } }),
+    ...(where &&
+      cel !== undefined && { where: { cel, ...(looksAtKeyOnly(cel) && { ofKey: true }), at: where.at } }),
     into,
     key:
       // In one order, however it was written: mappings of one table tell their rows apart in the same way.

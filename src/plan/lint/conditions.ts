@@ -1,5 +1,6 @@
 import { Environment, type TypeCheckResult } from '@marcbachmann/cel-js'
 import { didYouMean } from '../../diagnostic.ts'
+import { CEL_LOOKUPS } from '../cel-lookups.ts'
 import { scopeOf } from '../mapping-scope.ts'
 import type { Mapping } from '../plan.ts'
 import { listOf } from '../problem.ts'
@@ -11,7 +12,7 @@ export function conditions(scope: LintScope): void {
   for (const { mapping } of mappings(scope)) {
     const known = rootsOf(mapping, scope)
     const check = (cel: string, node: YamlNode | undefined, options: CheckOptions) =>
-      checkCel(cel, node, { notes: scope.notes, known, ...options })
+      checkCel(cel, node, { notes: scope.notes, known, asks: true, ...options })
     if (mapping.where) check(mapping.where.cel, scope.notes.node(mapping, 'where'), { isQuestion: true })
     for (const { column, expression } of mapping.fields)
       if (expression.kind === 'cel')
@@ -19,7 +20,11 @@ export function conditions(scope: LintScope): void {
     for (const { when } of mapping.decode) {
       if (!when) continue
       const node = scope.notes.node(mapping, 'decode', when.group, 'if')
-      check(when.cel, node, { isQuestion: true, known: [...DECODING, ...known.filter(isOfStore)] })
+      check(when.cel, node, {
+        isQuestion: true,
+        asks: false,
+        known: [...DECODING, ...known.filter(isOfStore)],
+      })
     }
   }
 }
@@ -40,15 +45,17 @@ interface CheckOptions {
   /** Has it to be true or false? */
   readonly isQuestion: boolean
   readonly known?: readonly string[]
+  /** May it ask other keys? */
+  readonly asks?: boolean
 }
 
 function checkCel(
   cel: string,
   node: YamlNode | undefined,
-  { isQuestion, known, notes }: Required<CheckOptions> & Pick<LintScope, 'notes'>,
+  { isQuestion, asks, known, notes }: Required<CheckOptions> & Pick<LintScope, 'notes'>,
 ): void {
   if (!node) return
-  const { valid, type, error } = environment(known).check(cel)
+  const { valid, type, error } = environment(known, asks).check(cel)
   if (!valid && error) {
     const offset = error.range?.start ?? 0
     notes.problems(node, [{ code: 'KV036', offset, ...explain(error, known) }])
@@ -60,8 +67,8 @@ function checkCel(
 
 const environments = new Map<string, Environment>()
 
-function environment(variables: readonly string[]): Environment {
-  const id = variables.join()
+function environment(variables: readonly string[], asks: boolean): Environment {
+  const id = `${variables.join()} ${asks}`
   const known = environments.get(id)
   if (known) return known
   const made = new Environment({
@@ -70,6 +77,7 @@ function environment(variables: readonly string[]): Environment {
     homogeneousAggregateLiterals: false,
   })
   for (const it of variables) made.registerVariable(it, 'dyn')
+  if (asks) for (const it of Object.values(CEL_LOOKUPS)) made.registerFunction(it, () => null)
   environments.set(id, made)
   return made
 }
