@@ -1,5 +1,6 @@
 import type { Diagnostic, Position } from '../diagnostic.ts'
-import { captureNames } from '../plan/key-pattern.ts'
+import { chunkPattern } from '../plan/chunks.ts'
+import { captureNames, type KeyPattern } from '../plan/key-pattern.ts'
 import { keysOf, type Lookup, lookupsIn, lookupsOf } from '../plan/lookup.ts'
 import { insideOf, type Mapping, type Plan } from '../plan/plan.ts'
 import { type ColumnDefinition, showTable, type TableDefinition } from '../plan/table.ts'
@@ -18,6 +19,7 @@ import { compileInverse } from './inverse.ts'
 import { compileKeyPattern } from './key-match.ts'
 import { compileLineages, isInjective } from './lineage.ts'
 import type { CompiledMapping } from './mapping.ts'
+import { compilePieces } from './pieces.ts'
 import { compileRecords } from './records.ts'
 import { compileSourceOf } from './source-of.ts'
 import { compileWhere } from './where.ts'
@@ -72,10 +74,23 @@ export function compileMapping({
   const decoding = attempt(mapping.at, () =>
     compileDecoding(mapping.decode, { decoders, policy: mapping.text, captures }),
   )
+  const fieldDecodings = attempt(mapping.at, () =>
+    [...(mapping.decodeFields ?? [])].map(
+      ([field, steps]) =>
+        [field, compileDecoding(steps, { decoders, policy: mapping.text, captures })] as const,
+    ),
+  )
+  const decodings = new Map(fieldDecodings)
   const records =
     decoding &&
     attempt(mapping.at, () =>
-      compileRecords(mapping, { decoding, transforms, fields: neededFields(mapping, where?.fields) }),
+      compileRecords(mapping, {
+        decoding,
+        decodings,
+        pieces: mapping.chunks && compilePieces(mapping.chunks, captures),
+        transforms,
+        fields: neededFields(mapping, where?.fields),
+      }),
     )
   if (problems.length > 0 || !decoding || !records) throw new MappingError(problems)
   const lineages = compileLineages(mapping, transforms)
@@ -87,7 +102,7 @@ export function compileMapping({
   const asking = mapping.fields.flatMap(({ expression }, place) =>
     expression.kind === 'cel' || lookupsIn(expression).length > 0 ? [evaluators[place]!] : [],
   )
-  const { inverse, oneWay } = compileInverse({ mapping, columns, lineages, decoding })
+  const { inverse, oneWay } = compileInverse({ mapping, columns, lineages, decoding, decodings })
   const sourceOf = isInjective({ mapping, columns, lineages })
     ? compileSourceOf({ mapping, columns, lineages })
     : undefined
@@ -100,9 +115,11 @@ export function compileMapping({
     types: acceptedTypes(mapping),
     injective: sourceOf !== undefined,
     takesExpiry: group.takesExpiry,
-    lookups: keysOf(lookups, mapping, { wide: true }),
-    lookupKeys: keysOf(lookups, mapping, { wide: false }),
-    ...(lookups.length > 0 && { ask: compileAsk({ matcher, records, where: where?.test }, asking) }),
+    lookups: [...keysOf(lookups, mapping, { wide: true }), ...piecesOf(mapping, { wide: true })],
+    lookupKeys: [...keysOf(lookups, mapping, { wide: false }), ...piecesOf(mapping, { wide: false })],
+    ...((lookups.length > 0 || mapping.chunks) && {
+      ask: compileAsk({ matcher, records, where: where?.test }, asking),
+    }),
     oneWay,
     forward: compileForward({
       mapping,
@@ -123,6 +140,9 @@ export function compileMapping({
 /** Lookups of columns that CEL computes. */
 const computedLookups = ({ fields }: Mapping, captures: readonly string[]): readonly Lookup[] =>
   fields.flatMap(({ expression: it }) => (it.kind === 'cel' ? compileComputed(it.cel, captures).lookups : []))
+
+const piecesOf = ({ chunks, match }: Mapping, options: { readonly wide: boolean }): readonly KeyPattern[] =>
+  chunks ? [chunkPattern(chunks, match, options)] : []
 
 function columnOf(table: TableDefinition, name: string): ColumnDefinition {
   const column = table.columns.find((it) => it.name === name)

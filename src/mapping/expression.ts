@@ -60,12 +60,13 @@ export function compileTransform(
   {
     transform: name,
     arguments: args,
-  }: { readonly transform: string; readonly arguments: readonly Argument[] },
+    script,
+  }: { readonly transform: string; readonly arguments: readonly Argument[]; readonly script?: string },
   transforms: ReadonlyMap<string, Transform>,
 ): (value: Value) => Value {
   const transform = transforms.get(name)
   if (!transform) throw new ArgumentError(`There is no transform "${name}".`)
-  const { forward } = transform.create(literalArguments(args))
+  const { forward } = transform.create([...literalArguments(args), ...(script === undefined ? [] : [script])])
   if (transform.takesAbsent) return forward
   return (value) => (value === undefined || value === null ? value : forward(value))
 }

@@ -58,7 +58,7 @@ export function compileAsk(
     const captures = matcher.match(entry.key.toString('latin1'))
     if (!isMatch(captures)) return
     scope.begin(entry, captures)
-    records(scope, entry, visitor)
+    attempt(() => records(scope, entry, visitor))
   }
 }
 

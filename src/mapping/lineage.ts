@@ -85,12 +85,15 @@ function coalesced(options: readonly Lineage[]): Lineage {
 
 function piped(
   input: Lineage,
-  { transform: name, arguments: args }: Extract<Expression, { kind: 'pipe' }>,
+  { transform: name, arguments: args, script }: Extract<Expression, { kind: 'pipe' }>,
   transforms: ReadonlyMap<string, Transform>,
 ): Lineage {
   const transform = transforms.get(name)
   if (input.kind === 'constant' || !transform) return input
-  const { inverse, injective = false } = transform.create(literalArguments(args))
+  const { inverse, injective = false } = transform.create([
+    ...literalArguments(args),
+    ...(script === undefined ? [] : [script]),
+  ])
   const { back, ...part } = input
   if (!back || transform.oneWay !== undefined || !inverse) {
     const loses = input.loses ?? `${name}: ${transform.oneWay ?? 'with these arguments there is no way back'}`

@@ -6,6 +6,7 @@ import { Decimal, RejectError, type Value } from '../value.ts'
 import type { Decoding } from './decode.ts'
 import { compileInside } from './inside.ts'
 import type { Part } from './mapping.ts'
+import type { compilePieces } from './pieces.ts'
 import type { RecordScope, RecordVisitor } from './record.ts'
 import { scoreText } from './score-text.ts'
 import { readUtf8, type TextPolicy } from './utf8.ts'
@@ -15,11 +16,16 @@ export type Records = (scope: RecordScope, entry: Entry, visitor: RecordVisitor)
 
 export interface RecordParts {
   readonly decoding: Decoding
+  /** Of single fields of a hash that is one record. */
+  readonly decodings: ReadonlyMap<string, Decoding>
+  /** Puts the pieces of a string together. */
+  readonly pieces?: ReturnType<typeof compilePieces> | undefined
   readonly transforms: ReadonlyMap<string, Transform>
   readonly fields: ReadonlySet<string> | 'all'
 }
 
-export function compileRecords(mapping: Mapping, { decoding, transforms, fields }: RecordParts): Records {
+export function compileRecords(mapping: Mapping, parts: RecordParts): Records {
+  const { decoding, transforms, fields } = parts
   const { each, text } = mapping
   const read = (
     scope: RecordScope,
@@ -40,7 +46,7 @@ export function compileRecords(mapping: Mapping, { decoding, transforms, fields 
   const path = insideOf(each)
   const inside = path && compileInside(path, transforms)
   if (each === undefined || each.kind === 'path') {
-    const whole = wholeReader(decoding, mapping, fields)
+    const whole = wholeReader(parts, mapping)
     return (scope, entry, visitor) => {
       try {
         if (isPartial(entry)) {
@@ -149,21 +155,22 @@ const nameOf = (bytes: Buffer): string =>
  * Reads an entry as one value: text or what it decodes to, an object of a hash's fields (or what decoding makes of it), a list of items,
  * members, members with scores, or messages.
  */
-function wholeReader(
-  decoding: Decoding,
-  { text, decode: steps }: Mapping,
-  fields: ReadonlySet<string> | 'all',
-) {
+function wholeReader({ decoding, decodings, fields, pieces }: RecordParts, { text, decode: steps }: Mapping) {
   const opensField = steps.length > 0
   return (value: EntryValue, dropped: (field: string) => void, scope: RecordScope): Value => {
     const decode = (it: Buffer) => decoding.decode(it, dropped, scope)
     switch (value.type) {
       case 'string':
-        return decode(value.bytes)
+        return decode(pieces ? pieces(scope, value.bytes) : value.bytes)
       case 'hash':
         return opensField
           ? decoding.decode(readFields(value.pairs, text, 'all'), dropped, scope)
-          : readFields(value.pairs, text, fields)
+          : readFields(value.pairs, text, fields, (name, bytes) => {
+              const own = decodings.get(name)
+              return own
+                ? own.decode(bytes, (field) => dropped(`${name}.${field}`), scope)
+                : readUtf8(bytes, text)
+            })
       case 'list':
         return value.items.map(decode)
       case 'set':
@@ -189,11 +196,16 @@ function wholeReader(
 }
 
 /** Names of all, values of those that are needed: the others are only counted as there. */
-function readFields(pairs: readonly Buffer[], text: TextPolicy, needed: ReadonlySet<string> | 'all'): Value {
+function readFields(
+  pairs: readonly Buffer[],
+  text: TextPolicy,
+  needed: ReadonlySet<string> | 'all',
+  read: (name: string, bytes: Buffer) => Value = (_, bytes) => readUtf8(bytes, text),
+): Value {
   const fields = new Map<string, Value>()
   for (let at = 0; at < pairs.length; at += 2) {
     const name = readUtf8(pairs[at]!, text)
-    fields.set(name, needed === 'all' || needed.has(name) ? readUtf8(pairs[at + 1]!, text) : undefined)
+    fields.set(name, needed === 'all' || needed.has(name) ? read(name, pairs[at + 1]!) : undefined)
   }
   return fields
 }

@@ -17,6 +17,8 @@ export interface ExpressionScope {
   readonly absentRoots?: ReadonlyMap<string, string>
   /** What bare paths go into: data of any shape, an object whose fields are text (a hash), or something without fields. */
   readonly record: RecordShape
+  /** Of an object whose fields are text: those that are decoded, and what that gives. */
+  readonly decoded?: ReadonlyMap<string, ValueKind>
 }
 
 export type RecordShape = 'any' | 'fields' | 'text' | 'list'
@@ -66,13 +68,15 @@ function common(kinds: readonly ValueKind[]): ValueKind {
 
 function kindOfPath(
   { path, span }: Extract<Expression, { kind: 'path' }>,
-  { record }: ExpressionScope,
+  { record, decoded }: ExpressionScope,
   problems: Problem[],
 ): ValueKind {
   const shown = showPath(path, '')
   if (record === 'any') return 'any'
   if (record === 'fields') {
-    if (path.length === 1) return 'text'
+    const kind = decoded?.get(String(path[0])) ?? 'text'
+    if (path.length === 1) return kind
+    if (kind === 'any' || kind === 'object' || kind === 'array') return 'any'
     problems.push({
       code: 'KV038',
       offset: span.start,
@@ -216,7 +220,9 @@ function kindOfPipe(
   }
   const before = problems.length
   checkArguments(pipe, signature.parameters, problems)
-  const takes = signature.takes
+  const literals = pipe.arguments.flatMap((it) => (it.kind === 'data' ? [it.value] : []))
+  const types = signature.typesOf?.(literals)
+  const takes = types?.takes ?? signature.takes
   if (input !== 'any' && input !== 'null' && !takes.includes(input) && !takes.includes('any')) {
     problems.push({
       code: 'KV033',
@@ -224,7 +230,7 @@ function kindOfPipe(
       message: `${pipe.transform} takes ${listOf(takes.map(word), 'or')}, and what comes before it is ${ARTICLE[input]}.`,
     })
   }
-  return problems.length > before ? 'any' : signature.gives(input)
+  return problems.length > before ? 'any' : (types?.gives ?? signature.gives(input))
 }
 
 function unknownTransform(name: string, offset: number, { transforms }: ExpressionScope): Problem {

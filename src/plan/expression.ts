@@ -41,6 +41,8 @@ export type Expression =
       readonly input: Expression
       readonly transform: string
       readonly arguments: readonly Argument[]
+      /** The source of the file that js() names. */
+      readonly script?: string
       /** Of the transform's name. */
       readonly span: Span
     }

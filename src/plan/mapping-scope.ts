@@ -15,7 +15,16 @@ export function scopeOf(mapping: Mapping, catalog: PlanCatalog): ExpressionScope
     part.kind === 'capture' && part.name !== '_' ? [[part.name, CAPTURES[part.type] ?? 'text']] : [],
   )
   const all = new Map<string, ValueKind>([['key', 'text'], ['expires_at', 'instant'], ...roots, ...captures])
-  return { transforms: catalog.transforms, roots: all, absentRoots: ABSENT, record }
+  const decoded = new Map(
+    [...(mapping.decodeFields ?? [])].map(([field, decode]) => [field, decodedKind({ decode }, catalog)]),
+  )
+  return {
+    transforms: catalog.transforms,
+    roots: all,
+    absentRoots: ABSENT,
+    record,
+    ...(decoded.size > 0 && { decoded }),
+  }
 }
 
 /** The kind of value that a mapping's decode chain gives. */
@@ -110,7 +119,9 @@ function recordOf(mapping: Mapping, catalog: PlanCatalog): RecordKind {
 }
 
 /** Does the mapping read a hash as one record? Without a type and a decoder, looking at fields says so. */
-export function isHash({ type, each, decode, fields }: Mapping): boolean {
+export function isHash({ type, each, chunks, decode, decodeFields, fields }: Mapping): boolean {
+  if (decodeFields) return true
+  if (chunks) return false
   if (type !== undefined || decode.length > 0) return type === 'hash'
   return each !== undefined || fields.some((it) => looksAtFields(it.expression))
 }

@@ -20,7 +20,6 @@ import { tableDefinitions } from './table-schema.ts'
 
 /** Keys of the language that a later version understands, with where they belong. */
 export const LATER_KEYS: ReadonlySet<string> = new Set([
-  'chunks',
   'preset',
   'presets',
   'write',
@@ -191,8 +190,15 @@ function mapping({ decoders, transforms }: PlanCatalog): JsonSchema {
         'Makes a record of every field of a hash, item of a list, member of a set, message of a stream, or of every element at a path into the decoded value; a list of both goes into every field, item or member.',
     },
     decode: {
-      type: ['string', 'array'],
-      title: 'a decoder, such as json, or a list of decoders',
+      type: ['string', 'array', 'object'],
+      title: 'a decoder, such as json, a list of decoders, or a map from fields of a hash to decoders',
+      additionalProperties: {
+        type: ['string', 'array'],
+        title: 'a decoder, such as json, or a list of decoders',
+        items: decoder,
+        minItems: 1,
+      },
+      minProperties: 1,
       items: {
         if: { type: 'object' },
         // biome-ignore lint/suspicious/noThenProperty: JSON Schema's word
@@ -212,6 +218,11 @@ function mapping({ decoders, transforms }: PlanCatalog): JsonSchema {
       },
       minItems: 1,
       description: `${decoder.description} A map with if and do is taken only where the condition (CEL over r, value, key) holds.`,
+    },
+    chunks: {
+      ...text("a key, such as '{key}-{i}'"),
+      description:
+        'Where the further pieces of a string lie that was cut: {key} is the key of the first, {i} counts from 1.',
     },
     where: {
       ...text('a condition in CEL'),
@@ -256,6 +267,7 @@ function mapping({ decoders, transforms }: PlanCatalog): JsonSchema {
       into: {
         type: ['string', 'object'],
         title: 'a table, or a map with schema and table',
+        description: 'kvmig.leftovers is the table for what nobody wants to model: it needs match alone.',
         properties: { schema: name('the name of a schema'), table: name('the name of a table') },
         required: ['schema', 'table'],
         additionalProperties: false,

@@ -1,4 +1,5 @@
 import type { Position } from '../diagnostic.ts'
+import type { ChunkKey } from './chunks.ts'
 import type { Expression, TransformCall } from './expression.ts'
 import type { KeyPattern } from './key-pattern.ts'
 import type { TableDefinition, TableName } from './table.ts'
@@ -93,8 +94,12 @@ export interface Mapping {
   readonly match: KeyPattern
   readonly type?: EntryType
   readonly each?: Each
+  /** The value of a string goes on in other keys. */
+  readonly chunks?: ChunkKey
   /** Decoding of the value (or of each field, item, member), in order. Default: none, the record's value is text (`utf8`). */
   readonly decode: readonly DecodeStep[]
+  /** Of a hash read as one record: decoding of single fields, by name. The others are text. */
+  readonly decodeFields?: ReadonlyMap<string, readonly DecodeStep[]>
   /** CEL over `r`, `key`, `item`, `field`, `member`, `score`, `index`, `parent`. `ofKey`: it looks at nothing but the key. */
   readonly where?: { readonly cel: string; readonly ofKey?: boolean; readonly at: Position }
   readonly into: TableName

@@ -1,10 +1,12 @@
 import { didYouMean } from '../diagnostic.ts'
 import type { PlanCatalog } from './catalog.ts'
 import { looksAtKeyOnly } from './cel-roots.ts'
+import { type ChunkKey, parseChunks } from './chunks.ts'
 import { parsePercentage } from './duration.ts'
 import { parseDecodeStep, parseEach, parseExpression, parseFieldPath } from './expression.ts'
 import { checkIdentifier, checkSchema } from './identifier.ts'
 import { type KeyPattern, parseKeyPattern } from './key-pattern.ts'
+import { isLeftovers, LEFTOVERS, LEFTOVERS_TABLE, leftoverMappings } from './leftovers.ts'
 import { mergedNode } from './merged-node.ts'
 import type { Notes } from './notes.ts'
 import type {
@@ -21,6 +23,8 @@ import type {
   Unmapped,
 } from './plan.ts'
 import { listOf } from './problem.ts'
+import type { FileContent } from './project-files.ts'
+import { withScripts } from './scripts.ts'
 import type { TableDefinition, TableName } from './table.ts'
 import { optional, textOf, type YamlNode } from './yaml.ts'
 
@@ -29,6 +33,8 @@ export interface RuleContext {
   readonly notes: Notes
   readonly catalog: PlanCatalog
   readonly targetSchema: string
+  /** A file of the project, for scripts. */
+  readFile(path: string): FileContent
   /** The table of that name, for the default of `key`. */
   table(name: TableName): TableDefinition | undefined
 }
@@ -48,6 +54,7 @@ export function readRules(nodes: readonly YamlNode[], context: RuleContext): rea
 
 /** A mapping that reads `from` several places is one mapping for each of them; what a place says itself comes before what all share. */
 function spread(node: YamlNode): readonly YamlNode[] {
+  if (isLeftovers(node)) return leftoverMappings(node)
   const from = node.get('from')
   if (from?.kind !== 'list') return [node]
   const shared = { ...node, entries: node.entries.filter((it) => it.key !== 'from') }
@@ -104,20 +111,25 @@ function readMapping(node: YamlNode, context: RuleContext): Mapping | undefined 
   const rejectLimit = limit === undefined ? undefined : parsePercentage(limit)
   const each = readEach(node.get('each'), notes)
   const fields = [
-    ...(node.get('fields')?.entries ?? []).flatMap((entry) => optional(readField(entry, notes))),
+    ...(node.get('fields')?.entries ?? []).flatMap((entry) => optional(readField(entry, context))),
     ...(node.get('computed')?.entries ?? []).flatMap((entry) => optional(readComputed(entry, notes))),
   ]
   checkFields(node, notes)
-  const decode = readDecode(node.get('decode'), context)
+  const decoding = node.get('decode')
+  const decode = decoding?.kind === 'map' ? [] : readDecode(decoding, context)
+  const decodeFields = decoding?.kind === 'map' ? readDecodeFields(decoding, context) : undefined
   const unmapped = readUnmapped(node.get('unmapped'), notes)
   if (!match || !into) return undefined
+  const chunks = readChunks(node.get('chunks'), match, notes)
   return {
     kind: 'mapping',
     name: into.table,
     match,
     ...typeOf(node),
     ...(each && { each }),
+    ...(chunks && { chunks }),
     decode,
+    ...(decodeFields && { decodeFields }),
     ...(where &&
       cel !== undefined && { where: { cel, ...(looksAtKeyOnly(cel) && { ofKey: true }), at: where.at } }),
     into,
@@ -166,6 +178,7 @@ function readUnmapped(node: YamlNode | undefined, notes: Notes): Unmapped | unde
 }
 
 function readInto(node: YamlNode | undefined, { notes, targetSchema }: RuleContext): TableName | undefined {
+  if (textOf(node) === LEFTOVERS) return LEFTOVERS_TABLE
   const table = textOf(node?.kind === 'map' ? node.get('table') : node)
   const schema = node?.kind === 'map' ? textOf(node.get('schema')) : targetSchema
   if (!node || table === undefined || schema === undefined) return undefined
@@ -212,12 +225,20 @@ function readNested(node: YamlNode, notes: Notes): Each | undefined {
 const NESTED_HINT =
   "Such as each: [field, '*'] for the elements of every field. A path into the value stands alone."
 
-function readField({ key, at, value }: YamlNode['entries'][number], notes: Notes): Field | undefined {
+function readField({ key, at, value }: YamlNode['entries'][number], context: RuleContext): Field | undefined {
+  const { notes } = context
   checkIdentifier(key, 'column', at, notes)
   if (value.kind !== 'scalar') return undefined
   const { expression, problems } = parseExpression(value.source)
   notes.problems(value, problems)
-  return expression && { column: key, expression, source: value.source, at: value.at }
+  return (
+    expression && {
+      column: key,
+      expression: withScripts(expression, value, context),
+      source: value.source,
+      at: value.at,
+    }
+  )
 }
 
 function readComputed({ key, at, value }: YamlNode['entries'][number], notes: Notes): Field | undefined {
@@ -257,6 +278,23 @@ function readDecode(node: YamlNode | undefined, context: RuleContext): readonly 
     }))
   })
 }
+
+function readChunks(node: YamlNode | undefined, match: KeyPattern, notes: Notes): ChunkKey | undefined {
+  const source = textOf(node)
+  if (!node || source === undefined) return undefined
+  const { chunks, problems } = parseChunks(source, match)
+  notes.problems(node, problems)
+  return chunks
+}
+
+/** `{ vector: float32, meta: json }`, of a hash that is one record. */
+const readDecodeFields = (node: YamlNode, context: RuleContext): NonNullable<Mapping['decodeFields']> =>
+  new Map(
+    node.entries.map(({ key, value }) => [
+      key,
+      readSteps(value.kind === 'list' ? value.items : [value], context),
+    ]),
+  )
 
 function readSteps(nodes: readonly YamlNode[], { catalog, notes }: RuleContext): readonly DecodeStep[] {
   return nodes.flatMap((it) => {

@@ -19,6 +19,7 @@ import { hex } from './hex.ts'
 import { int } from './int.ts'
 import { iso } from './iso.ts'
 import { join } from './join.ts'
+import { js } from './js.ts'
 import { json } from './json.ts'
 import { length } from './length.ts'
 import { list } from './list.ts'
@@ -67,6 +68,7 @@ export const TRANSFORMS: readonly Transform[] = [
   int,
   iso,
   join,
+  js,
   json,
   length,
   list,

@@ -34,6 +34,7 @@ function decode(steps: readonly string[], input: Buffer | string, policy?: TextP
   }
 }
 
+const floats = fc.array(fc.float({ noNaN: true, noDefaultInfinity: true }), { minLength: 1 })
 const scope = new RecordScope()
 const no = (rejected: string) => ({ rejected })
 const object = (entries: Readonly<Record<string, Value>>): Value => new Map(Object.entries(entries))
@@ -41,6 +42,13 @@ const zipped = (text: string): Buffer => gzipSync(Buffer.from(text))
 const twice = (value: unknown): string => JSON.stringify(JSON.stringify(value))
 
 test.each<[steps: string[], input: Buffer | string, output: unknown]>([
+  [['float32'], Buffer.from('0000003f000080bf', 'hex'), [new Decimal('0.5'), new Decimal('-1')]],
+  [['float32(big)'], Buffer.from('3f000000', 'hex'), [new Decimal('0.5')]],
+  [['float32'], '', []],
+  [['float32'], 'abc', no('CODEC_MISMATCH')],
+  [['float32'], Buffer.from('0000c07f', 'hex'), no('NON_FINITE')],
+  [['base64', 'msgpack'], 'gaFhAQ==', object({ a: new Decimal('1') })],
+  [['msgpack'], Buffer.from('c1', 'hex'), no('CODEC_MISMATCH')],
   [[], 'é\n', 'é\n'],
   [[], '\ufeffx', '\ufeffx'],
   [[], '', ''],
@@ -112,7 +120,7 @@ describe('the way back', () => {
     .map((it) => JSON.stringify(JSON.parse(it)))
     .filter((it) => !it.includes('\\u0000'))
 
-  test.each<[steps: string[], values: fc.Arbitrary<string>]>([
+  test.each<[steps: string[], values: fc.Arbitrary<string | Buffer>]>([
     [[], fc.string({ unit: 'grapheme' })],
     [['utf8'], fc.string({ unit: 'grapheme' })],
     [['bytes'], fc.string({ unit: 'binary' })],
@@ -120,12 +128,14 @@ describe('the way back', () => {
     [['unwrap(value)'], json.map((it) => `{"value":${it}}`)],
     [['base64'], fc.uint8Array().map((it) => Buffer.from(it).toString('base64'))],
     [['base64', 'json'], json.map((it) => Buffer.from(it).toString('base64'))],
+    [['float32'], floats.map((it) => Buffer.from(Float32Array.from(it).buffer))],
+    [['float32(big)'], floats.map((it) => Buffer.from(Float32Array.from(it).buffer).swap32())],
     [['hex'], fc.string({ unit: 'grapheme' }).map((it) => Buffer.from(it).toString('hex'))],
   ])('of %j gives the bytes again', (steps, values) => {
     const { decode: read, encode } = chain(steps)
     fc.assert(
       fc.property(values, (text) => {
-        const bytes = Buffer.from(text)
+        const bytes = Buffer.from(text as string)
         expect(encode?.(read(bytes, () => {}, scope))).toEqual(bytes)
       }),
     )

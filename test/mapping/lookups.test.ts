@@ -276,3 +276,70 @@ test('a condition of decode asks nothing', async () => {
     ),
   ).rejects.toThrow(/KV036/)
 })
+
+describe('a value that was cut into pieces', () => {
+  const PIECES = `mappings:
+  - match: 'doc:{id}:0'
+    type: string
+    chunks: 'doc:{id}:{i}'
+    decode: json
+    into: t
+    fields: { id: $id, v: v }
+tables:
+  t: { columns: { id: text, v: text }, primary_key: [id] }
+`
+  const pieces = (id: string, text: string, size: number): Entry[] =>
+    Array.from({ length: Math.ceil(text.length / size) }, (_, at) =>
+      string(`doc:${id}:${at}`, text.slice(at * size, (at + 1) * size)),
+    )
+
+  test('is put together, and its pieces are spoken for', async () => {
+    const compiled = await compilePlans(PIECES)
+    const text = JSON.stringify({ v: 'x'.repeat(100) })
+    const entries = [...pieces('a', text, 3), ...pieces('b', '{"v":"y"}', 100)]
+    const found = await migrate(compiled, memorySource(entries, undefined, { pageSize: 10 }))
+    expect(found['doc:a:0']).toEqual({ id: 'a', v: 'x'.repeat(100) })
+    expect(found['doc:b:0']).toEqual({ id: 'b', v: 'y' })
+    expect(Object.values(found).filter((it) => it === 'looked up')).toHaveLength(entries.length - 2)
+  })
+
+  test('of which one is missing is rejected as what is left of it', async () => {
+    const compiled = await compilePlans(PIECES)
+    const entries = pieces('a', '{"v":"abcdef"}', 4).filter((_, at) => at !== 2)
+    expect(await migrate(compiled, memorySource(entries))).toMatchObject({ 'doc:a:0': 'INVALID_JSON' })
+  })
+
+  test('may begin at a key of its own', async () => {
+    const compiled = await compilePlans(
+      PIECES.replace("'doc:{id}:0'", "'doc:{id}'").replace("'doc:{id}:{i}'", "'{key}:{i}'"),
+    )
+    const source = memorySource([string('doc:a', '{"v":'), string('doc:a:1', '"x"}'), string('doc:a:x', '')])
+    expect(await migrate(compiled, source)).toEqual({
+      'doc:a': { id: 'a', v: 'x' },
+      'doc:a:1': 'looked up',
+      'doc:a:x': 'uncovered',
+    })
+  })
+
+  test('has no way back', async () => {
+    const { mapping } = await compilePlans(PIECES)
+    expect(mapping('t').oneWay.map((it) => it.why)).toContain(
+      'where the value was cut into pieces is forgotten',
+    )
+  })
+
+  test.each([
+    ["'doc:{id}'", /KV032 .*one \{i\}/],
+    ["'{i}{i}'", /KV032 .*one \{i\}/],
+    ["'doc:{nobody}:{i}'", /KV032 .*no \{nobody\}/],
+    ["'doc:{i'", /KV032 .*stands alone/],
+  ])('%s is no key of a piece', async (chunks, message) => {
+    await expect(compilePlans(PIECES.replace("'doc:{id}:{i}'", chunks))).rejects.toThrow(message)
+  })
+
+  test('is a string', async () => {
+    await expect(
+      compilePlans(PIECES.replace('type: string', 'type: hash').replace('decode: json', '')),
+    ).rejects.toThrow(/KV037 .*Only strings/)
+  })
+})

@@ -31,7 +31,8 @@ test.each<[string, string | RegExp, string, string, string, string?]>([
     'a comma begins the next key',
   ],
   [MESSAGES, 'decode: json', 'decode: []', 'KV011 []', 'empty list'],
-  [MESSAGES, 'decode: json', 'chunks: x\n    decode: json', 'KV065 chunks:', 'comes with a later version'],
+  [MESSAGES, 'decode: json', 'preset: x\n    decode: json', 'KV065 preset:', 'comes with a later version'],
+  [MESSAGES, 'decode: json', 'chunks: x\n    decode: json', 'KV032 x', 'one {i}'],
   [MESSAGES, 'conflict: newest(created_at)', 'conflict: newest', 'KV013 newest', 'newest(column)'],
   [
     MESSAGES,
@@ -232,7 +233,14 @@ test.each<[string, string | RegExp, string, string, string, string?]>([
     'no table mesages',
     '"messages"',
   ],
-  [MESSAGES, 'into: messages\n    key', 'into: leftovers\n    key', 'KV065 leftovers', 'later version'],
+  [
+    MESSAGES,
+    'into: messages\n    key',
+    'into: leftovers\n    key',
+    'KV042 leftovers',
+    'no table',
+    'kvmig.leftovers',
+  ],
   [
     MESSAGES,
     'key: [id]',

@@ -326,6 +326,14 @@ describe('every transform', () => {
     default: ['x'],
     divide: [number('4')],
     join: [','],
+    js: [
+      'x.js',
+      new Map([
+        ['in', 'text'],
+        ['out', 'text'],
+      ]),
+      'export default (it) => it',
+    ],
     map: [MAP],
     multiply: [number('4')],
     null_if: ['x'],

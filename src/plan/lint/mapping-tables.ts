@@ -28,18 +28,19 @@ export function mappingTables(scope: LintScope): void {
 function noTable(mapping: Mapping, { notes, tables, complete }: LintScope): void {
   const at = notes.at(mapping, 'into')
   const { table } = mapping.into
-  if (table === 'leftovers') notes.error('KV065', at, 'The table "leftovers" comes with a later version.')
-  else if (complete) {
+  if (complete) {
     const meant = didYouMean(
       table,
       tables.map((it) => it.name.table),
     )
+    const meantLeftovers =
+      table === 'leftovers' ? 'The table for what nobody models is kvmig.leftovers.' : undefined
     const hint = 'Declare it under "tables:", or name the SQL that creates it in "schema:" of the project.'
     notes.error(
       'KV042',
       at,
       `There is no table ${showTable(mapping.into)}.`,
-      meant ? `Did you mean "${meant}"?` : hint,
+      meantLeftovers ?? (meant ? `Did you mean "${meant}"?` : hint),
     )
   }
 }

@@ -3,7 +3,7 @@ import type { Expression } from '../expression.ts'
 import { kindOf } from '../expression-kind.ts'
 import { ARTICLE } from '../literal-kind.ts'
 import { decodedKind, isHash, scopeOf, TYPES } from '../mapping-scope.ts'
-import { EACH, insideOf, isWhole, type Mapping } from '../plan.ts'
+import { type DecodeStep, EACH, insideOf, isWhole, type Mapping } from '../plan.ts'
 import { listOf } from '../problem.ts'
 import { type LintScope, mappings } from './scope.ts'
 
@@ -48,6 +48,29 @@ function checkChain(mapping: Mapping, { notes, catalog }: LintScope): void {
       : 'Use transforms such as: tags | json.'
     notes.error('KV037', at, `A ${what} takes no "decode:": its fields are text.`, hint)
   }
+  if (mapping.chunks && ((type !== undefined && type !== 'string') || !isWhole(each)))
+    notes.error(
+      'KV037',
+      notes.at(mapping, 'chunks'),
+      'Only strings are cut into pieces.',
+      'Say "type: string".',
+    )
+  if (mapping.decodeFields && ((type !== undefined && type !== 'hash') || !isWhole(each)))
+    notes.error(
+      'KV037',
+      at,
+      'A map under "decode:" names fields of a hash that is read as one record.',
+      'Elsewhere "decode:" is a decoder, or a list of them.',
+    )
+  for (const chain of [decode, ...(mapping.decodeFields?.values() ?? [])])
+    checkSteps(chain, { notes, catalog })
+}
+
+/** Each step takes what the one before gives. */
+function checkSteps(
+  decode: readonly DecodeStep[],
+  { notes, catalog }: Pick<LintScope, 'notes' | 'catalog'>,
+): void {
   let kind: ValueKind = 'bytes'
   for (const step of decode) {
     const signature = catalog.decoders.get(step.name)
@@ -91,7 +114,7 @@ function checkPath(mapping: Mapping, { notes, catalog }: LintScope): void {
     (input, it) => ({ kind: 'pipe', input, ...it }),
     start,
   )
-  const inText = hash && each.path.length > 1
+  const inText = hash && each.path.length > 1 && !mapping.decodeFields?.has(String(each.path[0]))
   const record = hash ? 'fields' : 'any'
   const { kind, problems } = kindOf(expression, { ...scopeOf(mapping, catalog), record })
   if (node) notes.problems(node, problems)
