@@ -10,7 +10,7 @@ import { CelError } from './cel.ts'
 import { toCell } from './column.ts'
 import { compileComputed } from './computed.ts'
 import { compileDecoding, type Decoder } from './decode.ts'
-import { compileExpression } from './expression.ts'
+import { compileExpression, type Evaluate } from './expression.ts'
 import { showField, withStars } from './field-tree.ts'
 import { fieldsRead } from './fields-read.ts'
 import { compileAsk, compileForward } from './forward.ts'
@@ -22,6 +22,7 @@ import type { CompiledMapping } from './mapping.ts'
 import { compilePieces } from './pieces.ts'
 import { compileRecords } from './records.ts'
 import { compileSourceOf } from './source-of.ts'
+import { compileStraight } from './straight.ts'
 import { compileWhere } from './where.ts'
 
 export interface MappingSource {
@@ -95,8 +96,9 @@ export function compileMapping({
   if (problems.length > 0 || !decoding || !records) throw new MappingError(problems)
   const lineages = compileLineages(mapping, transforms)
 
-  const required = new Set([...table.primaryKey, ...mapping.key])
-  const converters = columns.map((it) => toCell(it, it.notNull || required.has(it.name)))
+  const inKey = new Set([...table.primaryKey, ...mapping.key])
+  const required = columns.map((it) => it.notNull || inKey.has(it.name))
+  const converters = columns.map((it, place) => toCell(it, required[place]!))
   const matcher = compileKeyPattern(mapping.match)
   const lookups = [...lookupsOf(mapping), ...(where?.lookups ?? []), ...computedLookups(mapping, captures)]
   const asking = mapping.fields.flatMap(({ expression }, place) =>
@@ -127,10 +129,19 @@ export function compileMapping({
       records,
       where: where?.test,
       columns: columns.map((it) => it.name),
-      evaluators: evaluators as Exclude<(typeof evaluators)[number], undefined>[],
+      evaluators: evaluators as Evaluate[],
       converters,
+      straight: compileStraight({
+        mapping,
+        columns,
+        required,
+        evaluators: evaluators as Evaluate[],
+        converters,
+        taken: group.record,
+      }),
       taken: { record: group.record, whole: insideOf(mapping.each) ? group.whole : 'all' },
       dropped: droppedNames(group.members),
+      takesFieldExpiry: group.takesFieldExpiry,
     }),
     ...(inverse && { inverse }),
     ...(sourceOf && { sourceOf }),

@@ -27,20 +27,16 @@ export interface RecordParts {
 export function compileRecords(mapping: Mapping, parts: RecordParts): Records {
   const { decoding, transforms, fields } = parts
   const { each, text } = mapping
-  const read = (
-    scope: RecordScope,
-    bytes: Buffer,
-    part: () => Part,
-    { refuse, dropped }: RecordVisitor,
-  ): boolean => {
+  const read = (scope: RecordScope, bytes: Buffer, part: () => Part, visitor: RecordVisitor): void => {
+    if (visitor.json(bytes, part)) return
     try {
-      scope.value = decoding.decode(bytes, dropped, scope)
-      return true
+      scope.value = decoding.decode(bytes, visitor.dropped, scope)
     } catch (error) {
       if (!(error instanceof RejectError)) throw error
-      refuse(error, part)
-      return false
+      visitor.refuse(error, part)
+      return
     }
+    take(scope, visitor, part)
   }
 
   const path = insideOf(each)
@@ -57,7 +53,10 @@ export function compileRecords(mapping: Mapping, parts: RecordParts): Records {
             `The ${entry.type} is too large to be one record. Use "each" to make one of every element.`,
           )
         }
-        scope.value = whole(entryValue(entry), visitor.dropped, scope)
+        const value = entryValue(entry)
+        if (value.type === 'string' && visitor.json(value.bytes, WHOLE)) return
+        if (value.type === 'hash' && visitor.pairs(value.pairs, WHOLE)) return
+        scope.value = whole(value, visitor.dropped, scope)
         visitor.whole(scope.value)
         if (!inside) return visitor.take(WHOLE)
         inside(scope, visitor, undefined)
@@ -85,12 +84,13 @@ export function compileRecords(mapping: Mapping, parts: RecordParts): Records {
   switch (each.kind) {
     case 'field':
       return (scope, entry, visitor) => {
-        const { pairs } = expect(entry, 'hash')
+        const { pairs, expiries } = expect(entry, 'hash')
         for (let at = 0; at < pairs.length; at += 2) {
           const field = pairs[at]!
           const part = () => `field:${nameOf(field)}`
           scope.field = field
-          if (read(scope, pairs[at + 1]!, part, visitor)) take(scope, visitor, part)
+          scope.fieldExpiresAt = expiries?.[at >> 1] ?? null
+          read(scope, pairs[at + 1]!, part, visitor)
         }
       }
     case 'item':
@@ -100,7 +100,7 @@ export function compileRecords(mapping: Mapping, parts: RecordParts): Records {
           const index = entry.offset + at
           const part = () => `index:${index}`
           scope.index = index
-          if (read(scope, items[at]!, part, visitor)) take(scope, visitor, part)
+          read(scope, items[at]!, part, visitor)
         }
       }
     case 'member':
@@ -111,7 +111,7 @@ export function compileRecords(mapping: Mapping, parts: RecordParts): Records {
           const member = value.members[at]!
           const part = () => `member:${nameOf(member)}`
           if (value.type === 'zset') scope.score = value.scores[at]!
-          if (read(scope, member, part, visitor)) take(scope, visitor, part)
+          read(scope, member, part, visitor)
         }
       }
     case 'message':
