@@ -15,6 +15,7 @@ export function answering(source: Source, router: Router, now: () => number): So
 
 class AnsweringSource implements Source {
   readonly label: string
+  readonly count?: () => Promise<number>
   readonly #source: Source
   readonly #router: Router
   readonly #now: () => number
@@ -24,6 +25,7 @@ class AnsweringSource implements Source {
     this.#source = source
     this.#router = router
     this.#now = now
+    if (source.count) this.count = () => source.count!()
   }
 
   identity(): Promise<string> {
@@ -36,11 +38,6 @@ class AnsweringSource implements Source {
 
   read(keys: readonly Buffer[]): AsyncIterable<Page> {
     return this.#answered(this.#source.read(keys))
-  }
-
-  async count(): Promise<number> {
-    // Whoever asks has seen that the source can tell.
-    return this.#source.count!()
   }
 
   commands(): number {

@@ -1,4 +1,5 @@
 import { dateText } from '../calendar.ts'
+import { KvmigError } from '../errors.ts'
 import type { Expression } from '../plan/expression.ts'
 import type { Lookup, Template } from '../plan/lookup.ts'
 import type { Answer, OwnerQuestion, Question } from '../sources/question.ts'
@@ -52,7 +53,7 @@ export function compileLookup(lookup: Lookup, compile: (expression: Expression) 
 
 /** Asks, and gives what was answered: text, a score as a number, or a boolean. Throws UNANSWERED, or RejectError for what is no answer. */
 export function answerOf(scope: RecordScope, question: Question | OwnerQuestion): Value {
-  if (!scope.answers) throw new Error('a lookup was asked without a source to ask')
+  if (!scope.answers) throw withoutSource()
   const answer: Answer = scope.answers.of(question)
   if (answer === undefined || typeof answer === 'boolean') return answer
   if (typeof answer === 'number') return new Decimal(scoreText(answer))
@@ -64,6 +65,12 @@ export function answerOf(scope: RecordScope, question: Question | OwnerQuestion)
     `${question.kind}() reads a ${READS[question.kind]}, and the key it names holds a ${answer.wrong}.`,
   )
 }
+
+/** Whoever maps an entry by itself, without the store it lies in. */
+export const withoutSource = (): KvmigError =>
+  new KvmigError('LOOKUP', 'The mapping asks other keys of the store, and there is no store to ask here.', {
+    hint: 'Examples in the plan (kvmig test) have the other keys under beside:.',
+  })
 
 const READS: Readonly<Record<Question['kind'] | 'owner', string>> = {
   get: 'string',

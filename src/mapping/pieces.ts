@@ -1,7 +1,7 @@
 import type { ChunkKey } from '../plan/chunks.ts'
 import { type Question, UNANSWERED } from '../sources/question.ts'
 import { RejectError } from '../value.ts'
-import { lookupBytes } from './lookup.ts'
+import { lookupBytes, withoutSource } from './lookup.ts'
 import type { RecordScope } from './record.ts'
 
 /** Pieces that are asked for together: nobody knows beforehand how many there are. */
@@ -23,7 +23,7 @@ export function compilePieces(
     )
   return (scope, first) => {
     const { answers } = scope
-    if (!answers) throw new Error('pieces were asked for without a source to ask')
+    if (!answers) throw withoutSource()
     const pieces = [first]
     for (let length = first.length; ; ) {
       const place = pieces.length
