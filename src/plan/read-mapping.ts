@@ -1,9 +1,8 @@
-import { didYouMean } from '../diagnostic.ts'
 import type { PlanCatalog } from './catalog.ts'
 import { looksAtKeyOnly } from './cel-roots.ts'
 import { type ChunkKey, parseChunks } from './chunks.ts'
 import { parsePercentage } from './duration.ts'
-import { parseDecodeStep, parseEach, parseExpression, parseFieldPath } from './expression.ts'
+import { parseEach, parseExpression, parseFieldPath } from './expression.ts'
 import { checkIdentifier, checkSchema } from './identifier.ts'
 import { type KeyPattern, parseKeyPattern } from './key-pattern.ts'
 import { isLeftovers, LEFTOVERS, LEFTOVERS_TABLE, leftoverMappings } from './leftovers.ts'
@@ -11,7 +10,6 @@ import { mergedNode } from './merged-node.ts'
 import type { Notes } from './notes.ts'
 import type {
   Conflict,
-  DecodeStep,
   Each,
   EntryType,
   Field,
@@ -24,6 +22,7 @@ import type {
 } from './plan.ts'
 import { listOf } from './problem.ts'
 import type { FileContent } from './project-files.ts'
+import { readDecode, readDecodeFields } from './read-decode.ts'
 import { withScripts } from './scripts.ts'
 import type { TableDefinition, TableName } from './table.ts'
 import { optional, textOf, type YamlNode } from './yaml.ts'
@@ -267,64 +266,12 @@ function checkFields(node: YamlNode, notes: Notes): void {
     if (fields?.get(key)) notes.error('KV060', at, `The column "${key}" stands under "fields:" as well.`)
 }
 
-function readDecode(node: YamlNode | undefined, context: RuleContext): readonly DecodeStep[] {
-  const nodes = node?.kind === 'list' ? node.items : optional(node)
-  return nodes.flatMap((it, group) => {
-    if (it.kind !== 'map') return readSteps([it], context)
-    const condition = it.get('if')
-    const cel = textOf(condition)
-    const inner = it.get('do')
-    if (!condition || cel === undefined || !inner) return []
-    const when = { cel, group, at: condition.at }
-    return readSteps(inner.kind === 'list' ? inner.items : [inner], context).map((step) => ({
-      ...step,
-      when,
-    }))
-  })
-}
-
 function readChunks(node: YamlNode | undefined, match: KeyPattern, notes: Notes): ChunkKey | undefined {
   const source = textOf(node)
   if (!node || source === undefined) return undefined
   const { chunks, problems } = parseChunks(source, match)
   notes.problems(node, problems)
   return chunks
-}
-
-/** `{ vector: float32, meta: json }`, of a hash that is one record. */
-const readDecodeFields = (node: YamlNode, context: RuleContext): NonNullable<Mapping['decodeFields']> =>
-  new Map(
-    node.entries.map(({ key, value }) => [
-      key,
-      readSteps(value.kind === 'list' ? value.items : [value], context),
-    ]),
-  )
-
-function readSteps(nodes: readonly YamlNode[], { catalog, notes }: RuleContext): readonly DecodeStep[] {
-  return nodes.flatMap((it) => {
-    const source = textOf(it)
-    if (source === undefined) return []
-    const { step, problems } = parseDecodeStep(source)
-    notes.problems(it, problems)
-    if (!step) return []
-    const signature = catalog.decoders.get(step.name)
-    const [least, most] = signature?.arity ?? [0, 0]
-    const given = step.arguments.length
-    if (!signature) {
-      const meant = didYouMean(step.name, catalog.decoders.keys())
-      const known = `Known are ${listOf(catalog.decoders.keys())}.`
-      notes.error(
-        'KV035',
-        it.at,
-        `There is no decoder "${step.name}".`,
-        meant ? `Did you mean "${meant}"?` : known,
-      )
-    } else if (given < least || given > most) {
-      const wanted = most === 0 ? 'no arguments' : least === most ? `${most}` : `${least} to ${most}`
-      notes.error('KV032', it.at, `The decoder ${step.name} takes ${wanted}, not ${given}.`)
-    }
-    return [{ ...step, at: it.at }]
-  })
 }
 
 function readConflict(source: string | undefined): Conflict {
