@@ -228,7 +228,8 @@ class SurveyPass {
     if (claim === undefined) account.fate = 'uncovered'
     else {
       account.plan = claim.plan
-      account.fate = claim.kind === 'skip' ? claim.skip.fate : expired ? 'expired' : 'migrated'
+      account.fate =
+        claim.kind === 'skip' ? claim.skip.fate : expired && claim.kind !== 'lookup' ? 'expired' : 'migrated'
     }
     if (!entry.more) this.#finishKey(account)
   }

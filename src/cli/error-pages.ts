@@ -100,6 +100,10 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
     'the target refused the login',
     'Check user and password, and pg_hba.conf. Special characters are percent-encoded.',
   ],
+  LOOKUP: [
+    'a mapping that asks other keys, without a store to ask',
+    'Lookups (get, hget, score, member, first_of, owner) and chunks read other keys of the same source. Where an entry is mapped by itself, in an application’s own test, there are none: leave such mappings to kvmig test, whose examples have the other keys under beside:.',
+  ],
   NOTHING_TO_ACCEPT: ['no open record fits', 'kvmig status lists what is in quarantine, by reason.'],
   NOT_A_TIME: [
     'recency of a column that is no time',

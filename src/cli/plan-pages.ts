@@ -45,9 +45,10 @@ export const PLAN_PAGES: Readonly<Partial<Record<string, string>>> = {
     'Each transform says what it takes; the one before gives something else. Often a conversion is missing: int, text, iso.',
   KV034:
     'kvmig never converts without being asked: text into an integer column wants int, into a timestamp iso, epoch_ms or epoch_s, into a boolean bool.',
-  KV035: 'docs/language.md lists the functions (const, rest) and decoders (json, base64, gzip ...).',
+  KV035:
+    'docs/language.md lists the functions (const, rest, get, hget, score, member, first_of, owner, least, greatest) and decoders (json, base64, gzip ...).',
   KV036:
-    'where: is CEL over r (the record), key, field, item, member, score, index, parent: has(r.from) && key.id != "all".',
+    'where: and computed: are CEL over r (the record), key, field, item, member, score, index, parent, with the lookups get, hget, score and member: has(r.from) && key.id != "all". Conditions of decode: see r, value and key, and ask nothing.',
   KV037: 'Decoders run in order, and each takes what the one before gave: bytes, then text, then data.',
   KV038: 'Text and numbers have no fields. Perhaps decode: json is missing, or $value is meant.',
   KV040: "A column is written as in SQL: text not null default ''.",

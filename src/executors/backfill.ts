@@ -1,4 +1,5 @@
 import { EXIT, StepError } from '../errors.ts'
+import { insideOf } from '../plan/plan.ts'
 import type { BackfillStep } from '../plan/step.ts'
 import { sameTable, showTable } from '../plan/table.ts'
 import { qualified } from '../target/ddl.ts'
@@ -20,7 +21,7 @@ export const backfill: Executor<BackfillStep> = {
     detail: [
       mapping.type,
       mapping.each &&
-        (mapping.each.kind === 'path' ? `each ${mapping.each.path.join('.')}` : `each ${mapping.each.kind}`),
+        `each ${[mapping.each.kind === 'path' ? [] : mapping.each.kind, insideOf(mapping.each)?.path ?? []].flat().join('.')}`,
     ]
       .filter(Boolean)
       .join(', '),

@@ -3,10 +3,11 @@ import { fieldsRead } from './fields-read.ts'
 
 /** Types of entries that a mapping can read. Where it names none, what it looks at decides. */
 export function acceptedTypes(mapping: Mapping): readonly EntryType[] {
-  const { type, each, decode } = mapping
+  const { type, each, chunks, decode, decodeFields } = mapping
   if (type) return [type]
   if (each && each.kind !== 'path') return EACH_TYPES[each.kind]
-  if (decode.length > 0) return ['string']
+  if (decodeFields) return ['hash']
+  if (decode.length > 0 || chunks) return ['string']
   const { uses } = fieldsRead(mapping)
   if (each || uses === 'fields') return ['hash']
   return uses === 'value' ? ['string'] : ENTRY_TYPES

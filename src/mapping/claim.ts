@@ -1,3 +1,4 @@
+import { asksBeforeClaiming } from '../plan/plan.ts'
 import type { Entry } from '../sources/source.ts'
 import type { Reject, Row } from '../value.ts'
 import type { Claim, Claimed, CompiledMapping, Part, RecordSink } from './mapping.ts'
@@ -16,7 +17,7 @@ export function forwardClaims(
   sinkOf: (mapping: CompiledMapping) => RecordSink | undefined,
 ): Claim | undefined {
   for (const claim of claims) {
-    if (claim.kind === 'skip') return claim
+    if (claim.kind === 'skip' || claim.kind === 'lookup') return claim
     if (claim.kind === 'reject') {
       if (entry.offset === 0) sinkOf(claim.mapping)?.reject(claim.reject, () => '')
       return claim
@@ -55,8 +56,7 @@ function forwardOne(
   entry: Entry,
   sinkOf: (mapping: CompiledMapping) => RecordSink | undefined,
 ): Claimed {
-  const asksFirst = mapping.mapping.where !== undefined && mapping.mapping.each === undefined
-  if (asksFirst) {
+  if (asksBeforeClaiming(mapping.mapping)) {
     const records = new Held()
     const answer = mapping.forward(entry, records)
     const sink = answer === 'claimed' ? sinkOf(mapping) : undefined

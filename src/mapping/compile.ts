@@ -1,24 +1,29 @@
 import type { Diagnostic, Position } from '../diagnostic.ts'
-import { captureNames } from '../plan/key-pattern.ts'
-import type { Mapping, Plan } from '../plan/plan.ts'
+import { chunkPattern } from '../plan/chunks.ts'
+import { captureNames, type KeyPattern } from '../plan/key-pattern.ts'
+import { keysOf, type Lookup, lookupsIn, lookupsOf } from '../plan/lookup.ts'
+import { insideOf, type Mapping, type Plan } from '../plan/plan.ts'
 import { type ColumnDefinition, showTable, type TableDefinition } from '../plan/table.ts'
 import { ArgumentError, type Transform } from '../transforms/transform.ts'
 import { acceptedTypes } from './accepted-types.ts'
+import { CelError } from './cel.ts'
 import { toCell } from './column.ts'
+import { compileComputed } from './computed.ts'
 import { compileDecoding, type Decoder } from './decode.ts'
 import { compileExpression, type Evaluate } from './expression.ts'
 import { showField, withStars } from './field-tree.ts'
 import { fieldsRead } from './fields-read.ts'
-import { compileForward } from './forward.ts'
+import { compileAsk, compileForward } from './forward.ts'
 import { compileGroup, wholeRead } from './group.ts'
 import { compileInverse } from './inverse.ts'
 import { compileKeyPattern } from './key-match.ts'
 import { compileLineages, isInjective } from './lineage.ts'
 import type { CompiledMapping } from './mapping.ts'
+import { compilePieces } from './pieces.ts'
 import { compileRecords } from './records.ts'
 import { compileSourceOf } from './source-of.ts'
 import { compileStraight } from './straight.ts'
-import { compileWhere, WhereError } from './where.ts'
+import { compileWhere } from './where.ts'
 
 export interface MappingSource {
   readonly plan: Plan
@@ -51,8 +56,8 @@ export function compileMapping({
     try {
       return compile()
     } catch (error) {
-      if (!(error instanceof ArgumentError) && !(error instanceof WhereError)) throw error
-      const code = error instanceof WhereError ? 'KV036' : 'KV032'
+      if (!(error instanceof ArgumentError) && !(error instanceof CelError)) throw error
+      const code = error instanceof CelError ? 'KV036' : 'KV032'
       problems.push({ severity: 'error', code, message: error.message, at })
       return undefined
     }
@@ -67,11 +72,26 @@ export function compileMapping({
   )
   const { where: condition } = mapping
   const where = condition && attempt(condition.at, () => compileWhere(condition.cel, captures))
-  const decoding = attempt(mapping.at, () => compileDecoding(mapping.decode, decoders, mapping.text))
+  const decoding = attempt(mapping.at, () =>
+    compileDecoding(mapping.decode, { decoders, policy: mapping.text, captures }),
+  )
+  const fieldDecodings = attempt(mapping.at, () =>
+    [...(mapping.decodeFields ?? [])].map(
+      ([field, steps]) =>
+        [field, compileDecoding(steps, { decoders, policy: mapping.text, captures })] as const,
+    ),
+  )
+  const decodings = new Map(fieldDecodings)
   const records =
     decoding &&
     attempt(mapping.at, () =>
-      compileRecords(mapping, { decoding, transforms, fields: neededFields(mapping, where?.fields) }),
+      compileRecords(mapping, {
+        decoding,
+        decodings,
+        pieces: mapping.chunks && compilePieces(mapping.chunks, captures),
+        transforms,
+        fields: neededFields(mapping, where?.fields),
+      }),
     )
   if (problems.length > 0 || !decoding || !records) throw new MappingError(problems)
   const lineages = compileLineages(mapping, transforms)
@@ -80,7 +100,11 @@ export function compileMapping({
   const required = columns.map((it) => it.notNull || inKey.has(it.name))
   const converters = columns.map((it, place) => toCell(it, required[place]!))
   const matcher = compileKeyPattern(mapping.match)
-  const { inverse, oneWay } = compileInverse({ mapping, columns, lineages, decoding })
+  const lookups = [...lookupsOf(mapping), ...(where?.lookups ?? []), ...computedLookups(mapping, captures)]
+  const asking = mapping.fields.flatMap(({ expression }, place) =>
+    expression.kind === 'cel' || lookupsIn(expression).length > 0 ? [evaluators[place]!] : [],
+  )
+  const { inverse, oneWay } = compileInverse({ mapping, columns, lineages, decoding, decodings })
   const sourceOf = isInjective({ mapping, columns, lineages })
     ? compileSourceOf({ mapping, columns, lineages })
     : undefined
@@ -93,6 +117,11 @@ export function compileMapping({
     types: acceptedTypes(mapping),
     injective: sourceOf !== undefined,
     takesExpiry: group.takesExpiry,
+    lookups: [...keysOf(lookups, mapping, { wide: true }), ...piecesOf(mapping, { wide: true })],
+    lookupKeys: [...keysOf(lookups, mapping, { wide: false }), ...piecesOf(mapping, { wide: false })],
+    ...((lookups.length > 0 || mapping.chunks) && {
+      ask: compileAsk({ matcher, records, where: where?.test }, asking),
+    }),
     oneWay,
     forward: compileForward({
       mapping,
@@ -110,14 +139,21 @@ export function compileMapping({
         converters,
         taken: group.record,
       }),
-      taken: { record: group.record, whole: mapping.each?.kind === 'path' ? group.whole : 'all' },
-      dropped: droppedNames(mapping),
+      taken: { record: group.record, whole: insideOf(mapping.each) ? group.whole : 'all' },
+      dropped: droppedNames(group.members),
       takesFieldExpiry: group.takesFieldExpiry,
     }),
     ...(inverse && { inverse }),
     ...(sourceOf && { sourceOf }),
   }
 }
+
+/** Lookups of columns that CEL computes. */
+const computedLookups = ({ fields }: Mapping, captures: readonly string[]): readonly Lookup[] =>
+  fields.flatMap(({ expression: it }) => (it.kind === 'cel' ? compileComputed(it.cel, captures).lookups : []))
+
+const piecesOf = ({ chunks, match }: Mapping, options: { readonly wide: boolean }): readonly KeyPattern[] =>
+  chunks ? [chunkPattern(chunks, match, options)] : []
 
 function columnOf(table: TableDefinition, name: string): ColumnDefinition {
   const column = table.columns.find((it) => it.name === name)
@@ -131,16 +167,23 @@ function neededFields(
   asked: ReadonlySet<string> | 'all' = new Set(),
 ): ReadonlySet<string> | 'all' {
   const needed = new Set<string>(asked === 'all' ? [] : asked)
-  if (asked === 'all' || (mapping.each?.kind !== 'path' && fieldsRead(mapping).rest)) return 'all'
-  for (const [first] of wholeRead(mapping)) {
+  if (asked === 'all' || (!insideOf(mapping.each) && fieldsRead(mapping).rest)) return 'all'
+  for (const [first] of [
+    ...wholeRead(mapping),
+    ...(insideOf(mapping.each) ? [] : fieldsRead(mapping).looks),
+  ]) {
     if (typeof first !== 'string') return 'all'
     needed.add(first)
   }
   return needed
 }
 
-/** What decoding may pass over without a word. */
-function droppedNames({ unmapped }: Mapping): ReadonlySet<string> | 'all' {
-  if (unmapped?.fields === 'all') return 'all'
-  return new Set(unmapped?.fields.map((it) => showField(withStars(it))))
+/** What decoding may pass over without a word: what one of those that read the entry drops. */
+function droppedNames(members: readonly Mapping[]): ReadonlySet<string> | 'all' {
+  if (members.some((it) => it.unmapped?.fields === 'all')) return 'all'
+  return new Set(
+    members.flatMap(({ unmapped }) =>
+      unmapped && unmapped.fields !== 'all' ? unmapped.fields.map((it) => showField(withStars(it))) : [],
+    ),
+  )
 }

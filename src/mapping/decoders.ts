@@ -5,9 +5,11 @@ import { showPath } from '../plan/expression.ts'
 import { readBase64 } from '../transforms/base64.ts'
 import { readHex } from '../transforms/hex.ts'
 import { mismatch } from '../transforms/kind.ts'
-import { RejectError, type Value } from '../value.ts'
+import { valueAt } from '../transforms/path.ts'
+import { ArgumentError } from '../transforms/transform.ts'
+import { Decimal, RejectError, type Value } from '../value.ts'
 import type { Decoder } from './decode.ts'
-import { valueAt } from './path.ts'
+import { readMsgpack, writeMsgpack } from './msgpack.ts'
 import { readUtf8, type TextPolicy } from './utf8.ts'
 
 /** What gzip may grow to. */
@@ -128,8 +130,70 @@ const gzip: Decoder = {
   create: () => ({ decode: (value) => unzip(bytes(value)), encode: (value) => gzipSync(bytes(value)) }),
 }
 
+const msgpack: Decoder = {
+  name: 'msgpack',
+  summary:
+    'MessagePack, read without loss: whole numbers of 64 bits, times as moments, bytes as bytes; keys that are no text or stand twice, and other extensions, are refused.',
+  arity: [0, 0],
+  takes: 'bytes',
+  gives: 'any',
+  create: (_, policy) => ({
+    decode: (value) => readMsgpack(bytes(value), policy),
+    encode: writeMsgpack,
+  }),
+}
+
+const float32: Decoder = {
+  name: 'float32',
+  summary:
+    'A list of numbers from four bytes each, as embeddings are kept: little-endian, unless `float32(big)` is said; infinity and NaN are refused.',
+  arity: [0, 1],
+  takes: 'bytes',
+  gives: 'array',
+  create: ([order = 'little']) => {
+    if (order !== 'little' && order !== 'big') throw new ArgumentError('Say float32, or float32(big).')
+    const isBig = order === 'big'
+    return {
+      decode: (value) => readFloats(bytes(value), isBig),
+      encode: (value) => writeFloats(value, isBig),
+    }
+  },
+}
+
 /** Every decoder there is, by name. */
-export const DECODERS: readonly Decoder[] = [asBytes, base64, gzip, hex, json, jsonUntilObject, unwrap, utf8]
+export const DECODERS: readonly Decoder[] = [
+  asBytes,
+  base64,
+  float32,
+  gzip,
+  hex,
+  json,
+  jsonUntilObject,
+  msgpack,
+  unwrap,
+  utf8,
+]
+
+function readFloats(value: Buffer, isBig: boolean): Value {
+  if (value.length % 4 !== 0)
+    throw new RejectError('CODEC_MISMATCH', `${value.length} bytes are not numbers of four bytes each.`)
+  return Array.from({ length: value.length / 4 }, (_, place) => {
+    const number = isBig ? value.readFloatBE(4 * place) : value.readFloatLE(4 * place)
+    if (!Number.isFinite(number)) throw new RejectError('NON_FINITE', 'A number is infinite or NaN.')
+    return new Decimal(Object.is(number, -0) ? '-0' : String(number))
+  })
+}
+
+function writeFloats(value: Value, isBig: boolean): Buffer {
+  if (!Array.isArray(value)) throw mismatch('a list of numbers', value)
+  const written = Buffer.alloc(4 * value.length)
+  for (const [place, it] of value.entries()) {
+    if (!(it instanceof Decimal)) throw mismatch('a list of numbers', it)
+    if (isBig) written.writeFloatBE(Number(it.text), 4 * place)
+    else written.writeFloatLE(Number(it.text), 4 * place)
+  }
+  return written
+}
 
 const parse = (value: Value, policy: TextPolicy): Value => {
   if (typeof value === 'string' || Buffer.isBuffer(value)) return readJson(value, { text: policy })

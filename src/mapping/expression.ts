@@ -1,11 +1,16 @@
+import { compareNumbers } from '../decimal.ts'
 import { readJson } from '../json/read-json.ts'
 import type { Argument, Expression, Literal } from '../plan/expression.ts'
+import { isChoice, isLookup, readLookup } from '../plan/lookup.ts'
 import { mismatch } from '../transforms/kind.ts'
 import { literalValue } from '../transforms/literal.ts'
+import { valueAt } from '../transforms/path.ts'
 import { ArgumentError, type Transform } from '../transforms/transform.ts'
-import { Decimal, Instant, RejectError, type Value } from '../value.ts'
-import { valueAt } from './path.ts'
+import { CalendarDate, Decimal, Instant, RejectError, type Value } from '../value.ts'
+import { compileComputed } from './computed.ts'
+import { compileLookup } from './lookup.ts'
 import type { RecordScope } from './record.ts'
+import { scoreText } from './score-text.ts'
 import { readUtf8 } from './utf8.ts'
 
 /** An expression, compiled. Throws RejectError for a record it cannot be computed for. */
@@ -35,6 +40,8 @@ function compile(expression: Expression, context: ExpressionContext, lenient: bo
       return rootPath(expression.root, expression.path, context, lenient)
     case 'call':
       return call(expression, context)
+    case 'cel':
+      return compileComputed(expression.cel, context.captures).evaluate
     case 'coalesce':
       return coalesce(
         expression.options.map((it, index) =>
@@ -53,12 +60,13 @@ export function compileTransform(
   {
     transform: name,
     arguments: args,
-  }: { readonly transform: string; readonly arguments: readonly Argument[] },
+    script,
+  }: { readonly transform: string; readonly arguments: readonly Argument[]; readonly script?: string },
   transforms: ReadonlyMap<string, Transform>,
 ): (value: Value) => Value {
   const transform = transforms.get(name)
   if (!transform) throw new ArgumentError(`There is no transform "${name}".`)
-  const { forward } = transform.create(literalArguments(args))
+  const { forward } = transform.create([...literalArguments(args), ...(script === undefined ? [] : [script])])
   if (transform.takesAbsent) return forward
   return (value) => (value === undefined || value === null ? value : forward(value))
 }
@@ -178,24 +186,44 @@ function keyText(key: Buffer): string {
   }
 }
 
-/** A score with every digit it has: beyond 2^53, JavaScript prints the shortest text that reads as the same double, not its value. */
-export function scoreText(score: number): string {
-  if (Object.is(score, -0)) return '-0'
-  if (!Number.isFinite(score)) throw new RejectError('NON_FINITE', 'The score is infinite.')
-  return Number.isInteger(score) && !Number.isSafeInteger(score) ? String(BigInt(score)) : String(score)
-}
-
-function call(
-  { name, arguments: args }: Extract<Expression, { kind: 'call' }>,
-  { taken }: ExpressionContext,
-): Evaluate {
+function call(expression: Extract<Expression, { kind: 'call' }>, context: ExpressionContext): Evaluate {
+  const { name, arguments: args } = expression
+  const { taken } = context
   if (name === 'const') {
     const [value] = literalArguments(args)
     if (value === undefined) throw new ArgumentError('const() takes one value.')
     return constant(literalValue(value))
   }
   if (name === 'rest') return ({ value }) => restOf(value, taken)
+  const inner = (it: Expression) => compile(it, context, false)
+  if (isLookup(name)) return compileLookup(readLookup(expression), inner)
+  if (isChoice(name)) {
+    const sign = name === 'least' ? -1 : 1
+    const options = args.map((it) =>
+      it.kind === 'data' ? constant(literalValue(it.value)) : inner(it.expression),
+    )
+    return (scope) => options.map((it) => it(scope)).reduce((best, it) => choose(best, it, sign))
+  }
   throw new ArgumentError(`There is no function ${name}().`)
+}
+
+/** As Postgres's LEAST and GREATEST: null and missing lose; text is compared by its code points. */
+function choose(best: Value, other: Value, sign: 1 | -1): Value {
+  if (best === undefined || best === null) return other
+  if (other === undefined || other === null) return best
+  return compareValues(other, best) * sign > 0 ? other : best
+}
+
+function compareValues(a: Value, b: Value): number {
+  if (typeof a === 'string' && typeof b === 'string') return Buffer.compare(Buffer.from(a), Buffer.from(b))
+  if (a instanceof Decimal && b instanceof Decimal) return compareNumbers(a.text, b.text)
+  if (a instanceof Instant && b instanceof Instant)
+    return a.micros < b.micros ? -1 : a.micros > b.micros ? 1 : 0
+  if (a instanceof CalendarDate && b instanceof CalendarDate) return a.days - b.days
+  throw new RejectError(
+    'TYPE_MISMATCH',
+    'least() and greatest() compare texts, numbers, moments or dates, and only with their like.',
+  )
 }
 
 /** The fields that nobody takes; missing if there are none. */

@@ -1,5 +1,7 @@
 import type { Expression } from '../plan/expression.ts'
-import { EACH, type Mapping } from '../plan/plan.ts'
+import { argumentsOf, isLookup } from '../plan/lookup.ts'
+import { EACH, insideOf, type Mapping } from '../plan/plan.ts'
+import { compileComputed } from './computed.ts'
 import { type FieldPath, withStars } from './field-tree.ts'
 
 /** Which parts of the data the columns of a mapping take. `where` takes nothing: it only looks. An empty path is the whole. */
@@ -8,6 +10,8 @@ export interface FieldsRead {
   readonly record: readonly FieldPath[]
   /** Paths into the whole that the record lies in: where a path of `each` leads, and what `$parent` names. */
   readonly around: readonly FieldPath[]
+  /** Paths into the record that lookups look at and nobody takes. */
+  readonly looks: readonly FieldPath[]
   /** Does a column take what no other takes? */
   readonly rest: boolean
   /** Is the value looked at at all, and if so only for its fields? */
@@ -19,9 +23,10 @@ export interface FieldsRead {
 export function fieldsRead({ each, fields }: Mapping): FieldsRead {
   const record: FieldPath[] = []
   const around: FieldPath[] = []
+  const looks: FieldPath[] = []
   let [rest, takesExpiry, takesFieldExpiry] = [false, false, false]
   let uses = 'nothing' as FieldsRead['uses']
-  const path = each?.kind === 'path' ? each.path : undefined
+  const path = insideOf(each)?.path
   if (path) around.push(withStars(path))
 
   const visit = (expression: Expression): void => {
@@ -49,8 +54,21 @@ export function fieldsRead({ each, fields }: Mapping): FieldsRead {
         if (expression.name === 'rest') {
           rest = true
           if (uses === 'nothing') uses = 'fields'
-        }
+        } else if (isLookup(expression.name)) {
+          const before = record.length
+          for (const it of argumentsOf(expression)) visit(it)
+          // A lookup only looks, as a condition does: what it is asked with is not in the column.
+          looks.push(...record.splice(before))
+        } else for (const it of argumentsOf(expression)) visit(it)
         break
+      case 'cel': {
+        const { fields } = compileComputed(expression.cel, [])
+        if (fields === 'all') record.push([])
+        else for (const name of fields) record.push([name])
+        if (fields === 'all') uses = 'value'
+        else if (fields.size > 0 && uses === 'nothing') uses = 'fields'
+        break
+      }
       case 'coalesce':
         expression.options.forEach(visit)
         break
@@ -59,7 +77,7 @@ export function fieldsRead({ each, fields }: Mapping): FieldsRead {
     }
   }
   for (const { expression } of fields) visit(expression)
-  return { record, around, rest, uses, takesExpiry, takesFieldExpiry }
+  return { record, around, looks, rest, uses, takesExpiry, takesFieldExpiry }
 }
 
 const VALUES: ReadonlySet<string> = new Set(['value', 'item', 'member'])

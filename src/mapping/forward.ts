@@ -1,4 +1,5 @@
-import type { Mapping } from '../plan/plan.ts'
+import { asksBeforeClaiming, type Mapping } from '../plan/plan.ts'
+import { UNANSWERED } from '../sources/question.ts'
 import type { Entry } from '../sources/source.ts'
 import { type Cell, RejectError, type Value } from '../value.ts'
 import type { ToCell } from './column.ts'
@@ -36,17 +37,57 @@ export function compileForward(parts: ForwardParts): CompiledMapping['forward'] 
   return (entry, sink) => run.entry(entry, sink)
 }
 
+/**
+ * Goes over the records of an entry only to ask what they need to know: `asking` are the columns with lookups. What cannot be made of a
+ * record does not matter yet.
+ */
+export function compileAsk(
+  { matcher, records, where }: Pick<ForwardParts, 'matcher' | 'records' | 'where'>,
+  asking: readonly Evaluate[],
+): NonNullable<CompiledMapping['ask']> {
+  const scope = new RecordScope()
+  const attempt = <T>(compute: () => T): T | undefined => {
+    try {
+      return compute()
+    } catch (error) {
+      if (error === UNANSWERED || error instanceof RejectError) return undefined
+      throw error
+    }
+  }
+  const take = () => {
+    if (where && attempt(() => where(scope)) !== true) return
+    for (const evaluate of asking) attempt(() => evaluate(scope))
+  }
+  const visitor: RecordVisitor = {
+    json: () => false,
+    pairs: () => false,
+    take,
+    refuse: () => {},
+    whole: () => {},
+    dropped: () => {},
+  }
+  return (entry) => {
+    const captures = matcher.match(entry.key.toString('latin1'))
+    if (!isMatch(captures)) return
+    scope.begin(entry, captures)
+    attempt(() => records(scope, entry, visitor))
+  }
+}
+
 /** One entry at a time goes through it: the state is that of the entry under way. */
 class Run implements RecordVisitor {
   readonly #parts: ForwardParts
   readonly #scope = new RecordScope()
   readonly #filtersEntries: boolean
+  /** Its `where` is about the key: asked once, before the records. */
+  readonly #asksOnce: boolean
   #sink!: RecordSink
   #claimed: Claimed = 'claimed'
 
   constructor(parts: ForwardParts) {
     this.#parts = parts
-    this.#filtersEntries = parts.where !== undefined && parts.mapping.each === undefined
+    this.#filtersEntries = asksBeforeClaiming(parts.mapping)
+    this.#asksOnce = parts.mapping.each !== undefined && this.#filtersEntries
   }
 
   entry(entry: Entry, sink: RecordSink): Claimed {
@@ -56,10 +97,23 @@ class Run implements RecordVisitor {
     this.#sink = sink
     this.#claimed = 'claimed'
     this.#scope.begin(entry, captures)
+    if (this.#asksOnce && !this.#fits(entry)) return this.#claimed
     records(this.#scope, entry, this)
     if (!takesFieldExpiry && this.#claimed === 'claimed' && hasFieldExpiry(entry))
       this.#tell('$field_expires_at')
     return this.#claimed
+  }
+
+  /** Asks about the key. Parts of a big collection are asked alike; a question that fails is told once. */
+  #fits({ offset }: Entry): boolean {
+    try {
+      if (this.#parts.where?.(this.#scope)) return true
+      this.#claimed = 'filtered'
+    } catch (error) {
+      if (!(error instanceof RejectError)) throw error
+      if (offset === 0) this.refuse(error, () => '')
+    }
+    return false
   }
 
   readonly json = (bytes: Buffer, part: () => Part): boolean => {
@@ -92,7 +146,7 @@ class Run implements RecordVisitor {
     const cells: Cell[] = new Array(columns.length)
     let column = -1
     try {
-      if (where && !where(scope)) {
+      if (where && !this.#asksOnce && !where(scope)) {
         if (this.#filtersEntries) this.#claimed = 'filtered'
         else this.#sink.filtered(part)
         return

@@ -1,4 +1,4 @@
-import { type Each, type Mapping, mappingsOf, type Plan, sharesEntries } from '../plan/plan.ts'
+import { type Each, insideOf, type Mapping, mappingsOf, type Plan, sharesEntries } from '../plan/plan.ts'
 import { type FieldPath, type FieldTree, fieldTree, withStars } from './field-tree.ts'
 import { type FieldsRead, fieldsRead } from './fields-read.ts'
 
@@ -9,7 +9,7 @@ export interface Group {
   readonly record: FieldTree
   /** For a path of `each`: what of the whole somebody takes, drops or goes into; `all` where another mapping tells of it. */
   readonly whole: FieldTree
-  /** Fields of the record that some column names: what `rest()` leaves out. */
+  /** Fields of the record that some column names or `unmapped` drops: what `rest()` leaves out. */
   readonly named: ReadonlySet<string>
   /** Does one of them take the expiry, or drop it by name? */
   readonly takesExpiry: boolean
@@ -23,12 +23,12 @@ export const groupOf = (plan: Plan, mapping: Mapping): readonly Mapping[] =>
 
 export function compileGroup(plan: Plan, mapping: Mapping): Group {
   const members = groupOf(plan, mapping)
-  const isInside = mapping.each?.kind === 'path'
+  const isInside = insideOf(mapping.each) !== undefined
   const sameWhole = members.filter((it) => wholeOf(it.each) === wholeOf(mapping.each))
   const sameRecord = members.filter((it) => shapeOf(it.each) === shapeOf(mapping.each))
   const whole = fieldTree(
     sameWhole.flatMap((it) => [...wholeRead(it), ...dropped(it)]),
-    { rest: sameWhole.some((it) => it.each?.kind !== 'path' && fieldsRead(it).rest) },
+    { rest: sameWhole.some((it) => !insideOf(it.each) && fieldsRead(it).rest) },
   )
   const record = isInside
     ? fieldTree(
@@ -36,14 +36,15 @@ export function compileGroup(plan: Plan, mapping: Mapping): Group {
         { rest: sameRecord.some((it) => fieldsRead(it).rest) },
       )
     : whole
-  const teller = sameWhole.find((it) => it.each === undefined) ?? sameWhole[0]
+  const teller = sameWhole.find((it) => !insideOf(it.each)) ?? sameWhole[0]
   return {
     members,
     record,
     whole: mapping === teller ? whole : 'all',
-    named: firstNames(
-      isInside ? sameRecord.flatMap((it) => fieldsRead(it).record) : sameWhole.flatMap(wholeRead),
-    ),
+    named: firstNames([
+      ...(isInside ? sameRecord.flatMap((it) => fieldsRead(it).record) : sameWhole.flatMap(wholeRead)),
+      ...(isInside ? sameRecord : sameWhole).flatMap(droppedWhole),
+    ]),
     takesExpiry: members.some((it) => it.unmapped?.expiry || fieldsRead(it).takesExpiry),
     takesFieldExpiry: members.some((it) => it.unmapped?.fieldExpiry || fieldsRead(it).takesFieldExpiry),
   }
@@ -52,13 +53,17 @@ export function compileGroup(plan: Plan, mapping: Mapping): Group {
 /** What a mapping takes of the whole: its record, unless a path of `each` leads inside. */
 export function wholeRead(mapping: Mapping): FieldsRead['record'] {
   const { record, around } = fieldsRead(mapping)
-  return mapping.each?.kind === 'path' ? around : record
+  return insideOf(mapping.each) ? around : record
 }
 
 function dropped({ unmapped }: Mapping): readonly FieldPath[] {
   if (!unmapped) return []
   return unmapped.fields === 'all' ? [[]] : unmapped.fields.map(withStars)
 }
+
+/** A field that is dropped by name is not in what is left either. */
+const droppedWhole = (mapping: Mapping): readonly FieldPath[] =>
+  mapping.unmapped?.fields === 'all' ? [] : dropped(mapping).filter((it) => it.length === 1)
 
 function firstNames(paths: readonly FieldPath[]): ReadonlySet<string> {
   return new Set(paths.flatMap(([first]) => (typeof first === 'string' ? [first] : [])))
@@ -68,5 +73,4 @@ function firstNames(paths: readonly FieldPath[]): ReadonlySet<string> {
 const wholeOf = (each: Each | undefined): string =>
   each === undefined || each.kind === 'path' ? 'whole' : each.kind
 
-const shapeOf = (each: Each | undefined): string =>
-  each?.kind === 'path' ? JSON.stringify(each) : wholeOf(each)
+const shapeOf = (each: Each | undefined): string => (insideOf(each) ? JSON.stringify(each) : wholeOf(each))

@@ -1,20 +1,20 @@
-import { EACH, type Each, type PathSegment } from '../plan/plan.ts'
+import { EACH, type Inside, type PathSegment } from '../plan/plan.ts'
 import { mismatch } from '../transforms/kind.ts'
+import { valueAt } from '../transforms/path.ts'
 import type { Transform } from '../transforms/transform.ts'
 import { RejectError, type Value } from '../value.ts'
 import { compileTransform } from './expression.ts'
 import type { Part } from './mapping.ts'
-import { valueAt } from './path.ts'
 import type { RecordScope, RecordVisitor } from './record.ts'
 
-/** Walks a path of `each` inside the value in the scope. */
+/** Walks a path of `each` inside the value in the scope, which is `part` of the entry (undefined: the whole). */
 export function compileInside(
-  { path, transforms: calls }: Extract<Each, { kind: 'path' }>,
+  { path, transforms: calls }: Inside,
   transforms: ReadonlyMap<string, Transform>,
-): (scope: RecordScope, visitor: RecordVisitor) => void {
+): (scope: RecordScope, visitor: RecordVisitor, part: (() => Part) | undefined) => void {
   const applied = calls.map((it) => compileTransform(it, transforms))
-  return (scope, visitor) =>
-    new Walk(path, applied, scope, visitor).inside(scope.value, 0, scope.value, undefined)
+  return (scope, visitor, part) =>
+    new Walk(path, applied, scope, visitor).inside(scope.value, 0, scope.value, part)
 }
 
 /** One walk. `outer` is the value of the record that encloses what is found: the whole, or the object of the level above. */

@@ -1,4 +1,4 @@
-import type { Mapping } from '../plan/plan.ts'
+import { insideOf, isWhole, type Mapping } from '../plan/plan.ts'
 import type { ColumnDefinition } from '../plan/table.ts'
 import type { Entry, EntryValue } from '../sources/source.ts'
 import { Instant, type Row, type Value } from '../value.ts'
@@ -14,6 +14,8 @@ export interface InverseParts {
   readonly columns: readonly ColumnDefinition[]
   readonly lineages: readonly Lineage[]
   readonly decoding: Decoding
+  /** Of single fields of a hash. */
+  readonly decodings: ReadonlyMap<string, Decoding>
 }
 
 /**
@@ -21,7 +23,7 @@ export interface InverseParts {
  * written in one way, a record is no more than its columns. `forward` makes the same rows of it.
  */
 export function compileInverse(parts: InverseParts): Pick<CompiledMapping, 'oneWay' | 'inverse'> {
-  const { mapping, columns, lineages, decoding } = parts
+  const { mapping, columns, lineages, decoding, decodings } = parts
   const lossy = lineages.flatMap((it, index) =>
     it.kind === 'part' && it.loses !== undefined && !isKeptElsewhere(it, lineages)
       ? [{ column: columns[index]!.name, why: it.loses }]
@@ -30,6 +32,11 @@ export function compileInverse(parts: InverseParts): Pick<CompiledMapping, 'oneW
   const oneWay = [
     ...lossy,
     ...wholeLosses(mapping, lineages, decoding).map((why) => ({ column: WHOLE, why })),
+    ...[...decodings].flatMap(([field, { encode, oneWay: why }]) =>
+      encode && why === undefined
+        ? []
+        : [{ column: WHOLE, why: `${field}: ${why ?? 'there is no way back'}` }],
+    ),
   ]
   const type = acceptedType(mapping)
   if (type === undefined) oneWay.push({ column: WHOLE, why: 'the type of the entry is not said' })
@@ -39,7 +46,7 @@ export function compileInverse(parts: InverseParts): Pick<CompiledMapping, 'oneW
     const [cellToValue, back] = [fromCell(columns[index]!.type), it.back]
     return [{ ...it, read: (row) => back(cellToValue(row[index]!)) }]
   })
-  return { oneWay, inverse: (rows) => entryOf(rows, { mapping, readers, decoding, type }) }
+  return { oneWay, inverse: (rows) => entryOf(rows, { mapping, readers, decoding, decodings, type }) }
 }
 
 /** Stands for the entry as a whole where the loss is not in a column. */
@@ -72,7 +79,7 @@ function wholeLosses(mapping: Mapping, lineages: readonly Lineage[], decoding: D
       )
     }
   }
-  if (each?.kind === 'path') losses.push('an element is only a part of the value it came from')
+  if (insideOf(each)) losses.push('an element is only a part of the value it came from')
   else if (!lineages.some((it) => it.kind === 'part' && it.root === 'value'))
     losses.push('no column keeps the value')
   const identity = { field: 'field', message: 'message' } as const
@@ -84,6 +91,9 @@ function wholeLosses(mapping: Mapping, lineages: readonly Lineage[], decoding: D
   if (!each && (mapping.type === 'zset' || mapping.type === 'stream'))
     losses.push(`a ${mapping.type} is written element by element`)
   if (each?.kind === 'item' && !kept.has('index')) losses.push('no column keeps the order of the items')
+  if (isWhole(each) && acceptedType(mapping) === 'hash' && decode.length > 0)
+    losses.push('the record is one field of the hash')
+  if (mapping.chunks) losses.push('where the value was cut into pieces is forgotten')
   if (decoding.oneWay !== undefined)
     losses.push(`${decode.map((it) => it.name).join(', ')}: ${decoding.oneWay}`)
   else if (!decoding.encode) losses.push(`${decode.map((it) => it.name).join(', ')} has no way back`)
@@ -94,6 +104,7 @@ interface Backward {
   readonly mapping: Mapping
   readonly readers: readonly Reader[]
   readonly decoding: Decoding
+  readonly decodings: ReadonlyMap<string, Decoding>
   readonly type: EntryValue['type']
 }
 
@@ -119,7 +130,10 @@ const millisOf = (time: Value): number | null =>
 const keyOf = (row: Row, { mapping, readers }: Backward): Buffer =>
   keyFrom(mapping.match, (root) => readers.find((it) => it.root === root)?.read(row))
 
-function valueOfRows(rows: readonly Row[], { mapping, readers, decoding, type }: Backward): EntryValue {
+function valueOfRows(
+  rows: readonly Row[],
+  { mapping, readers, decoding, decodings, type }: Backward,
+): EntryValue {
   const encode = decoding.encode!
   const root = (row: Row, name: string): Value => readers.find((it) => it.root === name)?.read(row)
   const element = (row: Row): Buffer => encode(recordOf(row, readers))
@@ -127,7 +141,7 @@ function valueOfRows(rows: readonly Row[], { mapping, readers, decoding, type }:
     case 'string':
       return { type, bytes: element(rows[0]!) }
     case 'hash': {
-      if (!mapping.each) return { type, pairs: pairsOf(recordOf(rows[0]!, readers)) }
+      if (!mapping.each) return { type, pairs: pairsOf(recordOf(rows[0]!, readers), decodings) }
       const pairs = rows.flatMap((row) => [Buffer.from(textOf(root(row, 'field'))), element(row)])
       const expiries = rows.map((row) => millisOf(root(row, 'field_expires_at')))
       return { type, pairs, ...(expiries.some((it) => it !== null) && { expiries }) }
@@ -192,9 +206,9 @@ function put(record: Map<string, Value>, [name = '', ...inner]: readonly string[
   put(object, inner, value)
 }
 
-function pairsOf(record: Value): Buffer[] {
+function pairsOf(record: Value, decodings: ReadonlyMap<string, Decoding> = new Map()): Buffer[] {
   return [...(record as Map<string, Value>)].flatMap(([name, value]) => [
     Buffer.from(name),
-    Buffer.from(textOf(value)),
+    decodings.get(name)?.encode?.(value) ?? Buffer.from(textOf(value)),
   ])
 }

@@ -1,4 +1,5 @@
 import type { Expression } from '../plan/expression.ts'
+import { isLookup } from '../plan/lookup.ts'
 import { EACH, type Mapping } from '../plan/plan.ts'
 import type { BaseType, ColumnDefinition } from '../plan/table.ts'
 import type { Transform } from '../transforms/transform.ts'
@@ -17,7 +18,7 @@ export type Lineage =
       /** Fields that others take are not in it. */
       readonly isRest: boolean
       /** The way back; absent where something is lost. */
-      readonly back?: (value: Value) => Value
+      readonly back?: ((value: Value) => Value) | undefined
       /** What is lost. */
       readonly loses?: string
       /** Two different parts never give the same value. */
@@ -41,7 +42,18 @@ function lineageOf(expression: Expression, transforms: ReadonlyMap<string, Trans
     case 'root':
       return partOf(SAME_AS_VALUE.has(expression.root) ? 'value' : expression.root, expression.path)
     case 'call':
-      return expression.name === 'rest' ? { ...partOf('value', []), isRest: true } : { kind: 'constant' }
+      if (expression.name === 'rest') return { ...partOf('value', []), isRest: true }
+      if (expression.name === 'const') return { kind: 'constant' }
+      return {
+        ...partOf('computed', []),
+        back: undefined,
+        injective: false,
+        loses: isLookup(expression.name)
+          ? 'it is what another key says'
+          : 'which of its sources it came from is forgotten',
+      }
+    case 'cel':
+      return { ...partOf('computed', []), back: undefined, injective: false, loses: 'it is computed by CEL' }
     case 'coalesce':
       return coalesced(expression.options.map((it) => lineageOf(it, transforms)))
     case 'pipe':
@@ -73,12 +85,15 @@ function coalesced(options: readonly Lineage[]): Lineage {
 
 function piped(
   input: Lineage,
-  { transform: name, arguments: args }: Extract<Expression, { kind: 'pipe' }>,
+  { transform: name, arguments: args, script }: Extract<Expression, { kind: 'pipe' }>,
   transforms: ReadonlyMap<string, Transform>,
 ): Lineage {
   const transform = transforms.get(name)
   if (input.kind === 'constant' || !transform) return input
-  const { inverse, injective = false } = transform.create(literalArguments(args))
+  const { inverse, injective = false } = transform.create([
+    ...literalArguments(args),
+    ...(script === undefined ? [] : [script]),
+  ])
   const { back, ...part } = input
   if (!back || transform.oneWay !== undefined || !inverse) {
     const loses = input.loses ?? `${name}: ${transform.oneWay ?? 'with these arguments there is no way back'}`
@@ -114,6 +129,8 @@ export function isInjective({
 
 /** Do these roots tell the records of one entry apart? */
 function keepsRecordsApart({ each, decode }: Mapping, kept: ReadonlySet<string>): boolean {
+  // What lies inside of an element would have to keep the element apart as well.
+  if (each && each.kind !== 'path' && each.inside) return false
   switch (each?.kind) {
     case undefined:
       return true

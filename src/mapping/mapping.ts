@@ -1,3 +1,5 @@
+import type { Position } from '../diagnostic.ts'
+import type { KeyPattern } from '../plan/key-pattern.ts'
 import type { EntryType, Mapping, Skip } from '../plan/plan.ts'
 import type { ColumnDefinition, TableDefinition } from '../plan/table.ts'
 import type { Entry } from '../sources/source.ts'
@@ -30,6 +32,12 @@ export interface CompiledMapping {
   readonly oneWay: readonly { readonly column: string; readonly why: string }[]
   /** Makes the rows of one entry (or of one part of a big one). */
   forward(entry: Entry, sink: RecordSink): Claimed
+  /** Keys that its lookups name: what a hole may hold, whatever it is. */
+  readonly lookups: readonly KeyPattern[]
+  /** The same, as narrow as the template says: keys that it speaks for where no rule does. */
+  readonly lookupKeys: readonly KeyPattern[]
+  /** Asks what the records of an entry need to know of other keys, of the entry's `answers`. There where the mapping has lookups. */
+  ask?(entry: Entry): void
   /** The record a row came from, by the cells of the row's key; there where the mapping is injective. */
   sourceOf?(keyCells: Row): RecordPlace
   /** The entry (its type and value) that these rows came from, in canonical form. Absent where the mapping has no way back. */
@@ -57,6 +65,8 @@ export type Part = string
 
 /** Decides which rule has a key. One router for all rules of a project, asked for every key of a scan. */
 export interface Router {
+  /** Keys that lookups of this source's mappings name. */
+  readonly lookups: readonly KeyPattern[]
   /**
    * The rules that may have the key, best first: the first group whose mappings claim the entry gets it (a `where` can pass it on).
    * An empty list: uncovered.
@@ -73,6 +83,8 @@ export type Claim =
   /** Mappings of one plan with the same match and type: all of them read the entry. */
   | { readonly kind: 'mappings'; readonly plan: string; readonly mappings: readonly CompiledMapping[] }
   | { readonly kind: 'skip'; readonly plan?: string; readonly skip: Skip }
+  /** No rule has the key, but a lookup of the plan names it: it gives columns of rows that other keys make. */
+  | { readonly kind: 'lookup'; readonly plan: string; readonly match: KeyPattern; readonly at: Position }
   /** Fits the rule but for a capture's type, the entry's type, or because the key is no UTF-8: quarantined under that mapping. */
   | {
       readonly kind: 'reject'

@@ -1,3 +1,4 @@
+import type { Answers } from '../sources/question.ts'
 import type { Entry } from '../sources/source.ts'
 import type { RejectError, Value } from '../value.ts'
 import type { Part } from './mapping.ts'
@@ -25,10 +26,13 @@ export class RecordScope {
   fieldExpiresAt: number | null = null
   score = 0
   message = ''
+  /** What other keys say. */
+  answers: Answers | undefined = undefined
 
-  begin({ key, expiresAt }: Entry, captures: readonly Value[]): void {
+  begin({ key, expiresAt, answers }: Entry, captures: readonly Value[]): void {
     this.key = key
     this.expiresAt = expiresAt
+    this.answers = answers
     this.captures = captures
     this.parent = undefined
     this.index = -1

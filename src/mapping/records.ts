@@ -1,13 +1,14 @@
 import { isUtf8 } from 'node:buffer'
-import type { Mapping } from '../plan/plan.ts'
+import { insideOf, type Mapping } from '../plan/plan.ts'
 import type { Entry, EntryValue } from '../sources/source.ts'
 import type { Transform } from '../transforms/transform.ts'
 import { Decimal, RejectError, type Value } from '../value.ts'
 import type { Decoding } from './decode.ts'
-import { scoreText } from './expression.ts'
 import { compileInside } from './inside.ts'
 import type { Part } from './mapping.ts'
+import type { compilePieces } from './pieces.ts'
 import type { RecordScope, RecordVisitor } from './record.ts'
+import { scoreText } from './score-text.ts'
 import { readUtf8, type TextPolicy } from './utf8.ts'
 
 /** Takes an entry apart into records. `fields`: the names of a hash's fields whose values are needed. */
@@ -15,27 +16,33 @@ export type Records = (scope: RecordScope, entry: Entry, visitor: RecordVisitor)
 
 export interface RecordParts {
   readonly decoding: Decoding
+  /** Of single fields of a hash that is one record. */
+  readonly decodings: ReadonlyMap<string, Decoding>
+  /** Puts the pieces of a string together. */
+  readonly pieces?: ReturnType<typeof compilePieces> | undefined
   readonly transforms: ReadonlyMap<string, Transform>
   readonly fields: ReadonlySet<string> | 'all'
 }
 
-export function compileRecords(mapping: Mapping, { decoding, transforms, fields }: RecordParts): Records {
+export function compileRecords(mapping: Mapping, parts: RecordParts): Records {
+  const { decoding, transforms, fields } = parts
   const { each, text } = mapping
   const read = (scope: RecordScope, bytes: Buffer, part: () => Part, visitor: RecordVisitor): void => {
     if (visitor.json(bytes, part)) return
     try {
-      scope.value = decoding.decode(bytes, visitor.dropped)
+      scope.value = decoding.decode(bytes, visitor.dropped, scope)
     } catch (error) {
       if (!(error instanceof RejectError)) throw error
       visitor.refuse(error, part)
       return
     }
-    visitor.take(part)
+    take(scope, visitor, part)
   }
 
+  const path = insideOf(each)
+  const inside = path && compileInside(path, transforms)
   if (each === undefined || each.kind === 'path') {
-    const whole = wholeReader(decoding, text, fields)
-    const inside = each && compileInside(each, transforms)
+    const whole = wholeReader(parts, mapping)
     return (scope, entry, visitor) => {
       try {
         if (isPartial(entry)) {
@@ -49,10 +56,10 @@ export function compileRecords(mapping: Mapping, { decoding, transforms, fields 
         const value = entryValue(entry)
         if (value.type === 'string' && visitor.json(value.bytes, WHOLE)) return
         if (value.type === 'hash' && visitor.pairs(value.pairs, WHOLE)) return
-        scope.value = whole(value, visitor.dropped)
+        scope.value = whole(value, visitor.dropped, scope)
         visitor.whole(scope.value)
         if (!inside) return visitor.take(WHOLE)
-        inside(scope, visitor)
+        inside(scope, visitor, undefined)
       } catch (error) {
         if (!(error instanceof RejectError)) throw error
         visitor.refuse(error, WHOLE)
@@ -60,6 +67,20 @@ export function compileRecords(mapping: Mapping, { decoding, transforms, fields 
     }
   }
 
+  /** The record that was read, or those inside of it. */
+  const take = (scope: RecordScope, visitor: RecordVisitor, part: () => Part): void => {
+    if (!inside) {
+      visitor.take(part)
+      return
+    }
+    visitor.whole(scope.value)
+    try {
+      inside(scope, visitor, part)
+    } catch (error) {
+      if (!(error instanceof RejectError)) throw error
+      visitor.refuse(error, part)
+    }
+  }
   switch (each.kind) {
     case 'field':
       return (scope, entry, visitor) => {
@@ -105,7 +126,7 @@ export function compileRecords(mapping: Mapping, { decoding, transforms, fields 
             visitor.refuse(error, part)
             continue
           }
-          visitor.take(part)
+          take(scope, visitor, part)
         }
       }
   }
@@ -130,23 +151,35 @@ function expect<T extends EntryValue['type']>(entry: Entry, type: T): Extract<En
 const nameOf = (bytes: Buffer): string =>
   isUtf8(bytes) ? bytes.toString('utf8') : `\\x${bytes.toString('hex')}`
 
-/** Reads an entry as one value: text or what it decodes to, an object of a hash's fields, a list of items, members, members with scores, or messages. */
-function wholeReader(decoding: Decoding, text: TextPolicy, fields: ReadonlySet<string> | 'all') {
-  return (value: EntryValue, dropped: (field: string) => void): Value => {
+/**
+ * Reads an entry as one value: text or what it decodes to, an object of a hash's fields (or what decoding makes of it), a list of items,
+ * members, members with scores, or messages.
+ */
+function wholeReader({ decoding, decodings, fields, pieces }: RecordParts, { text, decode: steps }: Mapping) {
+  const opensField = steps.length > 0
+  return (value: EntryValue, dropped: (field: string) => void, scope: RecordScope): Value => {
+    const decode = (it: Buffer) => decoding.decode(it, dropped, scope)
     switch (value.type) {
       case 'string':
-        return decoding.decode(value.bytes, dropped)
+        return decode(pieces ? pieces(scope, value.bytes) : value.bytes)
       case 'hash':
-        return readFields(value.pairs, text, fields)
+        return opensField
+          ? decoding.decode(readFields(value.pairs, text, 'all'), dropped, scope)
+          : readFields(value.pairs, text, fields, (name, bytes) => {
+              const own = decodings.get(name)
+              return own
+                ? own.decode(bytes, (field) => dropped(`${name}.${field}`), scope)
+                : readUtf8(bytes, text)
+            })
       case 'list':
-        return value.items.map((it) => decoding.decode(it, dropped))
+        return value.items.map(decode)
       case 'set':
-        return value.members.map((it) => decoding.decode(it, dropped))
+        return value.members.map(decode)
       case 'zset':
         return value.members.map(
           (it, at) =>
             new Map<string, Value>([
-              ['member', decoding.decode(it, dropped)],
+              ['member', decode(it)],
               ['score', new Decimal(scoreText(value.scores[at]!))],
             ]),
         )
@@ -163,11 +196,16 @@ function wholeReader(decoding: Decoding, text: TextPolicy, fields: ReadonlySet<s
 }
 
 /** Names of all, values of those that are needed: the others are only counted as there. */
-function readFields(pairs: readonly Buffer[], text: TextPolicy, needed: ReadonlySet<string> | 'all'): Value {
+function readFields(
+  pairs: readonly Buffer[],
+  text: TextPolicy,
+  needed: ReadonlySet<string> | 'all',
+  read: (name: string, bytes: Buffer) => Value = (_, bytes) => readUtf8(bytes, text),
+): Value {
   const fields = new Map<string, Value>()
   for (let at = 0; at < pairs.length; at += 2) {
     const name = readUtf8(pairs[at]!, text)
-    fields.set(name, needed === 'all' || needed.has(name) ? readUtf8(pairs[at + 1]!, text) : undefined)
+    fields.set(name, needed === 'all' || needed.has(name) ? read(name, pairs[at + 1]!) : undefined)
   }
   return fields
 }

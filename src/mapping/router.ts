@@ -1,5 +1,5 @@
-import { literalPrefix } from '../plan/key-pattern.ts'
-import type { Mapping, Project, Rule, Skip } from '../plan/plan.ts'
+import { type KeyPattern, literalPrefix } from '../plan/key-pattern.ts'
+import { asksBeforeClaiming, type Mapping, type Project, type Rule, type Skip } from '../plan/plan.ts'
 import type { Entry } from '../sources/source.ts'
 import type { Reject } from '../value.ts'
 import { compileKeyPattern, isMatch, type KeyMatcher } from './key-match.ts'
@@ -19,9 +19,14 @@ export function createRouter(
     .filter((plan) => plan.source === source)
     .flatMap((plan) => routesOf(plan.name, plan.rules, (name) => compiled(plan.name, name)))
   const lets = project.skips.map((skip) => skipRoute(skip, undefined))
-  const candidatesOf = compilePrefixes([...routes, ...lets])
+  // Last of all: a rule says more about a key than that somebody looks at it.
+  const asked = routes.flatMap((it) =>
+    it.mappings.flatMap((mapping) => mapping.lookupKeys.map((key) => lookupRoute(mapping, key))),
+  )
+  const candidatesOf = compilePrefixes([...routes, ...lets, ...asked.filter((it) => it.prefix !== '')])
 
   return {
+    lookups: routes.flatMap((it) => it.mappings.flatMap((mapping) => mapping.lookups)),
     route: (key, type) => {
       const text = key.toString('latin1')
       const claims: Claim[] = []
@@ -48,6 +53,10 @@ export function createRouter(
       for (const { matcher, mappings, skip } of candidatesOf(text)) {
         const found = matcher.match(text)
         if (found === undefined) continue
+        if (mappings.length === 0 && !skip) {
+          if (isMatch(found)) answer = 'key'
+          continue
+        }
         if (skip) {
           if (!isMatch(found)) continue
           if (skip.type === undefined) return 'key'
@@ -76,8 +85,8 @@ interface Route {
 
 /** Nobody after it gets the key: a skip, or mappings of which one does not ask the entry first. */
 function isFinal(claim: Claim): boolean {
-  if (claim.kind !== 'mappings') return claim.kind === 'skip'
-  return claim.mappings.some(({ mapping }) => mapping.where === undefined || mapping.each !== undefined)
+  if (claim.kind !== 'mappings') return claim.kind === 'skip' || claim.kind === 'lookup'
+  return claim.mappings.some(({ mapping }) => !asksBeforeClaiming(mapping))
 }
 
 function routesOf(
@@ -152,6 +161,19 @@ function skipRoute(skip: Skip, plan: string | undefined): Route {
     ...remembered(),
     claim: (key, type) =>
       (skip.type === undefined || skip.type === type) && isMatch(matcher.match(key)) ? claim : undefined,
+  }
+}
+
+/** Keys that a lookup names belong to its plan where no rule has them. */
+function lookupRoute({ plan, mapping: { at } }: CompiledMapping, key: KeyPattern): Route {
+  const matcher = compileKeyPattern(key)
+  const claim: Claim = { kind: 'lookup', plan, match: key, at }
+  return {
+    prefix: prefixOf(key),
+    matcher,
+    mappings: [],
+    ...remembered(),
+    claim: (text) => (isMatch(matcher.match(text)) ? claim : undefined),
   }
 }
 

@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import { daysOf } from '../calendar.ts'
 import { FieldScan, FOUND } from '../json/field-scan.ts'
 import type { Expression } from '../plan/expression.ts'
-import type { Mapping } from '../plan/plan.ts'
+import { insideOf, type Mapping } from '../plan/plan.ts'
 import type { ColumnDefinition, ColumnType } from '../plan/table.ts'
 import { plausibleYears } from '../transforms/epoch-transform.ts'
 import { type Cell, RejectError, type Value } from '../value.ts'
@@ -54,7 +54,10 @@ export function compileStraight(parts: StraightParts): Straight | undefined {
   const isUsual =
     mapping.where === undefined &&
     mapping.text === 'reject' &&
-    mapping.each?.kind !== 'path' &&
+    insideOf(mapping.each) === undefined &&
+    mapping.chunks === undefined &&
+    mapping.decodeFields === undefined &&
+    mapping.decode.every((it) => it.when === undefined) &&
     (decoding === 'json' || decoding === '') &&
     mapping.fields.every(({ expression }) => isOfFields(expression)) &&
     around.length === 0 &&
@@ -261,6 +264,8 @@ const INTEGERS = {
 /** Does it look at nothing but fields, what comes with the record, and constants? */
 function isOfFields(expression: Expression): boolean {
   switch (expression.kind) {
+    case 'cel':
+      return false
     case 'call':
       return expression.name === 'const'
     case 'pipe':

@@ -1,4 +1,5 @@
 import type { ValueKind } from '../value.ts'
+import type { Literal } from './expression.ts'
 
 /**
  * What the compiler needs to know of the registered parts, so that it stays pure and imports none of them. `src/catalog.ts` fills it.
@@ -33,6 +34,10 @@ export interface TransformSignature {
   readonly takes: readonly ValueKind[]
   /** The kind it gives for an input of that kind. */
   readonly gives: (input: ValueKind) => ValueKind
+  /** Where the arguments say what it takes and gives. */
+  readonly typesOf?: (
+    args: readonly Literal[],
+  ) => { readonly takes: readonly ValueKind[]; readonly gives: ValueKind } | undefined
   /** Why the way back loses something; undefined where the transform has an inverse. */
   readonly oneWay?: string
 }

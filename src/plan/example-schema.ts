@@ -2,7 +2,11 @@ import { REJECT_CODES } from '../value.ts'
 import { type JsonSchema, list, map, name, object, oneOf, ref } from './schema-parts.ts'
 
 /** What stands under `examples:`. */
-export const exampleDefinitions = (): JsonSchema => ({ example: EXAMPLE, bytes: BYTES })
+export const exampleDefinitions = (): JsonSchema => ({
+  example: EXAMPLE,
+  example_entry: ENTRY,
+  bytes: BYTES,
+})
 
 const BYTES: JsonSchema = {
   type: ['string', 'object'],
@@ -18,37 +22,43 @@ const INSTANT: JsonSchema = {
   title: "a time, such as '2026-01-08T00:00:00Z'",
 }
 
+const ENTRY: JsonSchema = object(
+  {
+    key: ref('bytes'),
+    string: ref('bytes'),
+    hash: map(ref('bytes'), 'a map from fields to text'),
+    list: list(ref('bytes')),
+    set: list(ref('bytes')),
+    zset: map({ type: 'number', title: 'a number' }, 'a map from members to scores'),
+    stream: list({
+      type: 'object',
+      title: 'a map with id and fields',
+      properties: {
+        id: { type: 'string', pattern: '^\\d+-\\d+$', title: 'an id, such as 1526919030474-0' },
+      },
+      required: ['id'],
+      additionalProperties: ref('bytes'),
+    }),
+    expires_at: INSTANT,
+    field_expires_at: {
+      ...map(INSTANT, 'a map from fields to times'),
+      description: 'When fields of a hash expire by themselves (Redis 7.4, Valkey 9).',
+    },
+  },
+  {
+    required: ['key'],
+    minProperties: 2,
+    title: 'a map with key, and string, hash, list, set, zset or stream',
+  },
+)
+
 const EXAMPLE: JsonSchema = object(
   {
-    entry: object(
-      {
-        key: ref('bytes'),
-        string: ref('bytes'),
-        hash: map(ref('bytes'), 'a map from fields to text'),
-        list: list(ref('bytes')),
-        set: list(ref('bytes')),
-        zset: map({ type: 'number', title: 'a number' }, 'a map from members to scores'),
-        stream: list({
-          type: 'object',
-          title: 'a map with id and fields',
-          properties: {
-            id: { type: 'string', pattern: '^\\d+-\\d+$', title: 'an id, such as 1526919030474-0' },
-          },
-          required: ['id'],
-          additionalProperties: ref('bytes'),
-        }),
-        expires_at: INSTANT,
-        field_expires_at: {
-          ...map(INSTANT, 'a map from fields to times'),
-          description: 'When fields of a hash expire by themselves (Redis 7.4, Valkey 9).',
-        },
-      },
-      {
-        required: ['key'],
-        minProperties: 2,
-        title: 'a map with key, and string, hash, list, set, zset or stream',
-      },
-    ),
+    entry: ref('example_entry'),
+    beside: {
+      ...list(ref('example_entry'), 'a list of entries'),
+      description: 'Other keys of the store, for lookups.',
+    },
     rows: {
       ...map(
         list({ type: 'object', title: 'a map from columns to values' }, 'a list of rows'),
@@ -68,5 +78,5 @@ const EXAMPLE: JsonSchema = object(
       additionalProperties: false,
     }),
   },
-  { required: ['entry'], title: 'a map with entry, rows, rejects' },
+  { required: ['entry'], title: 'a map with entry, beside, rows, rejects' },
 )

@@ -5,6 +5,7 @@ import { CLOCK_HINT, CLOCKS } from './clock-words.ts'
 import { type Expression, showPath } from './expression.ts'
 import { checkArguments } from './expression-arguments.ts'
 import { ARTICLE, kindOfLiteral } from './literal-kind.ts'
+import { isChoice, isLookup, LOOKUPS, type Lookup, LookupMistake, lookedAt, readLookup } from './lookup.ts'
 import { listOf, type Problem, quote } from './problem.ts'
 
 /** What an expression can see in its mapping. */
@@ -16,13 +17,14 @@ export interface ExpressionScope {
   readonly absentRoots?: ReadonlyMap<string, string>
   /** What bare paths go into: data of any shape, an object whose fields are text (a hash), or something without fields. */
   readonly record: RecordShape
+  /** Of an object whose fields are text: those that are decoded, and what that gives. */
+  readonly decoded?: ReadonlyMap<string, ValueKind>
 }
 
 export type RecordShape = 'any' | 'fields' | 'text' | 'list'
 
-/** Functions of the language; lookups come with a later version. */
-const FUNCTIONS = ['const', 'rest'] as const
-const LOOKUPS = ['get', 'hget', 'score', 'member', 'first_of', 'owner']
+/** Functions of the language. */
+const FUNCTIONS = ['const', 'rest', 'least', 'greatest', ...LOOKUPS] as const
 
 /**
  * The static kind of an expression, and everything that is wrong with it: unknown roots, transforms and functions, arguments,
@@ -47,6 +49,9 @@ function kindIn(expression: Expression, scope: ExpressionScope, problems: Proble
       return kindOfRoot(expression, scope, problems)
     case 'call':
       return kindOfCall(expression, scope, problems)
+    case 'cel':
+      // What CEL gives is judged value by value; conditions.ts looks at the text.
+      return 'any'
     case 'coalesce':
       return common(expression.options.map((it) => kindIn(it, scope, problems)))
     case 'pipe':
@@ -63,13 +68,15 @@ function common(kinds: readonly ValueKind[]): ValueKind {
 
 function kindOfPath(
   { path, span }: Extract<Expression, { kind: 'path' }>,
-  { record }: ExpressionScope,
+  { record, decoded }: ExpressionScope,
   problems: Problem[],
 ): ValueKind {
   const shown = showPath(path, '')
   if (record === 'any') return 'any'
   if (record === 'fields') {
-    if (path.length === 1) return 'text'
+    const kind = decoded?.get(String(path[0])) ?? 'text'
+    if (path.length === 1) return kind
+    if (kind === 'any' || kind === 'object' || kind === 'array') return 'any'
     problems.push({
       code: 'KV038',
       offset: span.start,
@@ -126,7 +133,7 @@ function kindOfCall(
   problems: Problem[],
 ): ValueKind {
   const { name, span } = call
-  const problem = (code: 'KV032' | 'KV035' | 'KV038' | 'KV065' | 'KV073', message: string, hint?: string) => {
+  const problem = (code: 'KV032' | 'KV035' | 'KV038' | 'KV073', message: string, hint?: string) => {
     problems.push({ code, offset: span.start, message, ...(hint && { hint }) })
     return 'any' as const
   }
@@ -151,7 +158,16 @@ function kindOfCall(
   }
   if (CLOCKS.has(name.toLowerCase()))
     return problem('KV073', `There is no ${name}(): a second run has to give the same rows.`, CLOCK_HINT)
-  if (LOOKUPS.includes(name)) return problem('KV065', `Lookups such as ${name}() come with a later version.`)
+  if (isLookup(name)) return kindOfLookup(call, scope, problems)
+  if (isChoice(name)) {
+    if (call.arguments.length < 2)
+      return problem('KV032', `${name}() takes two values or more.`, `Such as ${name}($u, $member).`)
+    return common(
+      call.arguments.map((it) =>
+        it.kind === 'data' ? kindOfLiteral(it.value) : kindIn(it.expression, scope, problems),
+      ),
+    )
+  }
   const asTransform = scope.transforms.has(name)
   const meant = didYouMean(name, FUNCTIONS)
   const hint = asTransform
@@ -160,6 +176,35 @@ function kindOfCall(
       ? `Did you mean "${meant}"?`
       : `Functions are ${listOf(FUNCTIONS.map((it) => `${it}()`))}.`
   return problem('KV035', `There is no function ${name}().`, hint)
+}
+
+const LOOKUP_KINDS: Readonly<Record<Lookup['kind'], ValueKind>> = {
+  get: 'text',
+  hget: 'text',
+  score: 'number',
+  member: 'boolean',
+  first_of: 'text',
+  owner: 'text',
+}
+
+function kindOfLookup(
+  call: Extract<Expression, { kind: 'call' }>,
+  scope: ExpressionScope,
+  problems: Problem[],
+): ValueKind {
+  try {
+    const lookup = readLookup(call)
+    // Their places are counted from the hole they stand in: the call is near enough.
+    const inner: Problem[] = []
+    for (const it of lookedAt(lookup)) kindIn(it, scope, inner)
+    problems.push(...inner.map((it) => ({ ...it, offset: call.span.start })))
+    return inner.length > 0 ? 'any' : LOOKUP_KINDS[lookup.kind]
+  } catch (error) {
+    if (!(error instanceof LookupMistake)) throw error
+    const { message, offset, hint } = error
+    problems.push({ code: 'KV032', offset, message, ...(hint && { hint }) })
+    return 'any'
+  }
 }
 
 function kindOfPipe(
@@ -175,7 +220,9 @@ function kindOfPipe(
   }
   const before = problems.length
   checkArguments(pipe, signature.parameters, problems)
-  const takes = signature.takes
+  const literals = pipe.arguments.flatMap((it) => (it.kind === 'data' ? [it.value] : []))
+  const types = signature.typesOf?.(literals)
+  const takes = types?.takes ?? signature.takes
   if (input !== 'any' && input !== 'null' && !takes.includes(input) && !takes.includes('any')) {
     problems.push({
       code: 'KV033',
@@ -183,7 +230,7 @@ function kindOfPipe(
       message: `${pipe.transform} takes ${listOf(takes.map(word), 'or')}, and what comes before it is ${ARTICLE[input]}.`,
     })
   }
-  return problems.length > before ? 'any' : signature.gives(input)
+  return problems.length > before ? 'any' : (types?.gives ?? signature.gives(input))
 }
 
 function unknownTransform(name: string, offset: number, { transforms }: ExpressionScope): Problem {

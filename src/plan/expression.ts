@@ -1,5 +1,5 @@
 import { ExpressionReader } from './expression-reader.ts'
-import type { Each, PathSegment } from './plan.ts'
+import type { Inside, PathSegment } from './plan.ts'
 import { type Problem, parsing } from './problem.ts'
 
 /**
@@ -41,9 +41,13 @@ export type Expression =
       readonly input: Expression
       readonly transform: string
       readonly arguments: readonly Argument[]
+      /** The source of the file that js() names. */
+      readonly script?: string
       /** Of the transform's name. */
       readonly span: Span
     }
+  /** A computed column: CEL instead of a root and transforms. */
+  | { readonly kind: 'cel'; readonly cel: string; readonly span: Span }
   | { readonly kind: 'coalesce'; readonly options: readonly Expression[]; readonly span: Span }
 
 /** A transform and its arguments, as it stands behind a `|`. `span` is of its name. */
@@ -95,7 +99,7 @@ export function parseExpression(source: string): {
 
 /** Reads the path of `each`: `profile.skills`, `games.*`, `*`, `pages[0].blocks`, `tech | list(',')`. */
 export function parseEach(source: string): {
-  readonly each?: Extract<Each, { kind: 'path' }>
+  readonly each?: Inside
   readonly problems: readonly Problem[]
 } {
   const { value, problems } = parsing(() => new ExpressionReader(source).wholeEach())
@@ -135,6 +139,8 @@ export function showExpression(expression: Expression): string {
       return showLiteral(expression.value)
     case 'call':
       return `${expression.name}(${showArguments(expression.arguments)})`
+    case 'cel':
+      return expression.cel
     case 'coalesce':
       return expression.options.map(showOperand).join(' ?? ')
     case 'pipe': {

@@ -143,7 +143,16 @@ class Loader {
     const onlySource = sources.size === 1 ? [...sources.keys()][0] : undefined
     return read.map(({ path, root, fits, ...it }) => {
       const own = withReferredKeys(it.tables, tables, this.notes)
-      return { plan: readPlan(path, root, own, { ...context, tables, onlySource }), tables: own, fits }
+      return {
+        plan: readPlan(path, root, own, {
+          ...context,
+          tables,
+          onlySource,
+          readFile: (script) => this.#options.files.read(script),
+        }),
+        tables: own,
+        fits,
+      }
     })
   }
 

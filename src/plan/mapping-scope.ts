@@ -2,6 +2,7 @@ import type { ValueKind } from '../value.ts'
 import type { PlanCatalog } from './catalog.ts'
 import type { Expression } from './expression.ts'
 import type { ExpressionScope, RecordShape } from './expression-kind.ts'
+import { argumentsOf } from './lookup.ts'
 import type { EntryType, Mapping } from './plan.ts'
 
 /**
@@ -14,12 +15,22 @@ export function scopeOf(mapping: Mapping, catalog: PlanCatalog): ExpressionScope
     part.kind === 'capture' && part.name !== '_' ? [[part.name, CAPTURES[part.type] ?? 'text']] : [],
   )
   const all = new Map<string, ValueKind>([['key', 'text'], ['expires_at', 'instant'], ...roots, ...captures])
-  return { transforms: catalog.transforms, roots: all, absentRoots: ABSENT, record }
+  const decoded = new Map(
+    [...(mapping.decodeFields ?? [])].map(([field, decode]) => [field, decodedKind({ decode }, catalog)]),
+  )
+  return {
+    transforms: catalog.transforms,
+    roots: all,
+    absentRoots: ABSENT,
+    record,
+    ...(decoded.size > 0 && { decoded }),
+  }
 }
 
 /** The kind of value that a mapping's decode chain gives. */
 export function decodedKind({ decode }: Pick<Mapping, 'decode'>, { decoders }: PlanCatalog): ValueKind {
   const last = decode.at(-1)
+  if (last?.when) return 'any'
   return last ? (decoders.get(last.name)?.gives ?? 'any') : 'text'
 }
 
@@ -52,6 +63,11 @@ interface RecordKind {
 
 function recordOf(mapping: Mapping, catalog: PlanCatalog): RecordKind {
   const { each, type } = mapping
+  if (each && each.kind !== 'path' && each.inside) {
+    const { roots } = recordOf({ ...mapping, each: { kind: each.kind } }, catalog)
+    const inside = recordOf({ ...mapping, each: each.inside }, catalog)
+    return { record: inside.record, roots: [...roots, ...inside.roots] }
+  }
   const decoded = decodedKind(mapping, catalog)
   const record = shapeOf(decoded)
   switch (each?.kind) {
@@ -97,13 +113,17 @@ function recordOf(mapping: Mapping, catalog: PlanCatalog): RecordKind {
         ],
       }
   }
-  if (isHash(mapping)) return { record: 'fields', roots: [['value', 'object']] }
-  if (type === undefined || type === 'string') return { record, roots: [['value', decoded]] }
+  if (isHash(mapping) && mapping.decode.length === 0)
+    return { record: 'fields', roots: [['value', 'object']] }
+  if (type === undefined || type === 'string' || type === 'hash')
+    return { record, roots: [['value', decoded]] }
   return { record: 'list', roots: [['value', 'array']] }
 }
 
 /** Does the mapping read a hash as one record? Without a type and a decoder, looking at fields says so. */
-export function isHash({ type, each, decode, fields }: Mapping): boolean {
+export function isHash({ type, each, chunks, decode, decodeFields, fields }: Mapping): boolean {
+  if (decodeFields) return true
+  if (chunks) return false
   if (type !== undefined || decode.length > 0) return type === 'hash'
   return each !== undefined || fields.some((it) => looksAtFields(it.expression))
 }
@@ -112,8 +132,10 @@ function looksAtFields(expression: Expression): boolean {
   switch (expression.kind) {
     case 'path':
       return true
+    case 'cel':
+      return /\br\b/.test(expression.cel)
     case 'call':
-      return expression.name === 'rest'
+      return expression.name === 'rest' || argumentsOf(expression).some(looksAtFields)
     case 'pipe':
       return looksAtFields(expression.input)
     case 'coalesce':

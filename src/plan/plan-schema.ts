@@ -20,13 +20,11 @@ import { tableDefinitions } from './table-schema.ts'
 
 /** Keys of the language that a later version understands, with where they belong. */
 export const LATER_KEYS: ReadonlySet<string> = new Set([
-  'chunks',
   'preset',
   'presets',
   'write',
   'one_way',
   'merge',
-  'computed',
   'audit',
   'hooks',
 ])
@@ -179,29 +177,97 @@ function mapping({ decoders, transforms }: PlanCatalog): JsonSchema {
     title: 'a decoder, such as json',
     description: `Known are ${[...decoders.keys()].join(', ')}.`,
   }
-  return object(
-    {
-      match: keyPattern,
-      type: { ...ref('entry_type'), description: 'Only entries of this type.' },
-      each: {
-        ...text('field, item, member, message or a path'),
-        description:
-          'Makes a record of every field of a hash, item of a list, member of a set, message of a stream, or of every element at a path into the decoded value.',
-      },
-      decode: {
+  const place = {
+    match: keyPattern,
+    type: { ...ref('entry_type'), description: 'Only entries of this type.' },
+    each: {
+      type: ['string', 'array'],
+      title: 'field, item, member, message or a path',
+      items: text('field, item, member, message or a path'),
+      minItems: 2,
+      maxItems: 2,
+      description:
+        'Makes a record of every field of a hash, item of a list, member of a set, message of a stream, or of every element at a path into the decoded value; a list of both goes into every field, item or member.',
+    },
+    decode: {
+      type: ['string', 'array', 'object'],
+      title: 'a decoder, such as json, a list of decoders, or a map from fields of a hash to decoders',
+      additionalProperties: {
         type: ['string', 'array'],
         title: 'a decoder, such as json, or a list of decoders',
         items: decoder,
         minItems: 1,
-        description: decoder.description,
       },
-      where: {
-        ...text('a condition in CEL'),
-        description: 'Over r (the record), key, item, field, member, score, index, name, parent.',
+      minProperties: 1,
+      items: {
+        if: { type: 'object' },
+        // biome-ignore lint/suspicious/noThenProperty: JSON Schema's word
+        then: object(
+          {
+            if: text('a condition in CEL'),
+            do: {
+              type: ['string', 'array'],
+              title: 'a decoder, such as json, or a list of decoders',
+              items: decoder,
+              minItems: 1,
+            },
+          },
+          { required: ['if', 'do'], title: 'a decoder, or a map with if and do' },
+        ),
+        else: decoder,
+      },
+      minItems: 1,
+      description: `${decoder.description} A map with if and do is taken only where the condition (CEL over r, value, key) holds.`,
+    },
+    chunks: {
+      ...text("a key, such as '{key}-{i}'"),
+      description:
+        'Where the further pieces of a string lie that was cut: {key} is the key of the first, {i} counts from 1.',
+    },
+    where: {
+      ...text('a condition in CEL'),
+      description: 'Over r (the record), key, item, field, member, score, index, name, parent.',
+    },
+    conflict: {
+      type: 'string',
+      pattern: '^(error|keep|update|(newest|greatest|least)\\([^()]+\\))$',
+      title: 'error, keep, update, newest(column), greatest(column) or least(column)',
+      description: 'What happens when several records give the same row. Default error.',
+    },
+    fields: {
+      ...map(
+        { not: { type: ['array', 'object'] }, title: 'an expression' },
+        'a map from columns to expressions',
+      ),
+      minProperties: 1,
+      description: `Where each column comes from: a root, then transforms. Transforms are ${[...transforms.keys()].join(', ')}.`,
+    },
+    computed: {
+      ...map(text('a CEL expression'), 'a map from columns to CEL expressions'),
+      minProperties: 1,
+      description: 'Columns that CEL computes, over what where: knows.',
+    },
+    unmapped: UNMAPPED,
+  }
+  return object(
+    {
+      ...place,
+      from: {
+        ...list(
+          object(place, {
+            required: ['match'],
+            title: 'a place: a map with match, type, each, decode, where',
+          }),
+          'a list of places',
+        ),
+        minItems: 1,
+        description:
+          'Several places that hold the same data: one mapping for each, in this order, with what it says itself before what the mapping says.',
       },
       into: {
         type: ['string', 'object'],
         title: 'a table, or a map with schema and table',
+        description: 'kvmig.leftovers is the table for what nobody wants to model: it needs match alone.',
         properties: { schema: name('the name of a schema'), table: name('the name of a table') },
         required: ['schema', 'table'],
         additionalProperties: false,
@@ -211,21 +277,6 @@ function mapping({ decoders, transforms }: PlanCatalog): JsonSchema {
         minItems: 1,
         description: 'Columns that identify a row: the primary key (default) or a unique constraint.',
       },
-      conflict: {
-        type: 'string',
-        pattern: '^(error|keep|update|(newest|greatest|least)\\([^()]+\\))$',
-        title: 'error, keep, update, newest(column), greatest(column) or least(column)',
-        description: 'What happens when several records give the same row. Default error.',
-      },
-      fields: {
-        ...map(
-          { not: { type: ['array', 'object'] }, title: 'an expression' },
-          'a map from columns to expressions',
-        ),
-        minProperties: 1,
-        description: `Where each column comes from: a root, then transforms. Transforms are ${[...transforms.keys()].join(', ')}.`,
-      },
-      unmapped: UNMAPPED,
       text: {
         ...oneOf('reject or replace', 'reject', 'replace'),
         description: 'What becomes of text that Postgres cannot hold. Default reject.',
@@ -243,7 +294,13 @@ function mapping({ decoders, transforms }: PlanCatalog): JsonSchema {
         description: 'May rows that were there before be updated? Default keep.',
       },
     },
-    { required: ['match', 'into', 'fields'], title: 'a mapping' },
+    {
+      title: 'a mapping',
+      if: { required: ['from'] },
+      // biome-ignore lint/suspicious/noThenProperty: JSON Schema's word
+      then: { required: ['into'] },
+      else: { required: ['match', 'into'], properties: { match: keyPattern } },
+    },
   )
 }
 

@@ -1,4 +1,5 @@
 import type { Position } from '../diagnostic.ts'
+import type { ChunkKey } from './chunks.ts'
 import type { Expression, TransformCall } from './expression.ts'
 import type { KeyPattern } from './key-pattern.ts'
 import type { TableDefinition, TableName } from './table.ts'
@@ -95,10 +96,14 @@ export interface Mapping {
   readonly match: KeyPattern
   readonly type?: EntryType
   readonly each?: Each
+  /** The value of a string goes on in other keys. */
+  readonly chunks?: ChunkKey
   /** Decoding of the value (or of each field, item, member), in order. Default: none, the record's value is text (`utf8`). */
   readonly decode: readonly DecodeStep[]
-  /** CEL over `r`, `key`, `item`, `field`, `member`, `score`, `index`, `parent`. */
-  readonly where?: { readonly cel: string; readonly at: Position }
+  /** Of a hash read as one record: decoding of single fields, by name. The others are text. */
+  readonly decodeFields?: ReadonlyMap<string, readonly DecodeStep[]>
+  /** CEL over `r`, `key`, `item`, `field`, `member`, `score`, `index`, `parent`. `ofKey`: it looks at nothing but the key. */
+  readonly where?: { readonly cel: string; readonly ofKey?: boolean; readonly at: Position }
   readonly into: TableName
   /** Columns that identify a row: the primary key or a unique constraint of the table. */
   readonly key: readonly string[]
@@ -133,12 +138,15 @@ export type EntryType = (typeof ENTRY_TYPES)[number]
  * stands at its end goes through the transforms first (`tech | list(',')`), for lists that are kept as text.
  */
 export type Each =
-  | { readonly kind: 'field' | 'item' | 'member' | 'message' }
-  | {
-      readonly kind: 'path'
-      readonly path: readonly PathSegment[]
-      readonly transforms: readonly TransformCall[]
-    }
+  | { readonly kind: 'field' | 'item' | 'member' | 'message'; readonly inside?: Inside }
+  | Inside
+
+/** `[field, '*']` has it as `inside`: the elements inside of every field. */
+export interface Inside {
+  readonly kind: 'path'
+  readonly path: readonly PathSegment[]
+  readonly transforms: readonly TransformCall[]
+}
 export type PathSegment = string | number | typeof EACH
 /** The `*` of `games.*`. */
 export const EACH = '*' as const
@@ -147,6 +155,16 @@ export const EACH = '*' as const
 export interface DecodeStep {
   readonly name: string
   readonly arguments: readonly string[]
+  /** Taken only where the condition holds. Steps of one group share it, and it is asked once, before the first of them. */
+  readonly when?: DecodeCondition
+  readonly at: Position
+}
+
+export interface DecodeCondition {
+  /** CEL over `r` (what the store holds), `value` (what has become of it so far), `key`, `field`, `index`, `score`, `message`. */
+  readonly cel: string
+  /** Place of the group in the chain. */
+  readonly group: number
   readonly at: Position
 }
 
@@ -196,6 +214,8 @@ export interface Acceptance {
 /** A unit test of the plan: an entry, and the rows or the reject it must give. */
 export interface Example {
   readonly entry: ExampleEntry
+  /** Other keys of the store, for lookups. */
+  readonly beside: readonly ExampleEntry[]
   readonly rows: ReadonlyMap<string, readonly ReadonlyMap<string, unknown>[]>
   readonly rejects: readonly { readonly code: string; readonly column?: string }[]
   readonly at: Position
@@ -224,6 +244,17 @@ export type ExampleValue =
       readonly type: 'stream'
       readonly messages: readonly { readonly id: string; readonly pairs: readonly Buffer[] }[]
     }
+
+/** The path that leads into what was read, if there is one. */
+export const insideOf = (each: Each | undefined): Inside | undefined =>
+  each?.kind === 'path' ? each : each?.inside
+
+/** Is `where` part of claiming? Else it only leaves out records of keys that are claimed. */
+export const asksBeforeClaiming = ({ where, each }: Mapping): boolean =>
+  where !== undefined && (each === undefined || where.ofKey === true)
+
+/** Is the entry read as a whole? A path may lead inside. */
+export const isWhole = (each: Each | undefined): boolean => each === undefined || each.kind === 'path'
 
 export const mappingsOf = (plan: Plan): readonly Mapping[] =>
   plan.rules.filter((rule): rule is Mapping => rule.kind === 'mapping')

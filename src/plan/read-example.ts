@@ -15,7 +15,8 @@ export function readExample(node: YamlNode, notes: Notes): Example | undefined {
     const column = textOf(it.get('column'))
     return code === undefined ? [] : [{ code, ...(column !== undefined && { column }) }]
   })
-  return notes.from(node, { entry, rows: new Map(rows), rejects, at: node.at })
+  const beside = (node.get('beside')?.items ?? []).flatMap((it) => optional(readEntry(it, notes)))
+  return notes.from(node, { entry, beside, rows: new Map(rows), rejects, at: node.at })
 }
 
 const rowOf = (row: YamlNode): ReadonlyMap<string, unknown> =>

@@ -1,16 +1,19 @@
-import { didYouMean } from '../diagnostic.ts'
 import type { PlanCatalog } from './catalog.ts'
+import { looksAtKeyOnly } from './cel-roots.ts'
+import { type ChunkKey, parseChunks } from './chunks.ts'
 import { parsePercentage } from './duration.ts'
-import { parseDecodeStep, parseEach, parseExpression, parseFieldPath } from './expression.ts'
+import { parseEach, parseExpression, parseFieldPath } from './expression.ts'
 import { checkIdentifier, checkSchema } from './identifier.ts'
 import { type KeyPattern, parseKeyPattern } from './key-pattern.ts'
+import { isLeftovers, LEFTOVERS, LEFTOVERS_TABLE, leftoverMappings } from './leftovers.ts'
+import { mergedNode } from './merged-node.ts'
 import type { Notes } from './notes.ts'
 import type {
   Conflict,
-  DecodeStep,
   Each,
   EntryType,
   Field,
+  Inside,
   Mapping,
   PathSegment,
   Rule,
@@ -18,6 +21,9 @@ import type {
   Unmapped,
 } from './plan.ts'
 import { listOf } from './problem.ts'
+import type { FileContent } from './project-files.ts'
+import { readDecode, readDecodeFields } from './read-decode.ts'
+import { withScripts } from './scripts.ts'
 import type { TableDefinition, TableName } from './table.ts'
 import { optional, textOf, type YamlNode } from './yaml.ts'
 
@@ -26,6 +32,8 @@ export interface RuleContext {
   readonly notes: Notes
   readonly catalog: PlanCatalog
   readonly targetSchema: string
+  /** A file of the project, for scripts. */
+  readFile(path: string): FileContent
   /** The table of that name, for the default of `key`. */
   table(name: TableName): TableDefinition | undefined
 }
@@ -33,7 +41,7 @@ export interface RuleContext {
 /** Reads `mappings:`. What is broken is reported and left out. */
 export function readRules(nodes: readonly YamlNode[], context: RuleContext): readonly Rule[] {
   const uses = new Map<string, number>()
-  return nodes.flatMap((node): readonly Rule[] => {
+  return nodes.flatMap(spread).flatMap((node): readonly Rule[] => {
     if (FATES.some((it) => node.get(it.key)) && !node.get('into')) return optional(readSkip(node, context))
     const mapping = readMapping(node, context)
     if (!mapping) return []
@@ -41,6 +49,15 @@ export function readRules(nodes: readonly YamlNode[], context: RuleContext): rea
     uses.set(mapping.into.table, nth)
     return [context.notes.from(node, nth === 1 ? mapping : { ...mapping, name: `${mapping.name}.${nth}` })]
   })
+}
+
+/** A mapping that reads `from` several places is one mapping for each of them; what a place says itself comes before what all share. */
+function spread(node: YamlNode): readonly YamlNode[] {
+  if (isLeftovers(node)) return leftoverMappings(node)
+  const from = node.get('from')
+  if (from?.kind !== 'list') return [node]
+  const shared = { ...node, entries: node.entries.filter((it) => it.key !== 'from') }
+  return from.items.map((it) => (it.kind === 'map' ? mergedNode(it, shared, ['fields', 'computed']) : it))
 }
 
 const FATES = [
@@ -92,18 +109,28 @@ function readMapping(node: YamlNode, context: RuleContext): Mapping | undefined 
   const limit = textOf(node.get('reject')?.get('limit'))
   const rejectLimit = limit === undefined ? undefined : parsePercentage(limit)
   const each = readEach(node.get('each'), notes)
-  const fields = (node.get('fields')?.entries ?? []).flatMap((entry) => optional(readField(entry, notes)))
-  const decode = readDecode(node.get('decode'), context)
+  const fields = [
+    ...(node.get('fields')?.entries ?? []).flatMap((entry) => optional(readField(entry, context))),
+    ...(node.get('computed')?.entries ?? []).flatMap((entry) => optional(readComputed(entry, notes))),
+  ]
+  checkFields(node, notes)
+  const decoding = node.get('decode')
+  const decode = decoding?.kind === 'map' ? [] : readDecode(decoding, context)
+  const decodeFields = decoding?.kind === 'map' ? readDecodeFields(decoding, context) : undefined
   const unmapped = readUnmapped(node.get('unmapped'), notes)
   if (!match || !into) return undefined
+  const chunks = readChunks(node.get('chunks'), match, notes)
   return {
     kind: 'mapping',
     name: into.table,
     match,
     ...typeOf(node),
     ...(each && { each }),
+    ...(chunks && { chunks }),
     decode,
-    ...(where && cel !== undefined && { where: { cel, at: where.at } }),
+    ...(decodeFields && { decodeFields }),
+    ...(where &&
+      cel !== undefined && { where: { cel, ...(looksAtKeyOnly(cel) && { ofKey: true }), at: where.at } }),
     into,
     key:
       // In one order, however it was written: mappings of one table tell their rows apart in the same way.
@@ -154,6 +181,7 @@ function readUnmapped(node: YamlNode | undefined, notes: Notes): Unmapped | unde
 }
 
 function readInto(node: YamlNode | undefined, { notes, targetSchema }: RuleContext): TableName | undefined {
+  if (textOf(node) === LEFTOVERS) return LEFTOVERS_TABLE
   const table = textOf(node?.kind === 'map' ? node.get('table') : node)
   const schema = node?.kind === 'map' ? textOf(node.get('schema')) : targetSchema
   if (!node || table === undefined || schema === undefined) return undefined
@@ -169,49 +197,81 @@ function readInto(node: YamlNode | undefined, { notes, targetSchema }: RuleConte
 const WHOLE = ['field', 'item', 'member', 'message'] as const
 
 function readEach(node: YamlNode | undefined, notes: Notes): Each | undefined {
+  if (node?.kind === 'list') return readNested(node, notes)
   const source = textOf(node)
   if (!node || source === undefined) return undefined
   const whole = WHOLE.find((it) => it === source)
   if (whole) return { kind: whole }
+  return readInside(node, source, notes)
+}
+
+function readInside(node: YamlNode, source: string, notes: Notes): Inside | undefined {
   const { each, problems } = parseEach(source)
   notes.problems(node, problems)
   return each
 }
 
-function readField({ key, at, value }: YamlNode['entries'][number], notes: Notes): Field | undefined {
+/** `[field, '*']`: first what a record of the store is, then where in it. */
+function readNested(node: YamlNode, notes: Notes): Each | undefined {
+  const [outer, inner] = node.items
+  const kind = WHOLE.find((it) => it === textOf(outer))
+  const path = textOf(inner)
+  if (!outer || !inner || path === undefined) return undefined
+  if (!kind) {
+    notes.error('KV013', outer.at, `A list for "each" begins with ${listOf(WHOLE, 'or')}.`, NESTED_HINT)
+    return undefined
+  }
+  const inside = readInside(inner, path, notes)
+  return inside && { kind, inside }
+}
+
+const NESTED_HINT =
+  "Such as each: [field, '*'] for the elements of every field. A path into the value stands alone."
+
+function readField({ key, at, value }: YamlNode['entries'][number], context: RuleContext): Field | undefined {
+  const { notes } = context
   checkIdentifier(key, 'column', at, notes)
   if (value.kind !== 'scalar') return undefined
   const { expression, problems } = parseExpression(value.source)
   notes.problems(value, problems)
-  return expression && { column: key, expression, source: value.source, at: value.at }
+  return (
+    expression && {
+      column: key,
+      expression: withScripts(expression, value, context),
+      source: value.source,
+      at: value.at,
+    }
+  )
 }
 
-function readDecode(node: YamlNode | undefined, { catalog, notes }: RuleContext): readonly DecodeStep[] {
-  const nodes = node?.kind === 'list' ? node.items : optional(node)
-  return nodes.flatMap((it) => {
-    const source = textOf(it)
-    if (source === undefined) return []
-    const { step, problems } = parseDecodeStep(source)
-    notes.problems(it, problems)
-    if (!step) return []
-    const signature = catalog.decoders.get(step.name)
-    const [least, most] = signature?.arity ?? [0, 0]
-    const given = step.arguments.length
-    if (!signature) {
-      const meant = didYouMean(step.name, catalog.decoders.keys())
-      const known = `Known are ${listOf(catalog.decoders.keys())}.`
-      notes.error(
-        'KV035',
-        it.at,
-        `There is no decoder "${step.name}".`,
-        meant ? `Did you mean "${meant}"?` : known,
-      )
-    } else if (given < least || given > most) {
-      const wanted = most === 0 ? 'no arguments' : least === most ? `${most}` : `${least} to ${most}`
-      notes.error('KV032', it.at, `The decoder ${step.name} takes ${wanted}, not ${given}.`)
-    }
-    return [{ ...step, at: it.at }]
-  })
+function readComputed({ key, at, value }: YamlNode['entries'][number], notes: Notes): Field | undefined {
+  checkIdentifier(key, 'column', at, notes)
+  const cel = textOf(value)
+  if (cel === undefined) return undefined
+  const expression = { kind: 'cel', cel, span: { start: 0, end: cel.length } } as const
+  return { column: key, expression, source: value.source, at: value.at }
+}
+
+/** Every column has one source, and there is at least one. */
+function checkFields(node: YamlNode, notes: Notes): void {
+  const [fields, computed] = [node.get('fields'), node.get('computed')]
+  if (!fields && !computed)
+    notes.error(
+      'KV011',
+      node.at,
+      'The mapping fills no column.',
+      'Say "fields:", a map from columns to expressions.',
+    )
+  for (const { key, at } of computed?.entries ?? [])
+    if (fields?.get(key)) notes.error('KV060', at, `The column "${key}" stands under "fields:" as well.`)
+}
+
+function readChunks(node: YamlNode | undefined, match: KeyPattern, notes: Notes): ChunkKey | undefined {
+  const source = textOf(node)
+  if (!node || source === undefined) return undefined
+  const { chunks, problems } = parseChunks(source, match)
+  notes.problems(node, problems)
+  return chunks
 }
 
 function readConflict(source: string | undefined): Conflict {

@@ -1,6 +1,7 @@
 import type { PlanCatalog } from './catalog.ts'
 import { parseDuration } from './duration.ts'
 import { checkIdentifier } from './identifier.ts'
+import { isLeftovers, LEFTOVERS_TABLE, leftoverTable } from './leftovers.ts'
 import type { Notes } from './notes.ts'
 import {
   type Acceptance,
@@ -10,6 +11,7 @@ import {
   type Query,
   type TriggerRequest,
 } from './plan.ts'
+import type { FileContent } from './project-files.ts'
 import { readExample } from './read-example.ts'
 import { readPattern, readRules } from './read-mapping.ts'
 import { readTable, type TableContext } from './read-table.ts'
@@ -23,11 +25,17 @@ export interface PlanContext extends TableContext {
   readonly tables: readonly TableDefinition[]
   /** The project's only source, for plans that name none. */
   readonly onlySource: string | undefined
+  /** A file of the project, for scripts. */
+  readFile(path: string): FileContent
 }
 
 /** Reads the tables of a plan; they come before the rules, whose keys default to primary keys. */
 export function readTables(root: YamlNode, context: TableContext): readonly TableDefinition[] {
-  return (root.get('tables')?.entries ?? []).map((it) => readTable(it, context))
+  const own = (root.get('tables')?.entries ?? []).map((it) => readTable(it, context))
+  const leaves = root.get('mappings')?.items.some(isLeftovers) ?? false
+  return leaves
+    ? [...own, readTable(leftoverTable(), { ...context, targetSchema: LEFTOVERS_TABLE.schema })]
+    : own
 }
 
 /** Makes a Plan of a file. What is broken is reported and left out; then the plan is good for finding more mistakes, and for nothing else. */

@@ -1,4 +1,5 @@
 import { KvmigError } from '../errors.ts'
+import { answering } from '../mapping/answering.ts'
 import { type CompiledProject, compileProject, type MappingParts } from '../mapping/compiled-project.ts'
 import type { Project } from '../plan/plan.ts'
 import type { Source, SourceContext } from '../sources/source.ts'
@@ -80,7 +81,7 @@ export class Session {
     const warning = warnOfClearText(name, url, address)
     if (warning !== undefined) this.#warnings.push(warning)
     const rate = perSecond ?? project.budget.perSecond
-    return parts.openSource(url, {
+    const source = await parts.openSource(url, {
       root: project.root,
       signal,
       variables,
@@ -88,6 +89,7 @@ export class Session {
       allowance: this.#budget,
       ...(rate === undefined ? {} : { perSecond: rate }),
     })
+    return answering(source, this.compiled.router(name), Date.now)
   }
 
   /** Source commands sent so far, all sources together. */

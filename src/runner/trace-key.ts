@@ -32,6 +32,9 @@ export interface KeyTrace {
   readonly quarantine: readonly QuarantineRecord[]
 }
 
+/** What is said of a key that no rule has and a lookup names. */
+export const LOOKED_UP = 'looked up for rows that other keys make'
+
 /** Follows one key through the rules of its source to the rows it gives, and looks whether they are there. Changes nothing. */
 export async function traceKey(session: Session, sourceName: string, key: Buffer): Promise<KeyTrace> {
   const { compiled, ledger } = session
@@ -68,6 +71,9 @@ export async function traceKey(session: Session, sourceName: string, key: Buffer
           fate: skip.fate,
           rule: { plan, match: skip.match.source, what: `${skip.fate}: ${skip.because}` },
         }
+      } else if (claim.kind === 'lookup') {
+        const { plan, match } = claim
+        seen = { ...common, fate: 'migrated', rule: { plan, match: match.source, what: LOOKED_UP } }
       } else {
         const mappings = claim.kind === 'mappings' ? claim.mappings : [claim.mapping]
         const into = mappings.map((it) => showTable(it.table.name)).join(', ')

@@ -95,6 +95,7 @@ function forward(
     }),
   )
   if (!claim) return { fate: 'uncovered' }
+  if (claim.kind === 'lookup') return { fate: 'left', as: 'index', because: 'lookups of the plan read it' }
   if (claim.kind === 'skip') return { fate: 'left', as: claim.skip.fate, because: claim.skip.because }
   return { fate: 'taken', plan: claim.plan, rows, rejects }
 }

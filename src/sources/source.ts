@@ -1,6 +1,7 @@
 import type { OptionSchema } from '../plan/catalog.ts'
 import type { EntryType } from '../plan/plan.ts'
 import type { LiveContext, LiveStore } from './live-store.ts'
+import type { Answer, Answers, Question } from './question.ts'
 
 /** The stateless part of a driver: it knows its URL schemes, and opens stores. Client libraries are imported inside `open`. */
 export interface SourceAdapter {
@@ -63,6 +64,8 @@ export interface Source {
   scan(selection: Selection, from?: Cursor): AsyncIterable<Page>
   /** The entries of these keys, whole or in parts; missing keys are left out. */
   read(keys: readonly Buffer[]): AsyncIterable<Page>
+  /** What other keys say, each question answered in its place, in few round trips. Absent where the store has no index to ask. */
+  ask?(questions: readonly Question[]): Promise<readonly Answer[]>
   /** Number of keys in the store, where it can tell cheaply. */
   count?(): Promise<number>
   /** Commands sent so far (what a bill would count). */
@@ -107,6 +110,8 @@ export interface Entry {
   readonly expiresAt: number | null
   readonly offset: number
   readonly more: boolean
+  /** What its lookups were answered; there where a mapping that may have the entry asks something. */
+  readonly answers?: Answers
 }
 
 /**

@@ -13,6 +13,10 @@ export interface Transform {
   readonly parameters: readonly Parameter[]
   readonly takes: readonly ValueKind[]
   gives(input: ValueKind): ValueKind
+  /** Where the arguments say what it takes and gives. Undefined for arguments that do not. */
+  typesOf?(
+    args: readonly Literal[],
+  ): { readonly takes: readonly ValueKind[]; readonly gives: ValueKind } | undefined
   /** True where missing and null are the transform's business (`default`, `null_if`, `present`). */
   readonly takesAbsent?: boolean
   /** Why the way back loses something; undefined where `create` gives an inverse. */

@@ -17,7 +17,7 @@ export interface Case {
 
 interface ExpectedKey {
   readonly key: string
-  readonly disposition: 'migrate' | 'partial' | 'reject' | 'index' | 'ephemeral' | 'ignore'
+  readonly disposition: 'migrate' | 'partial' | 'reject' | 'index' | 'ephemeral' | 'ignore' | 'uncovered'
 }
 
 interface ExpectedReject {

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { compileDecoding } from '../../src/mapping/decode.ts'
 import { DECODERS } from '../../src/mapping/decoders.ts'
+import { RecordScope } from '../../src/mapping/record.ts'
 import type { TextPolicy } from '../../src/mapping/utf8.ts'
 import { parseDecodeStep } from '../../src/plan/expression.ts'
 import { Decimal, RejectError, type Value } from '../../src/value.ts'
@@ -15,13 +16,17 @@ function chain(steps: readonly string[], policy: TextPolicy = 'reject') {
     if (!step) throw new Error(`no step ${it}`)
     return { ...step, at: { file: 'test', line: 1, column: 1 } }
   })
-  return compileDecoding(parsed, byName, policy)
+  return compileDecoding(parsed, { decoders: byName, policy, captures: [] })
 }
 
 function decode(steps: readonly string[], input: Buffer | string, policy?: TextPolicy) {
   const dropped: string[] = []
   try {
-    const value = chain(steps, policy).decode(Buffer.from(input as string), (field) => dropped.push(field))
+    const value = chain(steps, policy).decode(
+      Buffer.from(input as string),
+      (field) => dropped.push(field),
+      scope,
+    )
     return dropped.length > 0 ? { value, dropped } : value
   } catch (error) {
     if (error instanceof RejectError) return { rejected: error.code }
@@ -29,12 +34,21 @@ function decode(steps: readonly string[], input: Buffer | string, policy?: TextP
   }
 }
 
+const floats = fc.array(fc.float({ noNaN: true, noDefaultInfinity: true }), { minLength: 1 })
+const scope = new RecordScope()
 const no = (rejected: string) => ({ rejected })
 const object = (entries: Readonly<Record<string, Value>>): Value => new Map(Object.entries(entries))
 const zipped = (text: string): Buffer => gzipSync(Buffer.from(text))
 const twice = (value: unknown): string => JSON.stringify(JSON.stringify(value))
 
 test.each<[steps: string[], input: Buffer | string, output: unknown]>([
+  [['float32'], Buffer.from('0000003f000080bf', 'hex'), [new Decimal('0.5'), new Decimal('-1')]],
+  [['float32(big)'], Buffer.from('3f000000', 'hex'), [new Decimal('0.5')]],
+  [['float32'], '', []],
+  [['float32'], 'abc', no('CODEC_MISMATCH')],
+  [['float32'], Buffer.from('0000c07f', 'hex'), no('NON_FINITE')],
+  [['base64', 'msgpack'], 'gaFhAQ==', object({ a: new Decimal('1') })],
+  [['msgpack'], Buffer.from('c1', 'hex'), no('CODEC_MISMATCH')],
   [[], 'é\n', 'é\n'],
   [[], '\ufeffx', '\ufeffx'],
   [[], '', ''],
@@ -106,7 +120,7 @@ describe('the way back', () => {
     .map((it) => JSON.stringify(JSON.parse(it)))
     .filter((it) => !it.includes('\\u0000'))
 
-  test.each<[steps: string[], values: fc.Arbitrary<string>]>([
+  test.each<[steps: string[], values: fc.Arbitrary<string | Buffer>]>([
     [[], fc.string({ unit: 'grapheme' })],
     [['utf8'], fc.string({ unit: 'grapheme' })],
     [['bytes'], fc.string({ unit: 'binary' })],
@@ -114,21 +128,23 @@ describe('the way back', () => {
     [['unwrap(value)'], json.map((it) => `{"value":${it}}`)],
     [['base64'], fc.uint8Array().map((it) => Buffer.from(it).toString('base64'))],
     [['base64', 'json'], json.map((it) => Buffer.from(it).toString('base64'))],
+    [['float32'], floats.map((it) => Buffer.from(Float32Array.from(it).buffer))],
+    [['float32(big)'], floats.map((it) => Buffer.from(Float32Array.from(it).buffer).swap32())],
     [['hex'], fc.string({ unit: 'grapheme' }).map((it) => Buffer.from(it).toString('hex'))],
   ])('of %j gives the bytes again', (steps, values) => {
     const { decode: read, encode } = chain(steps)
     fc.assert(
       fc.property(values, (text) => {
-        const bytes = Buffer.from(text)
-        expect(encode?.(read(bytes, () => {}))).toEqual(bytes)
+        const bytes = Buffer.from(text as string)
+        expect(encode?.(read(bytes, () => {}, scope))).toEqual(bytes)
       }),
     )
   })
 
   test('of gzip gives something that unzips to the same', () => {
     const { decode: read, encode } = chain(['gzip', 'json'])
-    const value = read(zipped('{"a":1}'), () => {})
-    expect(read(encode?.(value) as Buffer, () => {})).toEqual(value)
+    const value = read(zipped('{"a":1}'), () => {}, scope)
+    expect(read(encode?.(value) as Buffer, () => {}, scope)).toEqual(value)
   })
 
   test('says what it loses', () => {

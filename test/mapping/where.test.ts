@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { readJson } from '../../src/json/read-json.ts'
+import { CelError } from '../../src/mapping/cel.ts'
 import { RecordScope } from '../../src/mapping/record.ts'
-import { compileWhere, WhereError } from '../../src/mapping/where.ts'
+import { compileWhere } from '../../src/mapping/where.ts'
 import { CalendarDate, Decimal, RejectError, type Value } from '../../src/value.ts'
 
 const scope = (value: Value, more: Partial<RecordScope> = {}): RecordScope =>
@@ -72,7 +73,7 @@ test('says which fields it needs', () => {
 })
 
 test.each(['has(', 'r.a = 1', 'now() > 5', 'x == 1', '1 + 1', '"text"', ''])('refuses %j', (cel) => {
-  expect(() => compileWhere(cel, [])).toThrow(WhereError)
+  expect(() => compileWhere(cel, [])).toThrow(CelError)
 })
 
 describe('a regular expression', () => {

@@ -290,7 +290,7 @@ test.each([
   ['a | default(now())', 'any', 'KV073', 12, 'cannot be given the time or chance', 'No expression looks'],
   ['now()', 'any', 'KV073', 0, 'no now()', 'No expression looks'],
   ['a ?? gen_random_uuid()', 'any', 'KV073', 5, 'no gen_random_uuid()', 'No expression looks'],
-  ["get('a:{b}')", 'any', 'KV065', 0, 'later version', undefined],
+  ["get('a:{b')", 'any', 'KV032', 4, 'not closed', 'for a brace of the key itself'],
   ['lower(a)', 'any', 'KV035', 0, 'no function lower()', 'stands behind a "|"'],
   ['cons(a)', 'any', 'KV035', 0, 'no function cons()', 'Did you mean "const"?'],
   ['$idd', 'any', 'KV031', 0, 'no root or capture $idd', 'Did you mean "$id"?'],

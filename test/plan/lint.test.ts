@@ -31,7 +31,8 @@ test.each<[string, string | RegExp, string, string, string, string?]>([
     'a comma begins the next key',
   ],
   [MESSAGES, 'decode: json', 'decode: []', 'KV011 []', 'empty list'],
-  [MESSAGES, 'decode: json', 'chunks: x\n    decode: json', 'KV065 chunks:', 'comes with a later version'],
+  [MESSAGES, 'decode: json', 'preset: x\n    decode: json', 'KV065 preset:', 'comes with a later version'],
+  [MESSAGES, 'decode: json', 'chunks: x\n    decode: json', 'KV032 x', 'one {i}'],
   [MESSAGES, 'conflict: newest(created_at)', 'conflict: newest', 'KV013 newest', 'newest(column)'],
   [
     MESSAGES,
@@ -248,7 +249,14 @@ test.each<[string, string | RegExp, string, string, string, string?]>([
     'no table mesages',
     '"messages"',
   ],
-  [MESSAGES, 'into: messages\n    key', 'into: leftovers\n    key', 'KV065 leftovers', 'later version'],
+  [
+    MESSAGES,
+    'into: messages\n    key',
+    'into: leftovers\n    key',
+    'KV042 leftovers',
+    'no table',
+    'kvmig.leftovers',
+  ],
   [
     MESSAGES,
     'key: [id]',
@@ -353,22 +361,16 @@ test.each<[string, string | RegExp, string, string, string, string?]>([
     'time or chance',
   ],
   // conditions
-  [MESSAGES, 'where: has(r.from) && has(r.to)', 'where: has(r.from) &&', 'KV036', 'no condition'],
+  [MESSAGES, 'where: has(r.from) && has(r.to)', 'where: has(r.from) &&', 'KV036', 'no CEL'],
   [
     MESSAGES,
     'where: has(r.from) && has(r.to)',
     'where: has(r.from) && from == 1',
     'KV036 from',
-    'no from in conditions',
+    'no from here',
     'r.from',
   ],
-  [
-    MESSAGES,
-    'where: has(r.from) && has(r.to)',
-    "where: field == 'x'",
-    'KV036 field',
-    'no field in conditions',
-  ],
+  [MESSAGES, 'where: has(r.from) && has(r.to)', "where: field == 'x'", 'KV036 field', 'no field here'],
   [MESSAGES, 'where: has(r.from) && has(r.to)', 'where: size(r)', 'KV036 size', 'of type int'],
   [MESSAGES, 'where: has(r.from) && has(r.to)', 'where: r.at < now()', 'KV036 now', 'now()', 'clock'],
   // rules

@@ -1,11 +1,14 @@
 import type { Graph } from '../../graph/graph.ts'
+import { answering } from '../../mapping/answering.ts'
 import { forwardClaims } from '../../mapping/claim.ts'
 import { type CompiledProject, compileProject } from '../../mapping/compiled-project.ts'
-import type { CompiledMapping } from '../../mapping/mapping.ts'
-import type { Example, Plan, Project } from '../../plan/plan.ts'
+import type { Claim, CompiledMapping } from '../../mapping/mapping.ts'
+import type { Example, ExampleEntry, Plan, Project } from '../../plan/plan.ts'
 import type { Step } from '../../plan/step.ts'
 import { printable } from '../../printable.ts'
 import type { ComparedRow, TestedExample } from '../../report/report.ts'
+import { memorySource } from '../../sources/memory.ts'
+import type { Entry } from '../../sources/source.ts'
 import type { Row } from '../../value.ts'
 import { compareRows } from './compare-rows.ts'
 import { type Embedded, openEmbedded, type StoredRow } from './embedded.ts'
@@ -52,7 +55,7 @@ async function runExample(
   example: Example,
   { compiled, embedded }: Workbench,
 ): Promise<TestedExample> {
-  const made = forward(plan, example, compiled)
+  const made = await forward(plan, example, compiled)
   const stored: StoredRow[] = []
   const rejects = [...made.rejects]
   for (const { mapping, row } of made.rows) {
@@ -90,20 +93,24 @@ interface Made {
 
 type Rejected = { readonly code: string; readonly column?: string | undefined; readonly message: string }
 
-function forward(plan: Plan, { entry }: Example, compiled: CompiledProject): Made {
+async function forward(plan: Plan, example: Example, compiled: CompiledProject): Promise<Made> {
   const rows: { mapping: CompiledMapping; row: Row }[] = []
   const rejects: Rejected[] = []
-  const { key, value, expiresAt } = entry
-  const claim = forwardClaims(
-    compiled.router(plan.source).route(key, value.type),
-    { key, type: value.type, value, expiresAt: expiresAt ?? null, offset: 0, more: false },
-    (mapping) => ({
-      row: (row) => rows.push({ mapping, row }),
-      reject: (reject) => rejects.push(reject),
-      filtered: () => {},
-      unmapped: () => {},
-    }),
-  )
+  const router = compiled.router(plan.source)
+  const store = memorySource([example.entry, ...example.beside].map(entryOf))
+  // Whatever an example says of expiry, it is about an entry that is there.
+  const source = answering(store, router, () => Number.NEGATIVE_INFINITY)
+  let claim: Claim | undefined
+  for await (const { entries } of source.read([example.entry.key])) {
+    for (const entry of entries) {
+      claim = forwardClaims(router.route(entry.key, entry.type), entry, (mapping) => ({
+        row: (row) => rows.push({ mapping, row }),
+        reject: (reject) => rejects.push(reject),
+        filtered: () => {},
+        unmapped: () => {},
+      }))
+    }
+  }
   if (claim === undefined) return { rows, rejects, message: 'No rule takes this key.' }
   if (claim.plan !== plan.name)
     return {
@@ -113,6 +120,15 @@ function forward(plan: Plan, { entry }: Example, compiled: CompiledProject): Mad
     }
   return { rows, rejects }
 }
+
+const entryOf = ({ key, value, expiresAt }: ExampleEntry): Entry => ({
+  key,
+  type: value.type,
+  value,
+  expiresAt: expiresAt ?? null,
+  offset: 0,
+  more: false,
+})
 
 // By code; with the column only where the example names it.
 function compareRejects(expected: Example['rejects'], actual: readonly Rejected[]): TestedExample['rejects'] {

@@ -4,7 +4,7 @@ import { showTable } from '../../plan/table.ts'
 import { printable } from '../../printable.ts'
 import type { TraceReport } from '../../report/report.ts'
 import type { Session } from '../../runner/session.ts'
-import type { KeyTrace } from '../../runner/trace-key.ts'
+import { type KeyTrace, LOOKED_UP } from '../../runner/trace-key.ts'
 
 export interface TraceReportParts {
   /** Of the entry, key included. */
@@ -96,6 +96,10 @@ function describeClaim(claim: Claim) {
   if (claim.kind === 'skip') {
     const { skip, plan } = claim
     return { plan, match: skip.match.source, at: skip.at, what: `${skip.fate}: ${skip.because}` }
+  }
+  if (claim.kind === 'lookup') {
+    const { plan, match, at } = claim
+    return { plan, match: match.source, at, what: LOOKED_UP }
   }
   const mappings = claim.kind === 'mappings' ? claim.mappings : [claim.mapping]
   const { match, at } = mappings[0]!.mapping

@@ -34,6 +34,7 @@ function checkField(
   scope: LintScope,
 ): void {
   const { notes, catalog } = scope
+  if (field.expression.kind === 'cel') return
   const node = notes.node(mapping, 'fields', field.column)
   const { kind, problems } = kindOf(field.expression, scopeOf(mapping, catalog))
   if (node) notes.problems(node, problems)

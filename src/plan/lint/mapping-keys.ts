@@ -1,7 +1,7 @@
 import type { Mapping } from '../plan.ts'
 import { listOf } from '../problem.ts'
 import { showTable, type TableDefinition } from '../table.ts'
-import { findTable, hasColumn, type LintScope, mappings } from './scope.ts'
+import { filledColumns, findTable, hasColumn, type LintScope, mappings } from './scope.ts'
 import { isUnique, noColumn, uniqueKeys } from './tables.ts'
 
 /** The key of a mapping is a key of its table and gets its values, and the column that decides a conflict does too. */
@@ -44,7 +44,7 @@ function checkKey(mapping: Mapping, table: TableDefinition, scope: LintScope): v
     )
     return
   }
-  const filled = new Set(notes.node(mapping, 'fields')?.entries.map((it) => it.key))
+  const filled = new Set(filledColumns(scope, mapping).map((it) => it.key))
   const empty = key.filter((it) => !filled.has(it))
   if (empty.length > 0)
     notes.error(
@@ -61,6 +61,6 @@ function checkConflict(mapping: Mapping, table: TableDefinition, scope: LintScop
   const { column } = mapping.conflict
   const at = notes.at(mapping, 'conflict')
   if (!hasColumn(scope, table, column)) notes.error('KV043', at, ...noColumn(table, column))
-  else if (!notes.node(mapping, 'fields', column))
+  else if (!filledColumns(scope, mapping).some((it) => it.key === column))
     notes.error('KV044', at, `No field fills "${column}", so it cannot decide between two records.`)
 }

@@ -3,7 +3,7 @@ import { changingDefault } from '../changing-default.ts'
 import type { Mapping } from '../plan.ts'
 import { listOf } from '../problem.ts'
 import { sameTable, showTable, type TableDefinition } from '../table.ts'
-import { findTable, hasColumn, type LintScope, mappings } from './scope.ts'
+import { filledColumns, findTable, hasColumn, type LintScope, mappings } from './scope.ts'
 import { noColumn } from './tables.ts'
 
 /** `into` and the columns of `fields` exist and may be filled, and every column that needs a value gets one. */
@@ -30,39 +30,41 @@ export function mappingTables(scope: LintScope): void {
 function noTable(mapping: Mapping, { notes, tables, complete }: LintScope): void {
   const at = notes.at(mapping, 'into')
   const { table } = mapping.into
-  if (table === 'leftovers') notes.error('KV065', at, 'The table "leftovers" comes with a later version.')
-  else if (complete) {
+  if (complete) {
     const meant = didYouMean(
       table,
       tables.map((it) => it.name.table),
     )
+    const meantLeftovers =
+      table === 'leftovers' ? 'The table for what nobody models is kvmig.leftovers.' : undefined
     const hint = 'Declare it under "tables:", or name the SQL that creates it in "schema:" of the project.'
     notes.error(
       'KV042',
       at,
       `There is no table ${showTable(mapping.into)}.`,
-      meant ? `Did you mean "${meant}"?` : hint,
+      meantLeftovers ?? (meant ? `Did you mean "${meant}"?` : hint),
     )
   }
 }
 
 function checkColumns(mapping: Mapping, table: TableDefinition, scope: LintScope): void {
   const { notes } = scope
-  for (const { key, at } of notes.node(mapping, 'fields')?.entries ?? []) {
+  for (const { key, at } of filledColumns(scope, mapping)) {
     if (!hasColumn(scope, table, key)) notes.error('KV043', at, ...noColumn(table, key))
     if (table.columns.some((it) => it.name === key && it.generated))
       notes.error(
         'KV046',
         at,
         `Postgres computes the column "${key}" by itself.`,
-        'Take it out of "fields:".',
+        'Take it out of the mapping.',
       )
   }
 }
 
-function checkFilled(mapping: Mapping, table: TableDefinition, { notes }: LintScope): void {
+function checkFilled(mapping: Mapping, table: TableDefinition, scope: LintScope): void {
+  const { notes } = scope
   // By the file, not by what could be read of it: a field whose expression is wrong is there. Of the key another rule speaks.
-  const filled = notes.node(mapping, 'fields')?.entries.map((it) => it.key) ?? []
+  const filled = filledColumns(scope, mapping).map((it) => it.key)
   const named = new Set([...filled, ...mapping.key])
   const empty = table.columns.filter(
     (it) => it.notNull && it.default === undefined && !it.identity && !it.generated && !named.has(it.name),

@@ -1,5 +1,5 @@
 import { sharedKey } from '../key-overlap.ts'
-import type { Plan, Rule } from '../plan.ts'
+import { asksBeforeClaiming, type Plan, type Rule } from '../plan.ts'
 import { quote } from '../problem.ts'
 import type { LintScope } from './scope.ts'
 
@@ -37,5 +37,4 @@ export function overlaps({ plans, notes }: LintScope): void {
   }
 }
 
-const isConditional = (rule: Rule): boolean =>
-  rule.kind === 'mapping' && rule.where !== undefined && rule.each === undefined
+const isConditional = (rule: Rule): boolean => rule.kind === 'mapping' && asksBeforeClaiming(rule)

@@ -3,7 +3,7 @@ import type { Expression } from '../expression.ts'
 import { kindOf } from '../expression-kind.ts'
 import { ARTICLE } from '../literal-kind.ts'
 import { decodedKind, isHash, scopeOf, TYPES } from '../mapping-scope.ts'
-import { EACH, type Mapping } from '../plan.ts'
+import { type DecodeStep, EACH, insideOf, isWhole, type Mapping } from '../plan.ts'
 import { listOf } from '../problem.ts'
 import { type LintScope, mappings } from './scope.ts'
 
@@ -39,12 +39,38 @@ function checkTypes(mapping: Mapping, { notes }: LintScope): void {
 function checkChain(mapping: Mapping, { notes, catalog }: LintScope): void {
   const { decode, each, type } = mapping
   const at = notes.at(mapping, 'decode')
-  const asRecord = type === 'hash' && (!each || each.kind === 'path')
-  if (decode.length > 0 && (asRecord || type === 'stream' || each?.kind === 'message')) {
+  const asRecord = type === 'hash' && isWhole(each)
+  const opensField = asRecord && decode[0]?.name === 'unwrap' && decode[0].when === undefined
+  if (decode.length > 0 && !opensField && (asRecord || type === 'stream' || each?.kind === 'message')) {
     const what = asRecord ? 'hash read as one record' : 'message of a stream'
-    const hint = `${asRecord ? 'Use "each: field", or' : 'Use'} transforms such as: tags | json.`
+    const hint = asRecord
+      ? 'Use "each: field", begin with one field, as in [unwrap(data), json], or use transforms such as: tags | json.'
+      : 'Use transforms such as: tags | json.'
     notes.error('KV037', at, `A ${what} takes no "decode:": its fields are text.`, hint)
   }
+  if (mapping.chunks && ((type !== undefined && type !== 'string') || !isWhole(each)))
+    notes.error(
+      'KV037',
+      notes.at(mapping, 'chunks'),
+      'Only strings are cut into pieces.',
+      'Say "type: string".',
+    )
+  if (mapping.decodeFields && ((type !== undefined && type !== 'hash') || !isWhole(each)))
+    notes.error(
+      'KV037',
+      at,
+      'A map under "decode:" names fields of a hash that is read as one record.',
+      'Elsewhere "decode:" is a decoder, or a list of them.',
+    )
+  for (const chain of [decode, ...(mapping.decodeFields?.values() ?? [])])
+    checkSteps(chain, { notes, catalog })
+}
+
+/** Each step takes what the one before gives. */
+function checkSteps(
+  decode: readonly DecodeStep[],
+  { notes, catalog }: Pick<LintScope, 'notes' | 'catalog'>,
+): void {
   let kind: ValueKind = 'bytes'
   for (const step of decode) {
     const signature = catalog.decoders.get(step.name)
@@ -60,21 +86,23 @@ function checkChain(mapping: Mapping, { notes, catalog }: LintScope): void {
       )
       return
     }
-    kind = gives
+    // What a step gives that is taken at times only, nobody knows beforehand.
+    kind = step.when ? 'any' : gives
   }
 }
 
 function checkPath(mapping: Mapping, { notes, catalog }: LintScope): void {
-  const { each, type } = mapping
-  if (each?.kind !== 'path') return
+  const { type } = mapping
+  const each = insideOf(mapping.each)
+  if (!each) return
   const node = notes.node(mapping, 'each')
   const at = notes.at(mapping, 'each')
-  if (type !== undefined && type !== 'string' && type !== 'hash') {
+  if (isWhole(mapping.each) && type !== undefined && type !== 'string' && type !== 'hash') {
     const word = { list: 'item', set: 'member', zset: 'member', stream: 'message' }[type]
     notes.error('KV013', at, `A ${type} has no paths.`, `Use "each: ${word}".`)
     return
   }
-  const hash = isHash(mapping)
+  const hash = isWhole(mapping.each) && isHash(mapping) && mapping.decode.length === 0
   const decoded = decodedKind(mapping, catalog)
   if (!hash && decoded !== 'any' && decoded !== 'object' && decoded !== 'array') {
     notes.error('KV037', at, 'There is no path into text.', 'Say "decode: json".')
@@ -86,7 +114,7 @@ function checkPath(mapping: Mapping, { notes, catalog }: LintScope): void {
     (input, it) => ({ kind: 'pipe', input, ...it }),
     start,
   )
-  const inText = hash && each.path.length > 1
+  const inText = hash && each.path.length > 1 && !mapping.decodeFields?.has(String(each.path[0]))
   const record = hash ? 'fields' : 'any'
   const { kind, problems } = kindOf(expression, { ...scopeOf(mapping, catalog), record })
   if (node) notes.problems(node, problems)

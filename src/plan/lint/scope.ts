@@ -1,3 +1,4 @@
+import type { Position } from '../../diagnostic.ts'
 import type { PlanCatalog } from '../catalog.ts'
 import type { Notes } from '../notes.ts'
 import { type Mapping, mappingsOf, type Plan, type Skip, type StoreAddress } from '../plan.ts'
@@ -29,6 +30,13 @@ export const findTable = ({ tables }: LintScope, name: TableName): TableDefiniti
 /** Is there such a column, be its definition readable or not? */
 export const hasColumn = ({ notes }: LintScope, table: TableDefinition, column: string): boolean =>
   table.columns.some((it) => it.name === column) || notes.node(table, 'columns', column) !== undefined
+
+/** Columns that a mapping fills by what its file says, be the expression readable or not, with where each stands. */
+export const filledColumns = (
+  { notes }: LintScope,
+  mapping: Mapping,
+): readonly { readonly key: string; readonly at: Position }[] =>
+  ['fields', 'computed'].flatMap((it) => notes.node(mapping, it)?.entries ?? [])
 
 /** Every mapping with its plan. */
 export const mappings = ({

@@ -1,5 +1,5 @@
 import { covers } from '../key-overlap.ts'
-import type { Mapping, Plan, Rule, Skip } from '../plan.ts'
+import { asksBeforeClaiming, type Mapping, type Plan, type Rule, type Skip } from '../plan.ts'
 import { sameTable } from '../table.ts'
 import type { LintScope } from './scope.ts'
 
@@ -42,9 +42,8 @@ const sameGroup = (a: Rule, b: Rule): boolean =>
 const takesType = (earlier: Rule | Skip, later: Rule | Skip): boolean =>
   earlier.type === undefined || earlier.type === later.type
 
-/** With `each`, `where` picks records and the key is claimed all the same; without, it can pass the key on. */
-const canPass = (rule: Rule): boolean =>
-  rule.kind === 'mapping' && rule.where !== undefined && rule.each === undefined
+/** Where it can pass a key on. */
+const canPass = (rule: Rule): boolean => rule.kind === 'mapping' && asksBeforeClaiming(rule)
 
 /** A group takes every key that fits as soon as one of its mappings does. */
 function takesAlways(rule: Rule, { rules }: Plan): boolean {

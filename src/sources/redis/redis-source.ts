@@ -1,6 +1,8 @@
 import { SourceError } from '../../errors.ts'
+import type { Answer, Question } from '../question.ts'
 import type { Cursor, Page, Selection, Source, SourceContext } from '../source.ts'
 import type { RedisAddress } from './address.ts'
+import { askAll } from './ask.ts'
 import { Connection, LIMITS, type Limits, type Line } from './connection.ts'
 import { explain, mayPass } from './explain.ts'
 import { MONOTONIC, Pace } from './pace.ts'
@@ -100,6 +102,17 @@ export class RedisSource implements Source {
         for await (const { entries } of rest ?? []) if (entries.length > 0) yield { entries, expired: 0 }
         at += some.length
         failures = 0
+      } catch (error) {
+        await this.#recover(error, ++failures)
+      }
+    }
+  }
+
+  async ask(questions: readonly Question[]): Promise<readonly Answer[]> {
+    const identity = await this.identity()
+    for (let failures = 0; ; ) {
+      try {
+        return await askAll(await this.#store(identity), questions)
       } catch (error) {
         await this.#recover(error, ++failures)
       }

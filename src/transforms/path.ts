@@ -1,5 +1,5 @@
-import { mismatch } from '../transforms/kind.ts'
 import type { Value } from '../value.ts'
+import { mismatch } from './kind.ts'
 
 /**
  * What stands at a path: own keys of objects, places of lists. Undefined where a key is not there, or what should hold it is missing or

@@ -1,0 +1,67 @@
+CREATE TABLE frames (
+  frame_id        text PRIMARY KEY,
+  run_id          text NOT NULL,
+  project_id      text NOT NULL,
+  parent_frame_id text REFERENCES frames(frame_id) DEFERRABLE INITIALLY DEFERRED,
+  depth           integer NOT NULL,
+  type            text NOT NULL,
+  name            text NOT NULL,
+  state           text NOT NULL CHECK (state IN ('active', 'closed', 'suspended')),
+  inputs          jsonb,
+  outputs         jsonb,
+  digest_text     text,
+  digest_json     jsonb,
+  created_at      timestamptz NOT NULL,
+  closed_at       timestamptz
+);
+-- Frames come from another store, before: these are the ones that traces refer to.
+INSERT INTO frames (frame_id, run_id, project_id, depth, type, name, state, created_at) VALUES
+  ('010543e9-6478-4cba-ae64-ffdc22296f1c', 'e8be7cd9-086d-4b99-ad69-96fd95d79c3d', 'demo', 0, 'subtask', 'déjà vu', 'active', '2025-12-02T04:06:56.000Z'),
+  ('04349998-b32f-4b2b-ac55-eddffec94d6e', 'd0228ee5-2649-4e62-a4d6-43236a62e75b', 'demo', 1, 'task', 'déjà vu', 'closed', '2025-12-02T15:28:34.000Z'),
+  ('2bc6b2af-fcf7-4a9b-a2bf-10e099a09507', 'c527b949-1b9a-44dc-a1bc-58cb2da9349e', 'stack', 0, 'subtask', 'Fix "auth"', 'active', '2025-12-02T07:37:48.000Z'),
+  ('319e815c-eed0-4a54-a903-218542d4fc05', 'c527b949-1b9a-44dc-a1bc-58cb2da9349e', 'stack', 1, 'task', 'it''s a test', 'closed', '2025-12-02T05:21:38.000Z'),
+  ('42051ab5-2898-4944-adc4-f4cfe3ce36b6', 'fd5f7c71-c600-4f1b-ad9f-eb2fa520e2a1', 'stack', 1, 'task', 'déjà vu', 'closed', '2025-12-02T10:31:24.000Z'),
+  ('506151e0-0a59-4018-a91f-4af8df8afe38', 'c527b949-1b9a-44dc-a1bc-58cb2da9349e', 'stack', 1, 'task', 'it''s a test', 'closed', '2025-12-02T11:13:08.000Z'),
+  ('52559b7f-652f-4071-aedf-3bdbcb25d88f', 'c527b949-1b9a-44dc-a1bc-58cb2da9349e', 'demo', 0, 'subtask', 'it''s a test', 'active', '2025-12-02T16:46:10.000Z'),
+  ('6919b2d5-08d1-41bb-a4ee-57bff8be4713', 'd0228ee5-2649-4e62-a4d6-43236a62e75b', 'stack', 1, 'subtask', 'it''s a test', 'closed', '2025-12-02T07:34:34.000Z'),
+  ('6e8eafe7-3cc0-4921-a051-279e21a3218f', 'd0228ee5-2649-4e62-a4d6-43236a62e75b', 'stack', 0, 'subtask', 'it''s a test', 'closed', '2025-12-02T13:53:19.000Z'),
+  ('6f5d73c4-53f0-42bd-acb1-0df5e6eb5229', 'e8be7cd9-086d-4b99-ad69-96fd95d79c3d', 'demo', 1, 'subtask', 'Fix "auth"', 'active', '2025-12-02T08:19:58.000Z'),
+  ('6f662a0a-04a8-4fb2-aa5c-33b815c9dec0', 'c527b949-1b9a-44dc-a1bc-58cb2da9349e', 'demo', 1, 'subtask', 'it''s a test', 'closed', '2025-12-02T08:58:49.000Z'),
+  ('7855519a-206a-46d9-a3a0-dc68b2ea46d4', 'fd5f7c71-c600-4f1b-ad9f-eb2fa520e2a1', 'demo', 1, 'subtask', 'it''s a test', 'active', '2025-12-02T13:18:28.000Z'),
+  ('84f89c5f-2e2e-4acd-a1ec-05d0e6dd21f7', 'fd5f7c71-c600-4f1b-ad9f-eb2fa520e2a1', 'stack', 1, 'task', 'déjà vu', 'closed', '2025-12-02T06:57:07.000Z'),
+  ('8f5812f5-de83-4ab9-a08b-b2067de54742', 'e8be7cd9-086d-4b99-ad69-96fd95d79c3d', 'demo', 1, 'subtask', 'déjà vu', 'active', '2025-12-02T03:18:10.000Z'),
+  ('adf257c7-0ef5-45e5-a02c-ca505ad5624e', 'd0228ee5-2649-4e62-a4d6-43236a62e75b', 'demo', 1, 'task', 'déjà vu', 'active', '2025-12-02T10:47:19.000Z'),
+  ('afe2c8dd-9811-4c77-aa30-188d9ef2f5e5', 'c527b949-1b9a-44dc-a1bc-58cb2da9349e', 'stack', 1, 'subtask', 'it''s a test', 'active', '2025-12-02T05:02:57.000Z'),
+  ('b946b8e5-0e4b-4454-af97-ebf18872fcbc', 'fd5f7c71-c600-4f1b-ad9f-eb2fa520e2a1', 'stack', 0, 'task', 'Fix "auth"', 'closed', '2025-12-02T10:20:26.000Z'),
+  ('baaa152d-ee38-4862-a274-19d5fa7d23f3', 'fd5f7c71-c600-4f1b-ad9f-eb2fa520e2a1', 'stack', 1, 'task', 'Fix "auth"', 'closed', '2025-12-02T12:20:23.000Z'),
+  ('cb6e2e46-4ef9-4b84-a122-2bf3ad4f3b03', 'fd5f7c71-c600-4f1b-ad9f-eb2fa520e2a1', 'demo', 0, 'subtask', 'déjà vu', 'closed', '2025-12-02T06:07:24.000Z'),
+  ('d64f14b4-71ee-4047-af43-21307975a3a6', 'c527b949-1b9a-44dc-a1bc-58cb2da9349e', 'demo', 1, 'task', 'it''s a test', 'closed', '2025-12-02T13:00:10.000Z'),
+  ('d7dfa881-82d7-4b80-a756-e721815dd271', 'fd5f7c71-c600-4f1b-ad9f-eb2fa520e2a1', 'stack', 1, 'task', 'Fix "auth"', 'active', '2025-12-02T15:53:47.000Z'),
+  ('ea04b115-f7c4-4597-a9cb-0b6378b9db25', 'c527b949-1b9a-44dc-a1bc-58cb2da9349e', 'stack', 1, 'subtask', 'Fix "auth"', 'active', '2025-12-02T16:57:21.000Z'),
+  ('frame_legacy_1', 'e8be7cd9-086d-4b99-ad69-96fd95d79c3d', 'demo', 1, 'subtask', 'Fix "auth"', 'closed', '2025-12-02T01:29:53.000Z'),
+  ('frame_legacy_2', 'c527b949-1b9a-44dc-a1bc-58cb2da9349e', 'demo', 1, 'subtask', 'Fix "auth"', 'closed', '2025-12-02T02:26:26.000Z');
+CREATE TABLE traces (
+  id             text PRIMARY KEY,
+  type           text NOT NULL,
+  score          double precision NOT NULL,
+  summary        text NOT NULL,
+  start_time     timestamptz NOT NULL,
+  end_time       timestamptz NOT NULL,
+  frame_id       text REFERENCES frames(frame_id),
+  user_id        text,
+  causal_chain   boolean NOT NULL,
+  files_modified text[] NOT NULL,
+  decisions      text[] NOT NULL,
+  expires_at     timestamptz
+);
+CREATE TABLE tool_calls (
+  trace_id       text NOT NULL REFERENCES traces(id) ON DELETE CASCADE,
+  seq            integer NOT NULL,
+  tool           text NOT NULL,
+  arguments      jsonb,
+  files_affected text[] NOT NULL,
+  error          text,
+  duration_ms    integer,
+  called_at      timestamptz NOT NULL,
+  PRIMARY KEY (trace_id, seq)
+);
