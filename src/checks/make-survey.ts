@@ -216,6 +216,8 @@ class SurveyPass {
       if (!isAnew && !this.#seen.add(entry.key)) return
       if (this.#how !== 'again') this.#keys += 1
       this.#current = newAccount(entry)
+      // Its place among the others.
+      if (this.#how !== 'again') this.#tell(entry.key, 'uncovered', undefined)
     }
     const account = this.#current
     if (!account) return
@@ -256,7 +258,10 @@ class SurveyPass {
   #forget(): void {
     const gone = this.#current
     if (!gone) return
-    if (this.#how !== 'again') this.#keys -= 1
+    if (this.#how !== 'again') {
+      this.#keys -= 1
+      this.#told.delete(gone.key.toString('latin1'))
+    }
     for (const reading of this.#readings.values()) reading.forget(gone)
     this.#current = undefined
   }
@@ -308,6 +313,10 @@ class SurveyPass {
       this.#uncovered.add(key)
     }
     this.#count(plan, fate, 1)
+    this.#tell(key, fate, plan)
+  }
+
+  #tell(key: Buffer, fate: Fate, plan: string | undefined): void {
     if (this.#options.onFate) this.#told.set(key.toString('latin1'), [Buffer.from(key), fate, plan])
   }
 
