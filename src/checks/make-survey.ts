@@ -14,8 +14,9 @@ import { MappingTally } from './mapping-tally.ts'
 import { inSample } from './sample-records.ts'
 import { FATES, type Fate, type Survey } from './survey.ts'
 
-/** Records that are compared by one query. */
+/** Records that are compared at once, and their bytes. */
 const COMPARE_AT = 10_000
+const COMPARE_BYTES = 4 << 20
 
 export interface SurveyOptions {
   readonly sourceName: string
@@ -197,9 +198,12 @@ class SurveyPass {
 
   async #takeAll(page: Page): Promise<void> {
     for (const entry of page.entries) this.#take(entry)
-    let pending = 0
-    for (const { batch } of this.#readings.values()) pending += batch.count
-    if (pending >= COMPARE_AT) await this.#flush()
+    let [rows, bytes] = [0, 0]
+    for (const { batch } of this.#readings.values()) {
+      rows += batch.count
+      bytes += batch.tuples.bytes
+    }
+    if (rows >= COMPARE_AT || bytes >= COMPARE_BYTES) await this.#flush()
   }
 
   async #finish(): Promise<void> {

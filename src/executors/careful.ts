@@ -24,8 +24,9 @@ import { placeIn } from './writers.ts'
 export const loadCarefully = (tx: Transaction, batch: Batch, loading: Loading): Promise<Loaded> =>
   new CarefulLoad(tx, batch, loading).run()
 
-/** Rows that are looked up and compared at once. */
+/** Rows that are looked up and compared at once, and their bytes. */
 const LOOKED_UP = 5_000
+const LOOKED_UP_BYTES = 2 << 20
 
 /** A record of the batch, and the row it gives. */
 interface Incoming extends Member {
@@ -105,8 +106,9 @@ class CarefulLoad {
     const last = new Map(keyTuples.map((it, index) => [it.toString('latin1'), index]))
     const indexes = [...last.values()]
     const groups: Group[] = []
-    for (let from = 0; from < indexes.length; from += LOOKED_UP) {
-      const some = indexes.slice(from, from + LOOKED_UP)
+    const step = Math.ceil(Math.min(LOOKED_UP, (LOOKED_UP_BYTES * count) / tuples.bytes))
+    for (let from = 0; from < indexes.length; from += step) {
+      const some = indexes.slice(from, from + step)
       const there = await readRowsAt(
         this.#tx,
         table,

@@ -24,6 +24,9 @@ import { writersOf } from './writers.ts'
 /** A cursor that says: nothing is left. */
 const END: Cursor = 'end'
 
+/** A batch of large rows is written before it has its number of rows: two of them are in memory, one being written while one is filled. */
+const BATCH_BYTES = 8 << 20
+
 /** What is replayed comes in one transaction, where it can: rows may refer to each other. */
 const REPLAYED_ROWS = 20_000
 
@@ -200,7 +203,7 @@ export class Pass {
       this.#context.signal.throwIfAborted()
       if (this.#failed) throw this.#failed
       for (const entry of page.entries) this.#take(entry, clock)
-      if (this.#size() >= this.#batchRows) await this.#flush(page.cursor)
+      if (this.#isFull()) await this.#flush(page.cursor)
     }
     this.#drop()
     await this.#flush(END)
@@ -281,8 +284,13 @@ export class Pass {
     return this.#keys ? Math.max(batchRows, REPLAYED_ROWS) : batchRows
   }
 
-  #size(): number {
-    return this.copies.reduce((sum, copy) => sum + copy.batch.size, 0)
+  #isFull(): boolean {
+    let [rows, bytes] = [0, 0]
+    for (const { batch } of this.copies) {
+      rows += batch.size
+      bytes += batch.tuples.bytes
+    }
+    return rows >= this.#batchRows || bytes >= BATCH_BYTES
   }
 
   /** Hands the batches over to be written while the next ones are made; waits for the write before. */
