@@ -20,6 +20,8 @@ export interface SourceContext {
   readonly signal: AbortSignal
   /** Commands a second, at most; undefined: as fast as the store answers. */
   readonly perSecond?: number
+  /** Somebody else uses the store: ask for little at a time. */
+  readonly gentle?: boolean
 }
 
 /** An open store that can be read. Keys and values are bytes; nothing is decoded, guessed or dropped here. */

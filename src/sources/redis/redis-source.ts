@@ -23,22 +23,21 @@ export class RedisSource implements Source {
   /** Connects at once, so that a wrong address or password shows here. */
   static async open(
     address: RedisAddress,
-    { signal, perSecond }: Pick<SourceContext, 'signal' | 'perSecond'>,
+    context: Pick<SourceContext, 'signal' | 'perSecond' | 'gentle'>,
     limits: Limits = LIMITS,
   ): Promise<RedisSource> {
-    const source = new RedisSource(address, signal, perSecond, limits)
+    const source = new RedisSource(address, context, limits)
     await source.#connected()
     return source
   }
 
   private constructor(
     address: RedisAddress,
-    signal: AbortSignal,
-    perSecond: number | undefined,
+    { signal, perSecond, gentle = false }: Pick<SourceContext, 'signal' | 'perSecond' | 'gentle'>,
     limits: Limits,
   ) {
     this.label = address.label
-    this.#size = new PageSize(perSecond)
+    this.#size = new PageSize(perSecond, { gentle })
     this.#line = {
       address,
       signal: AbortSignal.any([signal, this.#stop.signal]),
