@@ -65,6 +65,7 @@ function metered(source: Source, meter: { bytes: number }): Source {
     scan: (selection, from) => measure(source.scan(selection, from)),
     read: (keys) => measure(source.read(keys)),
     ...(source.count ? { count: () => source.count!() } : {}),
+    ...(source.reached ? { reached: (cursor) => source.reached!(cursor) } : {}),
     commands: () => source.commands(),
     close: () => source.close(),
   }

@@ -343,7 +343,9 @@ export class Pass {
         for (const [copy, counts] of results) {
           // Nothing was there: try the next batch directly again.
           copy.careful = copy.loading.table.staged || counts.unchanged + counts.updated + counts.duplicate > 0
-          this.#context.progress(copy.step.id, { ...copy.counts })
+          const { cursor } = this.#reached
+          const reached = cursor === undefined ? undefined : this.#source.reached?.(cursor)
+          this.#context.progress(copy.step.id, { ...copy.counts }, reached)
         }
         return
       } catch (error) {

@@ -36,6 +36,8 @@ export interface Source {
   read(keys: readonly Buffer[]): AsyncIterable<Page>
   /** Number of keys in the store, where it can tell cheaply. */
   count?(): Promise<number>
+  /** How much of a scan lies before a cursor, 0 to 1, where that can be told; near enough to say how long the rest will take. */
+  reached?(cursor: Cursor): number
   /** Commands sent so far (what a bill would count). */
   commands(): number
   close(): Promise<void>

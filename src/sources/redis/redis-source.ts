@@ -79,6 +79,13 @@ export class RedisSource implements Source {
     }
   }
 
+  /** SCAN counts upwards in the reversed bits of its cursor, whatever the size of the table. */
+  reached(cursor: Cursor): number {
+    if (cursor === END) return 1
+    const bits = BigInt(cursor).toString(2).padStart(64, '0')
+    return Number(BigInt(`0b${[...bits].reverse().join('')}`)) / 2 ** 64
+  }
+
   async *read(keys: readonly Buffer[]): AsyncGenerator<Page> {
     const identity = await this.identity()
     let failures = 0
