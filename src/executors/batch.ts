@@ -45,6 +45,18 @@ export class Batch extends RowBatch implements RecordSink {
     while (this.rejects.at(-1)?.key.equals(key)) this.rejects.pop()
   }
 
+  /** Where it is now, to come back to. */
+  mark(): Mark {
+    return { rows: this.count, rejects: this.rejects.length, seen: { ...this.seen } }
+  }
+
+  /** Takes back what came after the mark. */
+  rewind({ rows, rejects, seen }: Mark): void {
+    this.keep(rows)
+    this.rejects.length = rejects
+    Object.assign(this.seen, seen)
+  }
+
   unmapped(): void {
     // The survey reports these; a copy has no use for them.
   }
@@ -54,6 +66,13 @@ export class Batch extends RowBatch implements RecordSink {
     this.rejects.length = 0
     Object.assign(this.seen, { keys: 0, filtered: 0, expired: 0 })
   }
+}
+
+/** How much there was in a batch at one time. */
+export interface Mark {
+  readonly rows: number
+  readonly rejects: number
+  readonly seen: Batch['seen']
 }
 
 /** A record on its way to the quarantine, with what is needed to find it again. */

@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { SourceError } from '../errors.ts'
+import { EXIT, SourceError } from '../errors.ts'
 import { failpoint } from '../failpoint.ts'
 import { forwardClaims } from '../mapping/claim.ts'
 import type { CompiledMapping } from '../mapping/mapping.ts'
@@ -12,7 +12,7 @@ import { writerName } from '../state/trace.ts'
 import { DatabaseError } from '../target/error.ts'
 import { openTableRows } from '../target/table-rows.ts'
 import type { Transaction } from '../target/target.ts'
-import { addCounts, Batch, type CopyCounts, noCounts, shiftCounts, toQuarantine } from './batch.ts'
+import { addCounts, Batch, type CopyCounts, type Mark, noCounts, shiftCounts, toQuarantine } from './batch.ts'
 import { loadCarefully } from './careful.ts'
 import { certainly } from './certainly.ts'
 import { databaseClock } from './clock.ts'
@@ -85,6 +85,8 @@ export class Pass {
   #unfinished:
     | { readonly key: Buffer; readonly copies: ReadonlySet<Copy>; readonly word: 'keys' | 'expired' }
     | undefined
+  /** Where the source could be resumed last, and what was in the batches then. */
+  #resumable: { readonly cursor: Cursor; readonly marks: ReadonlyMap<Batch, Mark> } | undefined
   #writing: Promise<void> = Promise.resolve()
   #failed: unknown
 
@@ -199,11 +201,17 @@ export class Pass {
   async #copyFrom(from: Cursor | undefined): Promise<void> {
     if (from === END) return
     const clock = await databaseClock(this.#context)
-    for await (const page of this.#pages(from)) {
-      this.#context.signal.throwIfAborted()
-      if (this.#failed) throw this.#failed
-      for (const entry of page.entries) this.#take(entry, clock)
-      if (this.#isFull()) await this.#flush(page.cursor)
+    try {
+      for await (const page of this.#pages(from)) {
+        this.#context.signal.throwIfAborted()
+        if (this.#failed) throw this.#failed
+        for (const entry of page.entries) this.#take(entry, clock)
+        if (page.cursor !== undefined) this.#mark(page.cursor)
+        if (this.#isFull()) await this.#flush(page.cursor)
+      }
+    } catch (error) {
+      if (error instanceof SourceError && error.exitCode === EXIT.notYet) await this.#keep()
+      throw error
     }
     this.#drop()
     await this.#flush(END)
@@ -222,6 +230,7 @@ export class Pass {
       copy.careful = true
     }
     this.#unfinished = undefined
+    this.#resumable = undefined
     this.#reached = { cursor: undefined, counts: {} }
     await repeatably(() =>
       this.#context.target.transaction(async (tx) => {
@@ -293,10 +302,26 @@ export class Pass {
     return rows >= this.#batchRows || bytes >= BATCH_BYTES
   }
 
+  #mark(cursor: Cursor): void {
+    this.#resumable = { cursor, marks: new Map(this.copies.map(({ batch }) => [batch, batch.mark()])) }
+  }
+
+  /** A budget or a quota is used up: what was paid for is written, as far as the source can be resumed behind it. */
+  async #keep(): Promise<void> {
+    if (!this.#resumable || this.#failed) return
+    const { cursor, marks } = this.#resumable
+    this.#unfinished = undefined
+    for (const [batch, mark] of marks) batch.rewind(mark)
+    await this.#flush(cursor)
+    await this.#writing
+    if (this.#failed) throw this.#failed
+  }
+
   /** Hands the batches over to be written while the next ones are made; waits for the write before. */
   async #flush(cursor: Cursor | undefined): Promise<void> {
     await this.#writing
     if (this.#failed) throw this.#failed
+    this.#resumable = undefined
     const batches = this.copies.map((copy) => {
       const { batch } = copy
       copy.batch = copy.newBatch()

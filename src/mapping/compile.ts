@@ -112,6 +112,7 @@ export function compileMapping({
       }),
       taken: { record: group.record, whole: mapping.each?.kind === 'path' ? group.whole : 'all' },
       dropped: droppedNames(mapping),
+      takesFieldExpiry: group.takesFieldExpiry,
     }),
     ...(inverse && { inverse }),
     ...(sourceOf && { sourceOf }),

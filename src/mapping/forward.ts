@@ -26,6 +26,8 @@ export interface ForwardParts {
   readonly taken: { readonly record: FieldTree; readonly whole: FieldTree }
   /** Fields that decoding passes over on purpose. */
   readonly dropped: ReadonlySet<string> | 'all'
+  /** Does somebody take the expiries of a hash's fields, or drop them by name? */
+  readonly takesFieldExpiry: boolean
 }
 
 /** Puts the compiled parts together into the way from an entry to rows. */
@@ -48,13 +50,15 @@ class Run implements RecordVisitor {
   }
 
   entry(entry: Entry, sink: RecordSink): Claimed {
-    const { matcher, records } = this.#parts
+    const { matcher, records, takesFieldExpiry } = this.#parts
     const captures = matcher.match(entry.key.toString('latin1'))
     if (!isMatch(captures)) throw new Error('the router gave a key to a mapping that does not match it')
     this.#sink = sink
     this.#claimed = 'claimed'
     this.#scope.begin(entry, captures)
     records(this.#scope, entry, this)
+    if (!takesFieldExpiry && this.#claimed === 'claimed' && hasFieldExpiry(entry))
+      this.#tell('$field_expires_at')
     return this.#claimed
   }
 
@@ -121,3 +125,6 @@ class Run implements RecordVisitor {
 
   readonly #tell = (field: string): void => this.#sink.unmapped(field)
 }
+
+const hasFieldExpiry = ({ value }: Entry): boolean =>
+  value?.type === 'hash' && value.expiries !== undefined && value.expiries.some((it) => it !== null)

@@ -48,7 +48,7 @@ export interface RecordSink {
   reject(reject: Reject, part: () => Part): void
   /** A record that `where` left out of a claimed entry. */
   filtered(part: () => Part): void
-  /** A field that no column takes and that the mapping does not drop: its path, as `unmapped` wants it written. */
+  /** A field, or `$field_expires_at`, that no column takes and that the mapping does not drop: as `unmapped` wants it written. */
   unmapped(field: string): void
 }
 

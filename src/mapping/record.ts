@@ -21,6 +21,8 @@ export class RecordScope {
   name: string | undefined = undefined
   /** Bytes: a name is decoded only where somebody asks. */
   field: Buffer = NOTHING
+  /** When the field expires by itself, in milliseconds since 1970; null: with the key. */
+  fieldExpiresAt: number | null = null
   score = 0
   message = ''
 

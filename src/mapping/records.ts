@@ -63,11 +63,12 @@ export function compileRecords(mapping: Mapping, { decoding, transforms, fields 
   switch (each.kind) {
     case 'field':
       return (scope, entry, visitor) => {
-        const { pairs } = expect(entry, 'hash')
+        const { pairs, expiries } = expect(entry, 'hash')
         for (let at = 0; at < pairs.length; at += 2) {
           const field = pairs[at]!
           const part = () => `field:${nameOf(field)}`
           scope.field = field
+          scope.fieldExpiresAt = expiries?.[at >> 1] ?? null
           read(scope, pairs[at + 1]!, part, visitor)
         }
       }

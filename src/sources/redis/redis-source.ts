@@ -16,24 +16,38 @@ export class RedisSource implements Source {
   readonly #line: Line
   readonly #stop = new AbortController()
   readonly #size: PageSize
-  readonly #habits: Habits = { expiry: 'none', expected: 'string' }
+  readonly #habits: Habits = { expiry: 'none', expected: 'string', fieldExpiry: 'possible' }
   #connection: Connection | undefined
   #connecting: Promise<Connection> | undefined
 
   /** Connects at once, so that a wrong address or password shows here. */
   static async open(
     address: RedisAddress,
-    context: Pick<SourceContext, 'signal' | 'perSecond' | 'gentle'>,
+    {
+      signal,
+      perSecond,
+      allowance,
+      gentle = false,
+    }: Pick<SourceContext, 'signal' | 'perSecond' | 'allowance' | 'gentle'>,
     limits: Limits = LIMITS,
   ): Promise<RedisSource> {
-    const source = new RedisSource(address, context, limits)
+    const source = new RedisSource(address, { signal, perSecond, allowance, gentle }, limits)
     await source.#connected()
     return source
   }
 
   private constructor(
     address: RedisAddress,
-    { signal, perSecond, gentle = false }: Pick<SourceContext, 'signal' | 'perSecond' | 'gentle'>,
+    {
+      signal,
+      perSecond,
+      allowance,
+      gentle,
+    }: Pick<SourceContext, 'signal'> & {
+      readonly perSecond: number | undefined
+      readonly allowance: SourceContext['allowance'] | undefined
+      readonly gentle: boolean
+    },
     limits: Limits,
   ) {
     this.label = address.label
@@ -42,6 +56,7 @@ export class RedisSource implements Source {
       address,
       signal: AbortSignal.any([signal, this.#stop.signal]),
       pace: perSecond === undefined ? undefined : new Pace(perSecond),
+      allowance,
       limits,
       sent: 0,
     }
