@@ -74,7 +74,7 @@ export const LANES = {
   diff: {
     summary: 'kvmig diff: every row, both ways',
     after: 'backfill',
-    run: (bench) => bench.kvmig(['diff', '--quiet']),
+    run: (bench) => bench.kvmig(['diff', '--fast', '--quiet']),
   },
   rdb: {
     summary: 'the same backfill from an RDB file',
@@ -109,7 +109,7 @@ export const COMMANDS = {
 }
 
 async function apply(bench, args, env = {}) {
-  const cost = await bench.kvmig(['apply', '--phase=A', '--json', '--yes', ...args], { env })
+  const cost = await bench.kvmig(['apply', '--phase=A', '--fast', '--json', '--yes', ...args], { env })
   const { steps } = JSON.parse(cost.stdout)
   return { cost, step: steps.find((it) => it.change.verb === 'backfill') }
 }

@@ -1,6 +1,7 @@
 import { KeySet } from '../key-set.ts'
 import { forwardClaims } from '../mapping/claim.ts'
 import type { CompiledProject } from '../mapping/compiled-project.ts'
+import { groupOf } from '../mapping/group.ts'
 import type { Claim, CompiledMapping, Part, RecordSink } from '../mapping/mapping.ts'
 import { RowBatch } from '../mapping/row-batch.ts'
 import type { RowBytes } from '../mapping/straight.ts'
@@ -14,8 +15,9 @@ import { MappingTally } from './mapping-tally.ts'
 import { inSample } from './sample-records.ts'
 import { FATES, type Fate, type Survey } from './survey.ts'
 
-/** Records that are compared by one query. */
+/** Records that are compared at once, and their bytes. */
 const COMPARE_AT = 10_000
+const COMPARE_BYTES = 4 << 20
 
 export interface SurveyOptions {
   readonly sourceName: string
@@ -59,8 +61,8 @@ class SurveyPass {
   readonly #told = new Map<string, readonly [key: Buffer, fate: Fate, plan: string | undefined]>()
   #seen = new KeySet()
   #keys = 0
-  /** How rows are looked at: `again`, those that sums say may differ. */
-  #how: 'counted' | 'summed' | 'looked up' | 'again' = 'counted'
+  /** When the source is read again: tables with sums that differ. */
+  #suspects: ReadonlySet<Compared> | undefined
   #pendingKeys: KeyAccount[] = []
   #comparing: Promise<void> = Promise.resolve()
   /** The key whose parts are arriving. */
@@ -84,15 +86,9 @@ class SurveyPass {
   }
 
   async read(): Promise<void> {
-    const { compiled, plans, comparison, share } = this.#options
-    const tables = [...this.#tables.values()]
-    for (const table of tables) await table.open()
-    if (comparison) {
-      // A key may have rows in several tables, and one fate: all of its rows are looked at in the same way.
-      const isSummed = share === undefined && tables.every((it) => it.isSummed)
-      if (!isSummed) for (const table of tables) table.lookUp()
-      this.#how = isSummed ? 'summed' : 'looked up'
-    }
+    const { compiled, plans } = this.#options
+    for (const table of this.#tables.values()) await table.open()
+    this.#agree()
     for (const plan of plans) {
       for (const { name, into } of mappingsOf(plan)) {
         const made = compiled.mapping(plan.name, name)
@@ -116,42 +112,23 @@ class SurveyPass {
     const suspects = new Set<Compared>()
     for (const table of this.#tables.values()) if (await table.mayDiffer()) suspects.add(table)
     if (suspects.size === 0) return
-    if (this.#how === 'summed') {
-      this.#how = 'again'
-      this.#seen = new KeySet()
-      for await (const page of this.#pages()) {
-        this.#options.signal.throwIfAborted()
-        await this.#takeAll(page)
-      }
-      await this.#finish()
-    } else {
-      await this.#explain(suspects)
+    this.#suspects = suspects
+    this.#seen = new KeySet()
+    for await (const page of this.#pages()) {
+      this.#options.signal.throwIfAborted()
+      await this.#takeAll(page)
     }
+    await this.#finish()
     for (const table of suspects) await table.settleExtra()
   }
 
-  async #explain(suspects: ReadonlySet<Compared>): Promise<void> {
-    const given = [...this.#readings.values()].filter((it) => suspects.has(it.table))
-    const sinks = new Map(given.map((it) => [it.compiled, it.batch]))
-    for await (const page of this.#pages()) {
-      this.#options.signal.throwIfAborted()
-      for (const entry of page.entries) {
-        if (this.#isExpired(entry)) continue
-        this.#forward(entry, (compiled) => {
-          const rows = sinks.get(compiled)?.of(entry)
-          return (
-            rows && {
-              ...IGNORED,
-              bytes: rows.bytes,
-              wrote: (part) => rows.wrote(part),
-              row: (cells, part) => rows.row(cells, part),
-            }
-          )
-        })
-      }
-      for (const { compiled, table, batch } of given) {
-        if (batch.count > 0) await table.explain({ compiled, rows: batch })
-        batch.clear()
+  /** A key may have rows in several tables, and one fate: rows of mappings that read the same keys are looked at in the same way. */
+  #agree(): void {
+    const { plans, share } = this.#options
+    for (const plan of plans) {
+      for (const mapping of mappingsOf(plan)) {
+        const tables = groupOf(plan, mapping).map((it) => this.#tables.get(showTable(it.into))!)
+        if (share !== undefined || tables.some((it) => !it.isSummed)) for (const it of tables) it.lookUp()
       }
     }
   }
@@ -197,9 +174,12 @@ class SurveyPass {
 
   async #takeAll(page: Page): Promise<void> {
     for (const entry of page.entries) this.#take(entry)
-    let pending = 0
-    for (const { batch } of this.#readings.values()) pending += batch.count
-    if (pending >= COMPARE_AT) await this.#flush()
+    let [rows, bytes] = [0, 0]
+    for (const { batch } of this.#readings.values()) {
+      rows += batch.count
+      bytes += batch.tuples.bytes
+    }
+    if (rows >= COMPARE_AT || bytes >= COMPARE_BYTES) await this.#flush()
   }
 
   async #finish(): Promise<void> {
@@ -214,8 +194,10 @@ class SurveyPass {
       this.#forget()
       // SCAN may give a key twice: it is one key.
       if (!isAnew && !this.#seen.add(entry.key)) return
-      if (this.#how !== 'again') this.#keys += 1
+      if (!this.#suspects) this.#keys += 1
       this.#current = newAccount(entry)
+      // Its place among the others.
+      if (!this.#suspects) this.#tell(entry.key, 'uncovered', undefined)
     }
     const account = this.#current
     if (!account) return
@@ -223,7 +205,9 @@ class SurveyPass {
     const claim = this.#forward(entry, (compiled) => {
       const reading = this.#readings.get(compiled)
       if (!reading) return expired ? IGNORED : rejectsOf(account)
-      return reading.of(entry, account, { expired, again: this.#how === 'again' })
+      const { table } = reading
+      if (this.#suspects && !table.isSummed && !this.#suspects.has(table)) return IGNORED
+      return reading.of(entry, account, { expired, again: this.#suspects !== undefined })
     })
     if (claim === undefined) account.fate = 'uncovered'
     else {
@@ -237,27 +221,25 @@ class SurveyPass {
   /** The last row of a reading: is it kept, to be compared later? */
   #row(reading: Reading, part: () => Part): boolean {
     const { table, batch, account } = reading
-    switch (this.#how) {
-      case 'counted':
-        table.expect()
-        return false
-      case 'summed':
-        table.sum(batch.tuples)
-        return false
-      case 'looked up': {
-        const { share } = this.#options
-        return share === undefined || inSample(account.key, part(), share)
-      }
-      case 'again':
-        return table.isSuspect(batch.tuples)
+    const { comparison, share } = this.#options
+    if (!comparison) {
+      table.expect()
+      return false
     }
+    if (!table.isSummed) return share === undefined || inSample(account.key, part(), share)
+    if (this.#suspects) return table.isSuspect(batch.tuples)
+    table.sum(batch.tuples)
+    return false
   }
 
   /** A collection of which more was to come begins anew, or is gone: what came of it is void. Sums are compared again where it is in them twice. */
   #forget(): void {
     const gone = this.#current
     if (!gone) return
-    if (this.#how !== 'again') this.#keys -= 1
+    if (!this.#suspects) {
+      this.#keys -= 1
+      this.#told.delete(gone.key.toString('latin1'))
+    }
     for (const reading of this.#readings.values()) reading.forget(gone)
     this.#current = undefined
   }
@@ -286,13 +268,13 @@ class SurveyPass {
 
   async #compare(expected: readonly Handed[], keys: readonly KeyAccount[]): Promise<void> {
     for (const { reading, rows, accounts } of expected) {
-      await reading.table.compare({
-        compiled: reading.compiled,
-        rows,
-        quarantined: (row) => {
-          accounts[row]!.quarantined += 1
-        },
-      })
+      const { table, compiled } = reading
+      const quarantined = (row: number) => {
+        accounts[row]!.quarantined += 1
+      }
+      // What was looked up the first time is only looked for among rows that nothing seemed to give.
+      if (this.#suspects && !table.isSummed) await table.explain({ compiled, rows })
+      else await table.compare({ compiled, rows, quarantined })
       reading.takeBack(rows)
     }
     // Fates are settled after the comparison: a row may have been quarantined while it was loaded.
@@ -302,13 +284,17 @@ class SurveyPass {
   #settle(account: KeyAccount): void {
     const { plan, quarantined, key } = account
     const fate = fateOf(account, quarantined)
-    if (this.#how === 'again') {
+    if (this.#suspects) {
       if (quarantined === 0) return
       this.#count(plan, fateOf(account, 0), -1)
     } else if (fate === 'uncovered') {
       this.#uncovered.add(key)
     }
     this.#count(plan, fate, 1)
+    this.#tell(key, fate, plan)
+  }
+
+  #tell(key: Buffer, fate: Fate, plan: string | undefined): void {
     if (this.#options.onFate) this.#told.set(key.toString('latin1'), [Buffer.from(key), fate, plan])
   }
 

@@ -122,6 +122,7 @@ function createProgram(io: Io, version: string, done: (code: number) => void): C
     .requiredOption('--phase <phase>', 'A: create the tables, copy, check', phase)
     .option('--again', 'copy again what was copied, to take over later changes of the source')
     .option('--rate <number>', 'source commands a second, at most', wholeNumber)
+    .option('--fast', 'nobody else uses the source: ask it for much at a time')
     .option('--batch <rows>', 'rows in one transaction, about (default: 20000)', wholeNumber)
     .option('-y, --yes', 'do not ask')
     .option('--json', 'the result as JSON')
@@ -131,6 +132,7 @@ function createProgram(io: Io, version: string, done: (code: number) => void): C
     .description('ask the checks of a gate now; changes nothing')
     .argument('[plans...]', 'names of plans (default: all)')
     .option('--phase <phase>', 'the phase that the gate opens', phase, 'B')
+    .option('--fast', 'nobody else uses the source: ask it for much at a time')
     .option('--json', 'as JSON')
     .action(action(() => import('./commands/check.ts'), 'plans'))
   program
@@ -151,6 +153,7 @@ function createProgram(io: Io, version: string, done: (code: number) => void): C
     .description('compare source and target, both ways, row by row; exit 3 if they differ')
     .argument('[plans...]', 'names of plans (default: all)')
     .option('--out <file>', 'every difference, one JSON line each, by key (never by value)')
+    .option('--fast', 'nobody else uses the source: ask it for much at a time')
     .option('--json', 'as JSON')
     .action(action(() => import('./commands/diff.ts'), 'plans'))
   program

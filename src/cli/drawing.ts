@@ -3,8 +3,10 @@ import type { Counts, Outcome } from '../executors/executor.ts'
 import type { Step } from '../plan/step.ts'
 import { printable } from '../printable.ts'
 import { counted, duration, number } from '../report/wording.ts'
+import type { RunEvent } from '../runner/events.ts'
 import type { Output } from './io.ts'
 import { type Progress, type ProgressOptions, showCounts, title } from './progress.ts'
+import { Remaining } from './remaining.ts'
 
 /** A line for each plan, alive while the plan is worked on. The walk owns the order of things; listr2 only draws. */
 export function createDrawing({ io, plans, shared, describe }: ProgressOptions): Progress {
@@ -40,7 +42,7 @@ export function createDrawing({ io, plans, shared, describe }: ProgressOptions):
   return {
     listener: (event) => {
       if (event.kind === 'started') of(event.step)?.start(event.step, title(describe(event.step)))
-      if (event.kind === 'progress') for (const row of rows.values()) row.progress(event.step, event.counts)
+      if (event.kind === 'progress') for (const row of rows.values()) row.progress(event, io.now())
       if (event.kind === 'finished') of(event.step)?.end(event.step.id, event.outcome, event.millis)
       if (event.kind === 'skipped') of(event.step)?.skip()
       if (event.kind === 'undone') rows.get(event.step.split('/')[0]!)?.takeBack()
@@ -81,7 +83,7 @@ interface Titled {
 
 class PlanLine {
   readonly #name: string
-  readonly #running = new Map<string, { title: string; counts: Counts }>()
+  readonly #running = new Map<string, { title: string; counts: Counts; remaining: Remaining }>()
   readonly #sum: Record<string, number> = {}
   #steps = 0
   #skipped = 0
@@ -110,12 +112,14 @@ class PlanLine {
   }
 
   start(step: Step, words: string): void {
-    this.#running.set(step.id, { title: words, counts: {} })
+    this.#running.set(step.id, { title: words, counts: {}, remaining: new Remaining() })
   }
 
-  progress(step: string, counts: Counts): void {
+  progress({ step, counts, reached }: Extract<RunEvent, { kind: 'progress' }>, now: number): void {
     const running = this.#running.get(step)
-    if (running) running.counts = counts
+    if (!running) return
+    running.counts = counts
+    running.remaining.tell(reached, now)
   }
 
   end(step: string, outcome: Outcome, millis: number): void {
@@ -149,10 +153,10 @@ class PlanLine {
   title(stopping = false): string {
     const [first, ...others] = this.#running.values()
     if (!first) return `${this.#name}  ${this.#summary() || (this.#over ? 'nothing to do' : 'waiting')}`
-    const counts = showCounts(first.counts)
+    const words = [showCounts(first.counts), first.remaining.words()].filter(Boolean).join(', ')
     return [
       `${this.#name}  ${first.title}`,
-      counts && `: ${counts}`,
+      words && `: ${words}`,
       others.length > 0 && ` (and ${others.length} more)`,
       stopping && ', stopping',
     ]

@@ -6,6 +6,7 @@ import { duration, number } from '../report/wording.ts'
 import type { AppliedStep } from '../runner/apply.ts'
 import type { Listener } from '../runner/events.ts'
 import type { Io } from './io.ts'
+import { Remaining } from './remaining.ts'
 
 /** Shows a run while it lasts, on stderr. Nothing depends on it. */
 export interface Progress {
@@ -39,16 +40,22 @@ function createLines({ io, plans, describe }: ProgressOptions): Progress {
   const width = Math.max(...[...plans, 'project'].map((it) => it.length))
   const line = (plan: string | undefined, text: string) =>
     io.stderr.write(`${(plan ?? 'project').padEnd(width)}  ${text}\n`)
-  const steps = new Map<string, { step: Step; told: number }>()
+  const steps = new Map<string, { step: Step; told: number; remaining: Remaining }>()
   const told = new Set<string>()
   return {
     listener: (event) => {
-      if (event.kind === 'started') steps.set(event.step.id, { step: event.step, told: io.now() })
+      if (event.kind === 'started') {
+        steps.set(event.step.id, { step: event.step, told: io.now(), remaining: new Remaining() })
+      }
       if (event.kind === 'progress') {
         const known = steps.get(event.step)
+        known?.remaining.tell(event.reached, io.now())
         if (!known || io.now() - known.told < REMIND_MILLIS) return
         known.told = io.now()
-        line(known.step.plan, `${title(describe(known.step))}: ${showCounts(event.counts)} so far`)
+        const words = [`${showCounts(event.counts)} so far`, known.remaining.words()]
+          .filter(Boolean)
+          .join(', ')
+        line(known.step.plan, `${title(describe(known.step))}: ${words}`)
       }
       if (event.kind === 'finished') {
         told.add(event.step.id)

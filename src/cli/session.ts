@@ -8,7 +8,10 @@ import type { Io } from './io.ts'
 
 export interface SessionRequest {
   readonly project: Project
-  readonly options: Pick<CommonOptions, 'env'> & { readonly rate?: number | undefined }
+  readonly options: Pick<CommonOptions, 'env'> & {
+    readonly rate?: number | undefined
+    readonly fast?: boolean | undefined
+  }
   readonly io: Io
 }
 
@@ -29,7 +32,7 @@ export async function withSession<T>(
     parts: {
       ...SESSION_PARTS,
       openSource: async (address, context) =>
-        metered(await SESSION_PARTS.openSource(address, context), meter),
+        metered(await SESSION_PARTS.openSource(address, { ...context, gentle: !options.fast }), meter),
     },
     variables: io.env,
     environment: options.env,
@@ -62,6 +65,7 @@ function metered(source: Source, meter: { bytes: number }): Source {
     scan: (selection, from) => measure(source.scan(selection, from)),
     read: (keys) => measure(source.read(keys)),
     ...(source.count ? { count: () => source.count!() } : {}),
+    ...(source.reached ? { reached: (cursor) => source.reached!(cursor) } : {}),
     commands: () => source.commands(),
     close: () => source.close(),
   }

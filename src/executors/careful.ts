@@ -24,6 +24,10 @@ import { placeIn } from './writers.ts'
 export const loadCarefully = (tx: Transaction, batch: Batch, loading: Loading): Promise<Loaded> =>
   new CarefulLoad(tx, batch, loading).run()
 
+/** Rows that are looked up and compared at once, and their bytes. */
+const LOOKED_UP = 5_000
+const LOOKED_UP_BYTES = 2 << 20
+
 /** A record of the batch, and the row it gives. */
 interface Incoming extends Member {
   readonly tuple: Buffer
@@ -73,7 +77,8 @@ class CarefulLoad {
     // A deferred constraint would refuse the whole batch at COMMIT, when nobody can tell the rows at fault any more.
     await this.#tx.query('SET CONSTRAINTS ALL IMMEDIATE')
     await reachTypes(this.#tx, this.#loading.table)
-    let groups = await this.#groups()
+    const isPlain = !this.#loading.writers.tracked && this.#batch.cells === undefined
+    let groups = await (isPlain ? this.#changed() : this.#groups())
     while (groups.length > 0) {
       const writes = groups.flatMap((it) => this.#decide(it) ?? [])
       groups = await this.#write(writes)
@@ -87,6 +92,38 @@ class CarefulLoad {
     }
     const rejected = this.#counts.rejected + this.#rejects.length
     return { counts: { ...this.#counts, rejected }, rejects: this.#rejects }
+  }
+
+  /**
+   * Where every row has one record, which its key tells: those that are not there as they should be. All others are only counted, and
+   * nothing is kept of them: in a second run that is nearly all.
+   */
+  async #changed(): Promise<readonly Group[]> {
+    const { table } = this.#loading
+    const { tuples, count } = this.#batch
+    const keyTuples = Array.from({ length: count }, (_, index) => keyTupleOf(table, tuples.tuple(index)))
+    // One that was read twice counts as its later reading.
+    const last = new Map(keyTuples.map((it, index) => [it.toString('latin1'), index]))
+    const indexes = [...last.values()]
+    const groups: Group[] = []
+    const step = Math.ceil(Math.min(LOOKED_UP, (LOOKED_UP_BYTES * count) / tuples.bytes))
+    for (let from = 0; from < indexes.length; from += step) {
+      const some = indexes.slice(from, from + step)
+      const there = await readRowsAt(
+        this.#tx,
+        table,
+        some.map((it) => keyTuples[it]!),
+      )
+      for (const [place, index] of some.entries()) {
+        if (there[place]?.equals(tuples.tuple(index))) {
+          this.#unchanged(1)
+          continue
+        }
+        const record = this.#incoming(index, tuples.tuple(index), keyTuples[index]!)
+        groups.push({ row: record.row, records: [record], there: there[place], origin: undefined })
+      }
+    }
+    return groups
   }
 
   async #groups(): Promise<readonly Group[]> {
@@ -142,21 +179,26 @@ class CarefulLoad {
         continue
       }
       const tuple = tuples.tuple(index)
-      const keyTuple = keyTupleOf(table, tuple)
-      records.set(`${key.toString('latin1')}\0${part}`, {
-        writer: this.#place,
-        policy: batch.compiled.mapping.conflict,
-        key,
-        part,
-        tuple,
-        keyTuple,
-        row: rowKeyOf(keyTuple),
-        get cells() {
-          return cellsOf(table, tuple)
-        },
-      })
+      const record = this.#incoming(index, tuple, keyTupleOf(table, tuple))
+      records.set(`${key.toString('latin1')}\0${part}`, record)
     }
     return [...records.values()]
+  }
+
+  #incoming(index: number, tuple: Buffer, keyTuple: Buffer): Incoming {
+    const { table } = this.#loading
+    return {
+      writer: this.#place,
+      policy: this.#batch.compiled.mapping.conflict,
+      key: this.#batch.key(index),
+      part: this.#batch.part(index),
+      tuple,
+      keyTuple,
+      row: rowKeyOf(keyTuple),
+      get cells() {
+        return cellsOf(table, tuple)
+      },
+    }
   }
 
   /** What has to be written for a group; nothing where that is settled, or open. */

@@ -64,5 +64,6 @@ export interface Context {
   fingerprint(step: Step): string
   /** Writes the step into the ledger, in the transaction that did it. */
   record(tx: Transaction, step: Step, outcome: Outcome): Promise<void>
-  progress(step: string, counts: Counts): void
+  /** `reached`: how much of the source lies behind it, 0 to 1. */
+  progress(step: string, counts: Counts, reached?: number): void
 }

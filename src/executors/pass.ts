@@ -24,6 +24,9 @@ import { writersOf } from './writers.ts'
 /** A cursor that says: nothing is left. */
 const END: Cursor = 'end'
 
+/** A batch of large rows is written before it has its number of rows: two of them are in memory, one being written while one is filled. */
+const BATCH_BYTES = 8 << 20
+
 /** What is replayed comes in one transaction, where it can: rows may refer to each other. */
 const REPLAYED_ROWS = 20_000
 
@@ -204,7 +207,7 @@ export class Pass {
         if (this.#failed) throw this.#failed
         for (const entry of page.entries) this.#take(entry, clock)
         if (page.cursor !== undefined) this.#mark(page.cursor)
-        if (this.#size() >= this.#batchRows) await this.#flush(page.cursor)
+        if (this.#isFull()) await this.#flush(page.cursor)
       }
     } catch (error) {
       if (error instanceof SourceError && error.exitCode === EXIT.notYet) await this.#keep()
@@ -290,8 +293,13 @@ export class Pass {
     return this.#keys ? Math.max(batchRows, REPLAYED_ROWS) : batchRows
   }
 
-  #size(): number {
-    return this.copies.reduce((sum, copy) => sum + copy.batch.size, 0)
+  #isFull(): boolean {
+    let [rows, bytes] = [0, 0]
+    for (const { batch } of this.copies) {
+      rows += batch.size
+      bytes += batch.tuples.bytes
+    }
+    return rows >= this.#batchRows || bytes >= BATCH_BYTES
   }
 
   #mark(cursor: Cursor): void {
@@ -360,7 +368,9 @@ export class Pass {
         for (const [copy, counts] of results) {
           // Nothing was there: try the next batch directly again.
           copy.careful = copy.loading.table.staged || counts.unchanged + counts.updated + counts.duplicate > 0
-          this.#context.progress(copy.step.id, { ...copy.counts })
+          const { cursor } = this.#reached
+          const reached = cursor === undefined ? undefined : this.#source.reached?.(cursor)
+          this.#context.progress(copy.step.id, { ...copy.counts }, reached)
         }
         return
       } catch (error) {

@@ -14,7 +14,8 @@ export class ByteList {
       this.#bytes.copy(larger, 0, 0, start)
       this.#bytes = larger
     }
-    bytes.copy(this.#bytes, start)
+    // They are short: a call into native code would cost more than a loop.
+    for (let at = 0; at < bytes.length; at++) this.#bytes[start + at] = bytes[at]!
     this.#ends.push(start + bytes.length)
   }
 

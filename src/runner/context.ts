@@ -49,7 +49,8 @@ export function createContext({
         state: outcome.status === 'failed' ? 'failed' : 'done',
         outcome: { counts: countsOf(outcome) },
       }),
-    progress: (step, counts) => listener({ kind: 'progress', step, counts }),
+    progress: (step, counts, reached) =>
+      listener({ kind: 'progress', step, counts, ...(reached === undefined ? {} : { reached }) }),
   }
 }
 

@@ -38,6 +38,8 @@ export interface SourceContext {
   readonly signal: AbortSignal
   /** Commands a second, at most; undefined: as fast as the store answers. */
   readonly perSecond?: number
+  /** Somebody else uses the store: ask for little at a time. */
+  readonly gentle?: boolean
   /** Asked before every request; undefined: nobody limits how much is asked in all. */
   readonly allowance?: Allowance
   /** The environment, for stores whose credentials have well-known names there. */
@@ -68,6 +70,8 @@ export interface Source {
   ask?(questions: readonly Question[]): Promise<readonly Answer[]>
   /** Number of keys in the store, where it can tell cheaply. */
   count?(): Promise<number>
+  /** How much of a scan lies before a cursor, 0 to 1, where that can be told; near enough to say how long the rest will take. */
+  reached?(cursor: Cursor): number
   /** Commands sent so far (what a bill would count). */
   commands(): number
   close(): Promise<void>

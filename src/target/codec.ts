@@ -237,7 +237,7 @@ class Sink {
     const { buffer } = this
     let { used } = this
     // A call into native code costs more than a few bytes do.
-    if (end - start <= 32) for (let at = start; at < end; at++) buffer[used++] = bytes[at]!
+    if (end - start <= 128) for (let at = start; at < end; at++) buffer[used++] = bytes[at]!
     else used += bytes.copy(buffer, used, start, end)
     this.used = used
   }

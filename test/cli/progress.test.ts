@@ -46,7 +46,8 @@ test('without a terminal tells each thing that happened, and reminds of what tak
     [22_000, 40_000],
   ] as const) {
     clock.now = now
-    listener({ kind: 'progress', step: copy.id, counts: { inserted, rejected: 2 } })
+    const reached = inserted / 80_000
+    listener({ kind: 'progress', step: copy.id, counts: { inserted, rejected: 2 }, reached })
   }
   listener({
     kind: 'finished',
@@ -62,8 +63,8 @@ test('without a terminal tells each thing that happened, and reminds of what tak
   expect(text()).toMatchInlineSnapshot(`
     "users    index old: taken back
     users    table users: created (12 ms)
-    users    backfill users: 20,000 inserted, 2 rejected so far
-    users    backfill users: 40,000 inserted, 2 rejected so far
+    users    backfill users: 20,000 inserted, 2 rejected so far, 25%, about 30 s left
+    users    backfill users: 40,000 inserted, 2 rejected so far, 50%, about 20 s left
     users    backfill users: 1,203,000 inserted, 2 rejected (1 min 5 s)
     The server says \\u001b[31mhello
     users    gate B: skipped

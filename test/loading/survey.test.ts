@@ -390,6 +390,50 @@ tables:
   })
 })
 
+test('records that the table refuses are in the quarantine, whatever else is wrong with their keys', async () => {
+  const plan = `version: 1
+plan: data
+mappings:
+  - { match: 't:{id}', type: hash, each: field, into: things, fields: { id: $id, part: $field, value: $value | int } }
+tables:
+  things: { columns: { id: text, part: text, value: integer }, primary_key: [id, part], checks: ['value < 100'] }
+`
+  const entries = [
+    hash('t:fine', ['a', '1', 'b', '2']),
+    hash('t:some', ['a', '1', 'b', '200', 'c', '3']),
+    hash('t:all', ['a', '100', 'b', '200']),
+    hash('t:mixed', ['a', 'x', 'b', '200']),
+    hash('t:both', ['a', 'x', 'b', '200', 'c', '3']),
+    ...Array.from({ length: 50 }, (_, it) => hash(`t:${it}`, ['a', String(it)])),
+  ]
+  world = makeWorld({ plan, database: database.url, entries, batchRows: 7 })
+  await applied(world)
+  const fates = {
+    't:fine': 'migrated',
+    't:some': 'partial',
+    't:all': 'quarantined',
+    't:mixed': 'quarantined',
+    't:both': 'partial',
+  }
+  const survey = await world.survey()
+  expect(survey.fates).toMatchObject(fates)
+  expect(survey.differences).toEqual([])
+  expect(survey.tables[0]).toMatchObject({ expected: 55, actual: 55, matching: 55 })
+  expect(survey.surveys[0]!.fates).toMatchObject({ migrated: 51, partial: 2, quarantined: 2 })
+
+  // Differences beside them are told one by one, and nothing else is.
+  await world.execute(`delete from things where id = '7'; update things set value = 9 where id = 'some' and part = 'c';
+    insert into things values ('gone', 'a', 1)`)
+  const after = await world.survey()
+  expect(after.differences).toEqual([
+    'different t:some field:c',
+    'extra t:gone field:a',
+    'missing t:7 field:a',
+  ])
+  expect(after.tables[0]).toMatchObject({ expected: 55, actual: 55, matching: 53 })
+  expect(after.fates).toMatchObject(fates)
+})
+
 test('rows of the application are neither missing nor extra, and those of a plan that was not asked about are its own', async () => {
   const schema = 'create table users (id text primary key, name text);'
   const users = (name: string, match: string) => `version: 1

@@ -75,6 +75,17 @@ export function describeSource({ name, adapter: { lacks }, start, skip = [] }: S
       expect(keys.length).toBe(new Set(keys).size)
     })
 
+    it('tells how far a scan is, from nearly nothing to all of it', async () => {
+      const { source } = await open(MANY)
+      if (!source.reached) return
+      const reached: number[] = []
+      for await (const { cursor } of source.scan(EVERYTHING))
+        if (cursor !== undefined) reached.push(source.reached(cursor))
+      expect(reached.toSorted((a, b) => a - b)).toEqual(reached)
+      expect(reached[0]).toBeGreaterThanOrEqual(0)
+      expect(reached.at(-1)).toBe(1)
+    })
+
     it(
       'gives all 256 bytes in keys, values, fields, items and members',
       async () => {

@@ -55,6 +55,12 @@ test('waiting ends with the reason of the signal', async () => {
   await expect(waiting).rejects.toThrow('enough')
 })
 
+test('somebody else uses the store, so pages are small', () => {
+  const size = new PageSize(undefined, { gentle: true })
+  for (let turn = 0; turn < 10; turn++) size.learn([string('k', 'v')])
+  expect(size.count).toBe(200)
+})
+
 test.each([
   ['small values are read by the thousand', 10, undefined, 1000],
   ['values of 1 MB are read a few at a time', 1_000_000, undefined, 4],

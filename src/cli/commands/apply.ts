@@ -35,6 +35,7 @@ export interface ApplyOptions extends CommonOptions {
   readonly rate?: number | undefined
   readonly batch?: number | undefined
   readonly yes?: boolean | undefined
+  readonly fast?: boolean | undefined
   readonly json?: boolean | undefined
 }
 

@@ -15,6 +15,7 @@ export interface CheckOptions extends CommonOptions {
   readonly plans: readonly string[]
   /** The phase that the gate opens. */
   readonly phase: Phase
+  readonly fast?: boolean | undefined
   readonly json?: boolean | undefined
 }
 

@@ -15,6 +15,7 @@ import { withSession } from '../session.ts'
 export interface DiffOptions extends CommonOptions {
   readonly plans: readonly string[]
   readonly out?: string | undefined
+  readonly fast?: boolean | undefined
   readonly json?: boolean | undefined
 }
 

@@ -46,6 +46,10 @@ export class NdjsonSource implements Source {
     }
   }
 
+  reached(cursor: Cursor): number {
+    return Number.parseInt(cursor, 10) / this.#data.size
+  }
+
   commands(): number {
     return 0
   }

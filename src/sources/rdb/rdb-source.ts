@@ -75,6 +75,10 @@ export class RdbSource implements Source {
     }
   }
 
+  reached(cursor: Cursor): number {
+    return cursor === END ? 1 : Number(cursor) / this.#data.size
+  }
+
   async count(): Promise<number> {
     return this.#survey.databases.get(this.#database)?.keys ?? 0
   }

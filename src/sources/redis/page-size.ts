@@ -9,9 +9,12 @@ export class PageSize {
   readonly #most: number
   #count: number
 
-  /** Under a limit of commands, a page is no more than about a second's worth of it. */
-  constructor(perSecond: number = MOST) {
-    this.#most = Math.max(LEAST, Math.min(MOST, Math.floor(perSecond)))
+  /**
+   * Under a limit of commands, a page is no more than about a second's worth of it. `gentle`: whoever else asks the store has to wait for
+   * one page at most, so they are small.
+   */
+  constructor(perSecond: number = MOST, { gentle = false } = {}) {
+    this.#most = Math.max(LEAST, Math.min(gentle ? GENTLE : MOST, Math.floor(perSecond)))
     this.#count = Math.min(FIRST, this.#most)
   }
 
@@ -31,5 +34,6 @@ export class PageSize {
 const FIRST = 20
 const LEAST = 1
 const MOST = 1000
+const GENTLE = 200
 /** Of one page; three are under way. */
 const BYTES = 4 * 1024 * 1024

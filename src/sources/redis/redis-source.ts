@@ -25,10 +25,15 @@ export class RedisSource implements Source {
   /** Connects at once, so that a wrong address or password shows here. */
   static async open(
     address: RedisAddress,
-    { signal, perSecond, allowance }: Pick<SourceContext, 'signal' | 'perSecond' | 'allowance'>,
+    {
+      signal,
+      perSecond,
+      allowance,
+      gentle = false,
+    }: Pick<SourceContext, 'signal' | 'perSecond' | 'allowance' | 'gentle'>,
     limits: Limits = LIMITS,
   ): Promise<RedisSource> {
-    const source = new RedisSource(address, { signal, perSecond, allowance }, limits)
+    const source = new RedisSource(address, { signal, perSecond, allowance, gentle }, limits)
     await source.#connected()
     return source
   }
@@ -39,14 +44,16 @@ export class RedisSource implements Source {
       signal,
       perSecond,
       allowance,
+      gentle,
     }: Pick<SourceContext, 'signal'> & {
       readonly perSecond: number | undefined
       readonly allowance: SourceContext['allowance'] | undefined
+      readonly gentle: boolean
     },
     limits: Limits,
   ) {
     this.label = address.label
-    this.#size = new PageSize(perSecond)
+    this.#size = new PageSize(perSecond, { gentle })
     this.#line = {
       address,
       signal: AbortSignal.any([signal, this.#stop.signal]),
@@ -87,6 +94,13 @@ export class RedisSource implements Source {
         await this.#recover(error, ++failures)
       }
     }
+  }
+
+  /** SCAN counts upwards in the reversed bits of its cursor, whatever the size of the table. */
+  reached(cursor: Cursor): number {
+    if (cursor === END) return 1
+    const bits = BigInt(cursor).toString(2).padStart(64, '0')
+    return Number(BigInt(`0b${[...bits].reverse().join('')}`)) / 2 ** 64
   }
 
   async *read(keys: readonly Buffer[]): AsyncGenerator<Page> {
