@@ -177,6 +177,10 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
     'the target takes no writes',
     'It is a replica, or the role is read-only. Use the primary, and the role that applies.',
   ],
+  REBUILD_CUT: [
+    'the connection was lost while entries were being written',
+    'The store holds a part of them. Empty it and begin again: elements of lists would come twice otherwise.',
+  ],
   REJECT_LIMIT: [
     'more records were rejected than the plan allows',
     'kvmig status shows the reasons. Mend the mapping or the data, or raise reject: { limit: … } knowingly.',
@@ -254,6 +258,10 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
     'the source does not answer as a Redis does',
     'Is this the address of a Redis, and does it want TLS (rediss://) or none (redis://)?',
   ],
+  SOURCE_READ_ONLY: [
+    'a kind of store that kvmig does not write',
+    'kvmig rebuild --into takes a Redis: redis:// or rediss://.',
+  ],
   SOURCE_READONLY: ['the source is a read-only replica', 'Use the address of the primary.'],
   SOURCE_REFUSED: ['the source refused the connection', 'Is the server running, and is this its port?'],
   SOURCE_REPLY: [
@@ -287,6 +295,10 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
     'They cannot be taken back while others need them. Take those back first, or drop their foreign key.',
   ],
   STOPPED: ['stopped by you or by the system', 'Nothing was left half done. Run the same again: it goes on.'],
+  STORE_NOT_EMPTY: [
+    'the store to write into holds keys',
+    'Use an empty one, such as another database of the server; or say --beside: keys that are there already are then left as they are.',
+  ],
   TABLE_DRIFT: [
     'a table that is not as the schema file says',
     'The message lists the differences. Change the table, or the file.',

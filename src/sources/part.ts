@@ -93,9 +93,11 @@ function slice(value: EntryValue, start: number, end?: number): EntryValue {
   }
 }
 
-// Appends to the arrays of `held`, which nobody else has seen yet: copying them for each piece would make a long list quadratic. Either
-// all pieces of a hash have expiries or none has.
-function joined(held: EntryValue, piece: EntryValue): EntryValue {
+/**
+ * Appends to the arrays of `held`, which nobody else has seen yet: copying them for each piece would make a long list quadratic. Either
+ * all pieces of a hash have expiries or none has.
+ */
+export function joined(held: EntryValue, piece: EntryValue): EntryValue {
   for (const [name, items] of Object.entries(piece)) {
     const into: unknown = (held as unknown as Record<string, unknown>)[name]
     if (Array.isArray(into) && Array.isArray(items)) for (const item of items) into.push(item)

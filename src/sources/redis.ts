@@ -1,5 +1,6 @@
 import { parseRedisAddress } from './redis/address.ts'
 import { RedisSource } from './redis/redis-source.ts'
+import { RedisWriter } from './redis/redis-writer.ts'
 import type { SourceAdapter } from './source.ts'
 
 /**
@@ -12,4 +13,5 @@ export const redis: SourceAdapter = {
   summary: 'A Redis server: every type, values as bytes, expiries from the same instant as their values.',
   options: { type: 'object', additionalProperties: false, properties: {} },
   open: (address, context) => RedisSource.open(parseRedisAddress(address, context.root), context),
+  openWriter: (address, context) => RedisWriter.open(parseRedisAddress(address, context.root), context),
 }

@@ -1,5 +1,6 @@
 import type { OptionSchema } from '../plan/catalog.ts'
 import type { EntryType } from '../plan/plan.ts'
+import type { StoreWriter } from './writer.ts'
 
 /** The stateless part of a driver: it knows its URL schemes, and opens stores. Client libraries are imported inside `open`. */
 export interface SourceAdapter {
@@ -11,6 +12,8 @@ export interface SourceAdapter {
   /** What migrations.yaml may say beside the URL. */
   readonly options: OptionSchema
   open(address: string, context: SourceContext): Promise<Source>
+  /** For stores that can be written into. */
+  openWriter?(address: string, context: SourceContext): Promise<StoreWriter>
 }
 
 export interface SourceContext {
