@@ -2,7 +2,7 @@ import type { CompiledProject } from '../mapping/compiled-project.ts'
 import { showTable, type TableName } from '../plan/table.ts'
 import type { Ledger } from '../state/ledger.ts'
 import { writerName } from '../state/trace.ts'
-import { decodeTuple } from '../target/decode-tuple.ts'
+import { decodeKeyTuple } from '../target/decode-tuple.ts'
 import { inspectTable } from '../target/inspect.ts'
 import { scanKeys } from '../target/read-rows.ts'
 import { rowKeyOf } from '../target/row-key.ts'
@@ -29,7 +29,7 @@ export async function adoptRows(
       tx,
       showTable(table),
       keys.flatMap((it) => {
-        const record = made.sourceOf?.(decodeTuple(wires, it))
+        const record = made.sourceOf?.(decodeKeyTuple(wires, it))
         return record
           ? [
               {

@@ -8,6 +8,7 @@ import { isMatch, type KeyMatcher } from './key-match.ts'
 import type { Claimed, CompiledMapping, Part, RecordSink } from './mapping.ts'
 import { RecordScope, type RecordVisitor } from './record.ts'
 import type { Records } from './records.ts'
+import type { RowBytes, Straight } from './straight.ts'
 import type { Where } from './where.ts'
 
 export interface ForwardParts {
@@ -19,6 +20,8 @@ export interface ForwardParts {
   readonly columns: readonly string[]
   readonly evaluators: readonly Evaluate[]
   readonly converters: readonly ToCell[]
+  /** The short way, for sinks that take bytes. */
+  readonly straight: Straight | undefined
   /** What need not be reported as unmapped: of a record, and of the whole that a path of `each` goes into. */
   readonly taken: { readonly record: FieldTree; readonly whole: FieldTree }
   /** Fields that decoding passes over on purpose. */
@@ -57,6 +60,30 @@ class Run implements RecordVisitor {
     if (!takesFieldExpiry && this.#claimed === 'claimed' && hasFieldExpiry(entry))
       this.#tell('$field_expires_at')
     return this.#claimed
+  }
+
+  readonly json = (bytes: Buffer, part: () => Part): boolean => {
+    const rows = this.#sink.bytes
+    if (!rows || !this.#parts.straight) return false
+    rows.begin()
+    return this.#done(this.#parts.straight.json(this.#scope, bytes, rows), rows, part)
+  }
+
+  readonly pairs = (pairs: readonly Buffer[], part: () => Part): boolean => {
+    const rows = this.#sink.bytes
+    if (!rows || !this.#parts.straight) return false
+    rows.begin()
+    return this.#done(this.#parts.straight.pairs(this.#scope, pairs, rows), rows, part)
+  }
+
+  #done(isWritten: boolean, rows: RowBytes, part: () => Part): boolean {
+    if (isWritten) {
+      rows.end()
+      this.#sink.wrote!(part)
+    } else {
+      rows.cancel()
+    }
+    return isWritten
   }
 
   readonly take = (part: () => Part): void => {

@@ -46,6 +46,8 @@ export interface Environment {
 /** Hard limits on source commands for everything kvmig does. */
 export interface Budget {
   readonly commands?: number
+  /** Of a calendar month (UTC). */
+  readonly perMonth?: number
   readonly perSecond?: number
 }
 

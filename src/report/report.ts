@@ -97,10 +97,12 @@ export interface KeyAccount {
 export interface Forecast {
   readonly rows: number
   readonly bytes: number
-  /** Commands to the source. */
+  /** Commands to the sources. */
   readonly commands: number
-  /** The project's budget for them. */
+  /** The project's budget for them, of a run. */
   readonly budget?: number
+  /** The project's budget of a calendar month, and what of it is used. */
+  readonly month?: { readonly budget: number; readonly used: number }
   readonly seconds?: number
 }
 

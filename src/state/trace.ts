@@ -1,5 +1,5 @@
 import { showTable } from '../plan/table.ts'
-import { decodeTuple } from '../target/decode-tuple.ts'
+import { decodeKeyTuple } from '../target/decode-tuple.ts'
 import { rowKeyOf } from '../target/row-key.ts'
 import type { TableRows } from '../target/table-rows.ts'
 import type { Transaction } from '../target/target.ts'
@@ -46,7 +46,7 @@ export async function trace(
   const writer = writers[0]
   return keyTuples.map((tuple) => {
     const record = writer?.sourceOf?.(
-      decodeTuple(
+      decodeKeyTuple(
         table.keyWires.map((it) => it.wire),
         tuple,
       ),

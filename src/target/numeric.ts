@@ -51,29 +51,31 @@ export function writeNumeric(
   return offset + 8 + written * 2
 }
 
-/** The canonical decimal of a numeric in binary: no exponent, the digits that it shows. */
-export function readNumeric(bytes: Buffer): string {
-  const groups = bytes.readUInt16BE(0)
-  const weight = bytes.readInt16BE(2)
-  const sign = bytes.readUInt16BE(4)
-  const shown = bytes.readUInt16BE(6)
-  if (sign >= INFINITE) return WORDS[sign] ?? 'NaN'
-  const group = (index: number): string =>
-    index < 0 || index >= groups ? '0000' : String(bytes.readUInt16BE(8 + index * 2)).padStart(4, '0')
-  let whole = ''
-  for (let index = 0; index <= weight; index++) whole += group(index)
-  let fraction = ''
-  for (let index = weight + 1; fraction.length < shown; index++) fraction += group(index)
-  const text = `${whole.replace(/^0+(?=.)/, '') || '0'}${shown > 0 ? `.${fraction.slice(0, shown)}` : ''}`
-  return sign === NEGATIVE ? `-${text}` : text
-}
-
-const INFINITE = 0xc000
-const WORDS: Readonly<Record<number, string>> = { 49152: 'NaN', 53248: 'Infinity', 61440: '-Infinity' }
 const NEGATIVE = 0x4000
 // Sign and digits to show; that infinities show 32 is an accident of Postgres's short header.
 const SPECIAL: Readonly<Record<string, number>> = {
   NaN: 0xc000_0000,
   Infinity: 0xd000_0020,
   '-Infinity': 0xf000_0020,
+}
+
+/** A numeric in binary as a canonical decimal: what `writeNumeric` was given. */
+export function readNumeric(buffer: Buffer): string {
+  const groups = buffer.readInt16BE(0)
+  const weight = buffer.readInt16BE(2)
+  const sign = buffer.readUInt16BE(4)
+  const shown = buffer.readUInt16BE(6)
+  if (sign === 0xc000) return 'NaN'
+  if (sign === 0xd000) return 'Infinity'
+  if (sign === 0xf000) return '-Infinity'
+  const group = (place: number): string => {
+    const index = weight - place
+    return String(index >= 0 && index < groups ? buffer.readUInt16BE(8 + index * 2) : 0).padStart(4, '0')
+  }
+  let whole = ''
+  for (let place = Math.max(weight, 0); place >= 0; place--) whole += group(place)
+  let fraction = ''
+  for (let place = -1; fraction.length < shown; place--) fraction += group(place)
+  const digits = `${whole.replace(/^0+(?=\d)/, '')}${shown > 0 ? `.${fraction.slice(0, shown)}` : ''}`
+  return sign === NEGATIVE ? `-${digits}` : digits
 }

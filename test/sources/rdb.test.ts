@@ -74,6 +74,7 @@ async function overConnection(from: FreshRedis = server): Promise<Map<string, Co
 
 describeSource({
   name: 'rdb',
+  adapter: rdb,
   start: async (entries) => {
     await server.client.flushall()
     await writeEntries(server.client, entries)

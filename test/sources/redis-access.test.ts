@@ -63,6 +63,7 @@ async function errorOf(promise: Promise<unknown>): Promise<SourceError> {
 // Both ways that an older or a locked-down server needs: PTTL and TIME for expiries, and no INFO.
 describeSource({
   name: 'redis before version 7, with a user who may do only what is needed, without INFO',
+  adapter: redis,
   start: async (entries) => {
     await server.client.flushall()
     await writeEntries(server.client, entries)

@@ -93,8 +93,8 @@ async function* readSteps(
   return held && from === undefined ? 'read' : 'again'
 }
 
-// HSCAN and its like may give an element twice within one answer.
-function distinct(items: readonly Buffer[], width: 1 | 2): Buffer[] {
+/** HSCAN and its like may give an element twice within one answer. `width`: 2 where each has a value or a score behind it. */
+export function distinct(items: readonly Buffer[], width: 1 | 2): Buffer[] {
   const seen = new Set<string>()
   const kept: Buffer[] = []
   for (let at = 0; at < items.length; at += width) {
