@@ -59,7 +59,7 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
   ],
   DUAL_WRITE: [
     'records that cannot be written to both sides',
-    'The message says what stands in the way: the mapping needs a way back and a key that can be computed from the row. kvmig plan names the columns.',
+    'Dual-write takes records that are one place in the source and one row in the target. The message says what stands in the way.',
   ],
   ENVIRONMENT_UNKNOWN: [
     'an environment that the project does not name',
@@ -130,7 +130,7 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
   ],
   MAPPING_UNKNOWN: [
     'which mapping is meant',
-    'A store is a plan; where that has several mappings, name the table behind a dot.',
+    'The plan has several mappings, or none of that name: kvmig plan lists them.',
   ],
   NOTHING_TO_ACCEPT: ['no open record fits', 'kvmig status lists what is in quarantine, by reason.'],
   NOT_A_TIME: [
@@ -163,7 +163,7 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
   ],
   OVERRIDE: [
     'an environment override that makes no sense',
-    'USE_POSTGRES_PLAN is true or false, for plans that there are, and never against what the route allows.',
+    'USE_POSTGRES_PLAN is true or false, for a plan that there is; true not before all rows are there, false not after the source was retired.',
   ],
   PERMISSION: [
     'a permission is missing',
@@ -232,7 +232,7 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
   ROUTE_CHANGED: ['the route was changed by somebody else', 'Look at kvmig status, and decide again.'],
   ROUTE_UNKNOWN: [
     'the route cannot be looked up',
-    'The target is out of reach. Nothing is read or written where nobody knows where to.',
+    'The target is out of reach, and nobody knows where to read or write. The next operation tries again.',
   ],
   ROW_SECURITY: [
     'a policy hides rows',
