@@ -230,7 +230,7 @@ export interface TestedExample {
     readonly expected: readonly string[]
     readonly actual: readonly string[]
     /** Of those that were not expected. */
-    readonly because: readonly string[]
+    readonly reasons: readonly string[]
   }
 }
 
