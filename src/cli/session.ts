@@ -63,6 +63,7 @@ function metered(source: Source, meter: { bytes: number }): Source {
     read: (keys) => measure(source.read(keys)),
     ...(source.count ? { count: () => source.count!() } : {}),
     commands: () => source.commands(),
+    ...(source.warnings ? { warnings: source.warnings } : {}),
     close: () => source.close(),
   }
 }

@@ -79,7 +79,7 @@ export class Session {
     const warning = warnOfClearText(name, url, address)
     if (warning !== undefined) this.#warnings.push(warning)
     const rate = perSecond ?? project.budget.perSecond
-    return parts.openSource(url, {
+    const source = await parts.openSource(url, {
       root: project.root,
       signal,
       variables,
@@ -87,6 +87,8 @@ export class Session {
       allowance: this.#budget,
       ...(rate === undefined ? {} : { perSecond: rate }),
     })
+    this.#warnings.push(...(source.warnings ?? []))
+    return source
   }
 
   /** Source commands sent so far, all sources together. */

@@ -70,6 +70,8 @@ export interface Source {
   count?(): Promise<number>
   /** Commands sent so far (what a bill would count). */
   commands(): number
+  /** What people should know of the store: what is in it and is not given. */
+  readonly warnings?: readonly string[]
   close(): Promise<void>
 }
 

@@ -14,7 +14,8 @@ export interface Encoding {
   readonly type: EntryType
   /** The value in pieces, in order, so that memory stays constant however long it is. An empty value may have none. */
   readonly pieces: (file: ByteFile) => Iterable<EntryValue>
-  readonly skip: (file: ByteFile) => void
+  /** Passes over it. `pass` is told what of it is no element: `consumer groups of streams`. */
+  readonly skip: (file: ByteFile, pass?: (what: string) => void) => void
 }
 
 /** Everything that the known versions have, but for the values of modules. */
@@ -143,7 +144,7 @@ function stream(version: StreamVersion): Encoding {
   return {
     type: 'stream',
     pieces: (file) => readStream(file, version),
-    skip: (file) => skipStream(file, version),
+    skip: (file, pass) => skipStream(file, version, pass),
   }
 }
 

@@ -53,6 +53,11 @@ export class RdbSource implements Source {
     this.#survey = found
   }
 
+  get warnings(): readonly string[] {
+    const { passed } = this.#survey
+    return passed.length === 0 ? [] : [`${this.label} also holds what is not copied: ${passed.join(', ')}.`]
+  }
+
   /** Size, time and digest of the file, and the database. */
   async identity(): Promise<string> {
     return `${this.#data.identity}:${this.#database}`

@@ -56,13 +56,15 @@ export interface Beside {
   select?(database: number): void
   /** Something that a server notes about the backup: `redis-ver`, `ctime`. */
   note?(name: string, value: string): void
+  /** Something that is no key, and is passed over: `functions`. */
+  pass?(what: string): void
 }
 
 /** Reads up to the next key and gives it; undefined at the end of the data. */
 export function nextRecord(
   file: ByteFile,
   format: Format,
-  { select, note }: Beside = {},
+  { select, note, pass }: Beside = {},
 ): KeyRecord | undefined {
   let offset = file.position
   let expiresAt: number | null = null
@@ -89,7 +91,10 @@ export function nextRecord(
       case OPCODE.keyMetadata:
         // The number is Valkey's for something else: slots that are being moved in.
         if (format.server === 'valkey') skipSlotImport(file)
-        else skipKeyMetadata(file)
+        else {
+          skipKeyMetadata(file)
+          pass?.('what modules attach to keys')
+        }
         continue
       case OPCODE.slot:
         skipLengths(file, 3)
@@ -109,12 +114,15 @@ export function nextRecord(
       }
       case OPCODE.functions:
         skipString(file)
+        pass?.('functions')
         break
-      case OPCODE.moduleAuxiliary:
-        readModuleName(file)
+      case OPCODE.moduleAuxiliary: {
+        const module = readModuleName(file)
+        pass?.(`data of module ${module}`)
         skipLengths(file, 2)
         skipModuleData(file)
         break
+      }
       default: {
         const at = file.position - 1
         const known = format.server === 'redis' && UNREADABLE.find((it) => it.kind === opcode)

@@ -19,12 +19,12 @@ export function* readStream(file: ByteFile, version: StreamVersion): Generator<E
   skipRest(file, version)
 }
 
-export function skipStream(file: ByteFile, version: StreamVersion): void {
+export function skipStream(file: ByteFile, version: StreamVersion, pass?: (what: string) => void): void {
   for (let left = readLength(file); left > 0; left--) {
     skipString(file)
     skipString(file)
   }
-  skipRest(file, version)
+  if (skipRest(file, version) > 0) pass?.('consumer groups of streams')
 }
 
 const DELETED = 1
@@ -64,10 +64,12 @@ function readMessages(master: Buffer, items: readonly Buffer[], complain: Compla
   }
 }
 
-function skipRest(file: ByteFile, version: StreamVersion): void {
+// Answers how many consumer groups there are.
+function skipRest(file: ByteFile, version: StreamVersion): number {
   // Length, last id; first id, highest deleted id, entries ever added.
   skipWide(file, version >= 2 ? 8 : 3)
-  for (let groups = readLength(file); groups > 0; groups--) {
+  const count = readLength(file)
+  for (let groups = count; groups > 0; groups--) {
     skipString(file)
     // Last delivered id; entries read.
     skipWide(file, version >= 2 ? 3 : 2)
@@ -82,6 +84,7 @@ function skipRest(file: ByteFile, version: StreamVersion): void {
       file.skip(readLength(file) * 16)
     }
   }
+  return count
 }
 
 function skipWide(file: ByteFile, count: number): void {
