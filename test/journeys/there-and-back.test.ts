@@ -265,6 +265,14 @@ describe('forward, back and forward again', () => {
   })
 })
 
+test('from an embedded Postgres it is the same', async () => {
+  const env = { KV_URL: `${server.url}/0`, DATABASE_URL: `pglite:${folder.path}/pg` }
+  await runCli(['apply', '--phase=A', '--quiet'], { cwd: folder.path, env })
+  const { code } = await runCli(['rebuild', '--into', `${server.url}/8`, '--yes'], { cwd: folder.path, env })
+  expect(code).toBe(0)
+  expect(canonical(await entriesIn(8))).toEqual(canonical(REVERSIBLE))
+}, 60_000)
+
 test('of a table that others write too, only the rows of a mapping become its entries', async () => {
   const shared = projectFolder({
     'migrations.yaml':

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
+import { SourceError } from '../../src/errors.ts'
 import { PART } from '../../src/sources/part.ts'
 import { rdb } from '../../src/sources/rdb.ts'
 import { byKey, expiringHash, hash, pagesOf, string } from './entries.ts'
@@ -114,6 +115,23 @@ describe.each(Object.entries(WAYS))('fields that expire by themselves, %s,', (_,
       code: 'SOURCE_CORRUPT',
       message: expect.stringMatching(/damaged at byte \d+: an expiry of a field that is no time/),
     })
+  })
+
+  test('with any byte changed and no checksum are read or refused, but nothing hangs or breaks', async () => {
+    const whole = file(FIELDS)
+    whole.fill(0, whole.length - 8)
+    let refusals = 0
+    for (let at = 0; at < whole.length - 8; at++) {
+      for (const mask of [1 << (at % 8), 0x80, 0xff]) {
+        const changed = Buffer.from(whole)
+        changed[at]! ^= mask
+        await read(changed).catch((error: unknown) => {
+          expect(error).toBeInstanceOf(SourceError)
+          refusals += 1
+        })
+      }
+    }
+    expect(refusals).toBeGreaterThan(whole.length / 2)
   })
 
   test('cut off anywhere are refused with the place', async () => {
