@@ -20,7 +20,7 @@ export interface Encoding {
 
 /** Everything that the known versions have, but for the values of modules. */
 export function encodingOf(typeByte: number, { server }: Pick<Format, 'server'>): Encoding | undefined {
-  return (server === 'valkey' && VALKEY[typeByte]) || ENCODINGS[typeByte]
+  return server === 'valkey' && typeByte >= FIRST_OF_EACH ? VALKEY[typeByte] : ENCODINGS[typeByte]
 }
 
 /** Is there a value of this kind, of a module's or with an encoding? */
@@ -77,9 +77,13 @@ const ENCODINGS: readonly (Encoding | undefined)[] = [
   expiringPacked({ hasEarliest: false }),
   expiring('relative'),
   expiringPacked({ hasEarliest: true }),
+  stream(4),
+  stream(5),
 ]
 
-/** Where Valkey means something else by a number. */
+/** From here on Redis and Valkey mean different things by a number. */
+const FIRST_OF_EACH = 22
+
 const VALKEY: Readonly<Record<number, Encoding>> = { 22: expiring('valkey') }
 
 /** Elements a piece, where they come one by one. */

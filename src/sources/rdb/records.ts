@@ -20,8 +20,8 @@ export interface Format {
 }
 
 /**
- * The newest version of each that is known. Redis 7.4 to 8.4 write 12, Valkey 9.0 writes 80 (src/rdb.h of both). What 13 (Redis 8.6) and
- * 14 (8.8) added is refused where it stands in a file, for nobody can pass over a value of unknown length.
+ * The newest version of each that is known. Redis 7.4 to 8.4 write 12, 8.6 writes 13, 8.8 writes 14, Valkey 9.0 writes 80 (src/rdb.h of
+ * both). What has no reader is refused where it stands in a file, for nobody can pass over a value of unknown length.
  */
 const NEWEST = { redis: 14, valkey: 80 } as const
 const FIRST = { redis: 1, valkey: 80 } as const
@@ -162,8 +162,6 @@ const UNREADABLE: readonly {
   readonly what: string
 }[] = [
   { kind: 6, since: 8, what: 'a value of a module in the form of release candidates of Redis 4.0' },
-  { kind: 26, since: 13, what: 'a stream as Redis 8.6 writes it' },
-  { kind: 27, since: 14, what: 'a stream as Redis 8.8 writes it' },
   { kind: 28, since: 14, what: 'an array of Redis 8.8' },
   { kind: 246, since: 10, what: 'functions in the form of release candidates of Redis 7.0' },
 ]
