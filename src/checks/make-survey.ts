@@ -7,6 +7,7 @@ import { RowBatch } from '../mapping/row-batch.ts'
 import type { RowBytes } from '../mapping/straight.ts'
 import { mappingsOf, type Plan } from '../plan/plan.ts'
 import { showTable } from '../plan/table.ts'
+import { withoutExpiredFields } from '../sources/part.ts'
 import type { Entry, Page, Source } from '../sources/source.ts'
 import type { Reject, Row } from '../value.ts'
 import { Compared, type Comparison } from './compared.ts'
@@ -310,8 +311,9 @@ class SurveyPass {
   }
 
   #forward(entry: Entry, sinkOf: (compiled: CompiledMapping) => RecordSink | undefined): Claim | undefined {
-    const { compiled, sourceName } = this.#options
-    return forwardClaims(compiled.router(sourceName).route(entry.key, entry.type), entry, sinkOf)
+    const { compiled, sourceName, now } = this.#options
+    const living = withoutExpiredFields(entry, now)
+    return forwardClaims(compiled.router(sourceName).route(entry.key, entry.type), living, sinkOf)
   }
 }
 

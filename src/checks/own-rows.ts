@@ -30,13 +30,14 @@ export async function* ownRows(
 ): AsyncIterable<readonly Buffer[]> {
   const moment =
     expired === 'now' ? `clock_timestamp() + interval '${SKEW}'` : `to_timestamp(${expired} / 1000.0)`
-  const writers = mappings.map((it) => ({ name: writerName(it), column: expiryColumn(it) }))
+  const writers = mappings.map((it) => ({ name: writerName(it), columns: expiryColumns(it) }))
   const parameters: unknown[] = []
-  const gone = writers.flatMap(({ name, column }) => {
-    if (column === undefined) return []
-    const isWriters = tracked ? `o.writer = $${parameters.push(name)} AND ` : ''
-    return [`(${isWriters}t.${quote(column)} <= ${moment})`]
-  })
+  const gone = writers.flatMap(({ name, columns }) =>
+    columns.map((column) => {
+      const isWriters = tracked ? `o.writer = $${parameters.push(name)} AND ` : ''
+      return `(${isWriters}t.${quote(column)} <= ${moment})`
+    }),
+  )
   const alive = gone.length === 0 ? 'true' : `(${gone.join(' OR ')}) IS NOT TRUE`
   const values = storedValues('t', columns)
   if (!tracked) {
@@ -61,13 +62,15 @@ export async function* ownRows(
 /** Clocks of a store and of the target may differ so much. */
 const SKEW = '5 seconds'
 
-/** The column that takes the key's expiry as it is. */
-const expiryColumn = ({ mapping: { fields }, columns }: CompiledMapping): string | undefined =>
-  fields.find(
-    ({ column, expression }) =>
-      expression.kind === 'root' &&
-      expression.root === 'expires_at' &&
-      columns.some(
-        (it) => it.name === column && !it.type.array && ['timestamptz', 'timestamp'].includes(it.type.base),
-      ),
-  )?.column
+/** The columns that take the expiry of the key, or of the field, as it is. */
+const expiryColumns = ({ mapping: { fields }, columns }: CompiledMapping): readonly string[] =>
+  fields
+    .filter(
+      ({ column, expression }) =>
+        expression.kind === 'root' &&
+        ['expires_at', 'field_expires_at'].includes(expression.root) &&
+        columns.some(
+          (it) => it.name === column && !it.type.array && ['timestamptz', 'timestamp'].includes(it.type.base),
+        ),
+    )
+    .map((it) => it.column)

@@ -201,6 +201,15 @@ function createProgram(io: Io, version: string, done: (code: number) => void): C
     .option('--json', 'the result as JSON')
     .action(action(() => import('./commands/rollback.ts'), 'plans'))
   program
+    .command('rebuild')
+    .description('write the entries again, made of the rows in the target, into an empty store')
+    .argument('[plans...]', 'names of plans (default: all)')
+    .requiredOption('--into <address>', 'the store: redis://host/1, or ${NAME} of the environment')
+    .option('--beside', 'the store may hold keys: those are left as they are')
+    .option('-y, --yes', 'do not ask')
+    .option('--json', 'the result as JSON')
+    .action(action(() => import('./commands/rebuild.ts'), 'plans'))
+  program
     .command('uninstall')
     .description('drop schema kvmig, and with it all that kvmig remembers; your tables stay')
     .option('-y, --yes', 'do not ask')

@@ -24,6 +24,10 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
     'a column that is not in the target',
     'The table was changed since the plan was made. kvmig plan --live shows the difference.',
   ],
+  COLUMN_UNKNOWN: [
+    'a column that the mapping does not fill',
+    'A record has the columns under fields: of its mapping, by those names.',
+  ],
   COMMIT_ROLLED_BACK: [
     'a transaction was rolled back instead of committed',
     'Nothing of it was kept. Run the same again.',
@@ -53,6 +57,10 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
     'the target has no space left',
     'What was committed stays. Make room or raise the quota, then apply again.',
   ],
+  DUAL_WRITE: [
+    'records that cannot be written to both sides',
+    'Dual-write takes records that are one place in the source and one row in the target. The message says what stands in the way.',
+  ],
   ENVIRONMENT_UNKNOWN: [
     'an environment that the project does not name',
     '--env takes the names under environments: in migrations.yaml.',
@@ -61,6 +69,10 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
   ENV_MISSING: [
     'an environment variable is not set',
     'An address needs it: set it, put it into .env beside the project file, or give a default: ${NAME:-rdb:./backup.rdb}.',
+  ],
+  EPOCH_AHEAD: [
+    'the source knows a later epoch than the ledger',
+    'It was dual-written under another ledger: another database, or one that was restored. Nothing is written until that is settled.',
   ],
   FILE_EXISTS: [
     'a file is there already',
@@ -79,6 +91,10 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
     'the server ended a transaction that was idle',
     'Run the same again. On a slow line use smaller batches: --batch 2000.',
   ],
+  KEY_MISSING: [
+    'a record without a part of its key',
+    "get, put and del take all columns of the mapping's key.",
+  ],
   LEASE_HELD: [
     'somebody else is applying',
     'Wait until they have finished. A holder that died loses the lease after half a minute; kvmig unlock ID takes it away at once.',
@@ -92,6 +108,18 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
     'a newer kvmig has been here',
     'Use the same version or a newer one: an older one would not understand what that one remembers.',
   ],
+  LIVE_PART: [
+    'a part of an entry that cannot be written by itself',
+    'Fields, members and whole entries can be. Items of lists are written with their list.',
+  ],
+  LIVE_STREAM: [
+    'a stream cannot be dual-written',
+    'Redis gives messages their ids, so they would differ on both sides. Move streams at a quiet moment.',
+  ],
+  LIVE_UNABLE: [
+    'a kind of source that the runtime cannot write',
+    'Dual-write takes a Redis: redis:// or rediss://.',
+  ],
   LOCK_TIMEOUT: [
     'a lock was not to be had in time',
     'Another session holds the table or the row: look for long transactions in pg_stat_activity, then apply again.',
@@ -104,10 +132,18 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
     'a mapping that asks other keys, without a store to ask',
     'Lookups (get, hget, score, member, first_of, owner) and chunks read other keys of the same source. Where an entry is mapped by itself, in an application’s own test, there are none: leave such mappings to kvmig test, whose examples have the other keys under beside:.',
   ],
+  MAPPING_UNKNOWN: [
+    'which mapping is meant',
+    'The plan has several mappings, or none of that name: kvmig plan lists them.',
+  ],
   NOTHING_TO_ACCEPT: ['no open record fits', 'kvmig status lists what is in quarantine, by reason.'],
   NOT_A_TIME: [
     'recency of a column that is no time',
     'recency: { column: … } wants a timestamptz, timestamp or date.',
+  ],
+  NOT_CLAIMED: [
+    'a record that another rule would take',
+    'Its key or its content fits another rule, so the backfill would not take it as this one. Look at match and where.',
   ],
   NOT_CONFIRMED: [
     'nobody was there to confirm',
@@ -128,6 +164,10 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
   OUT_OF_MEMORY: [
     'the target is out of memory',
     'Use smaller transactions (--batch 2000), or give the server more.',
+  ],
+  OVERRIDE: [
+    'an environment override that makes no sense',
+    'USE_POSTGRES_PLAN is true or false, for a plan that there is; true not before all rows are there, false not after the source was retired.',
   ],
   PERMISSION: [
     'a permission is missing',
@@ -181,9 +221,22 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
     'the target takes no writes',
     'It is a replica, or the role is read-only. Use the primary, and the role that applies.',
   ],
+  REBUILD_CUT: [
+    'the connection was lost while entries were being written',
+    'The store holds a part of them. Empty it and begin again: elements of lists would come twice otherwise.',
+  ],
+  REJECTED: [
+    'a record that cannot become a row',
+    'The message names the column and the reason; docs/quarantine.md has the reasons.',
+  ],
   REJECT_LIMIT: [
     'more records were rejected than the plan allows',
     'kvmig status shows the reasons. Mend the mapping or the data, or raise reject: { limit: … } knowingly.',
+  ],
+  ROUTE_CHANGED: ['the route was changed by somebody else', 'Look at kvmig status, and decide again.'],
+  ROUTE_UNKNOWN: [
+    'the route cannot be looked up',
+    'The target is out of reach, and nobody knows where to read or write. The next operation tries again.',
   ],
   ROW_SECURITY: [
     'a policy hides rows',
@@ -204,6 +257,10 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
   SOURCE_AUTH: [
     'the source refused the credentials',
     'Check user and password in the address, and that special characters are percent-encoded.',
+  ],
+  SOURCE_BUDGET: [
+    'the budget of source commands is used up',
+    'Raise it in migrations.yaml (budget:), wait for the next month, or read a backup: rdb:./dump.rdb costs nothing. Run the same again: it goes on.',
   ],
   SOURCE_BUSY: [
     'the source is busy',
@@ -258,13 +315,26 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
     'the source does not answer as a Redis does',
     'Is this the address of a Redis, and does it want TLS (rediss://) or none (redis://)?',
   ],
+  SOURCE_READ_ONLY: [
+    'a kind of store that kvmig does not write',
+    'kvmig rebuild --into takes a Redis: redis:// or rediss://.',
+  ],
+  SOURCE_QUOTA: [
+    "the provider's quota is used up",
+    'Wait for the day in the message or raise the plan; a backup from the console can be read with rdb:.',
+  ],
   SOURCE_READONLY: ['the source is a read-only replica', 'Use the address of the primary.'],
   SOURCE_REFUSED: ['the source refused the connection', 'Is the server running, and is this its port?'],
   SOURCE_REPLY: [
     'the source answered with something else than asked',
     'A proxy in between, or a server that only resembles Redis? Please report which.',
   ],
+  SOURCE_SERVER: [
+    'the source fails within itself',
+    "Run the same again later: it goes on. The provider's status page may say more.",
+  ],
   SOURCE_STALE: ['a replica that has lost its primary', 'Use the address of the primary.'],
+  SOURCE_THROTTLED: ['the source says that it is asked too much', 'Use --rate with a smaller number.'],
   SOURCE_TIMEOUT: [
     'the source did not answer in time',
     'Is it overloaded, is a firewall in between, or does only one side speak TLS?',
@@ -272,6 +342,10 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
   SOURCE_TLS: [
     'no trusted TLS connection to the source',
     'Add ?ca=FILE with the certificate of its authority, or mend the host name.',
+  ],
+  SOURCE_TOO_LARGE: [
+    'a value larger than the source gives at once',
+    'Read it from a backup: rdb:./dump.rdb.',
   ],
   SOURCE_UNKNOWN: [
     'no such source',
@@ -285,12 +359,20 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
     'a list that is never left alone',
     'It was written to during every attempt to read it. Pause its writers for a moment, or take it from a backup.',
   ],
+  SOURCE_WRONGTYPE: [
+    'a key of another type than the plan says',
+    'Somebody writes that key in another way. kvmig trace KEY shows which rule has it.',
+  ],
   STARTING: ['the target is starting or stopping', 'Run the same again in a moment.'],
   STILL_REFERENCED: [
     'rows that other rows refer to',
     'They cannot be taken back while others need them. Take those back first, or drop their foreign key.',
   ],
   STOPPED: ['stopped by you or by the system', 'Nothing was left half done. Run the same again: it goes on.'],
+  STORE_NOT_EMPTY: [
+    'the store to write into holds keys',
+    'Use an empty one, such as another database of the server; or say --beside: keys that are there already are then left as they are.',
+  ],
   TABLE_DRIFT: [
     'a table that is not as the schema file says',
     'The message lists the differences. Change the table, or the file.',
@@ -325,4 +407,12 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
     'Run it again with KVMIG_DEBUG=1 to see where, and please report it. No data of yours is printed.',
   ],
   USAGE: ['the command line cannot be read', 'kvmig COMMAND --help has its options and examples.'],
+  WRITE_REFUSED: [
+    'a write that did not take place',
+    'Neither side has it. The message says why; trying again is safe.',
+  ],
+  WRITE_UNCONFIRMED: [
+    'a write that one side may have',
+    'Trying again is safe by its operation id; the outbox carries over what Postgres took.',
+  ],
 }

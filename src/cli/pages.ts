@@ -7,6 +7,7 @@ import { PLAN_EXAMPLES } from './plan-examples.ts'
 import { PLAN_PAGES } from './plan-pages.ts'
 import { PROOF_CODES } from './proof-codes.ts'
 import { REJECT_EXAMPLES, showCase } from './reject-examples.ts'
+import { STORED_EXAMPLES, showStored } from './stored-examples.ts'
 
 /** A code and what there is to say about it. */
 export interface Page {
@@ -72,5 +73,7 @@ function readReasons(): readonly Page[] {
 
 function shown(code: string): Page['example'] {
   const example = REJECT_EXAMPLES[code]
-  return example && { wrong: showCase(example.wrong), right: showCase(example.right) }
+  if (example) return { wrong: showCase(example.wrong), right: showCase(example.right) }
+  const stored = STORED_EXAMPLES[code]
+  return stored && { wrong: showStored(stored.wrong), right: showStored(stored.right) }
 }

@@ -96,8 +96,12 @@ export const PLAN_EXAMPLES: Readonly<Partial<Record<string, PlanExample>>> = {
   KV044: mapping('key: [name]', 'key: [id]'),
   KV045: fields('age: age', 'name: name'),
   KV046: fields('twice: twice', 'name: name'),
-  KV047: schema('CREATE TABEL logs (id int);', 'CREATE TABLE logs (id int);'),
+  KV047: schema('CREATE TABEL logs (id int PRIMARY KEY);', 'CREATE TABLE logs (id int PRIMARY KEY);'),
   KV048: mapping('into: { schema: pg_catalog, table: users }', 'into: users'),
+  KV049: schema(
+    'CREATE UNLOGGED TABLE logs (id int PRIMARY KEY);',
+    'CREATE TABLE logs (id int PRIMARY KEY);',
+  ),
   KV050: columns('seen: timestamp', 'seen: timestamptz'),
   KV051: plan(
     "queries:\n  all: { sql: 'SELECT * FROM users', uses: idx_user }",
@@ -126,6 +130,10 @@ export const PLAN_EXAMPLES: Readonly<Partial<Record<string, PlanExample>>> = {
     'gates:\n  B:\n    - full: { drift: 0.1% }\n      because: the shop stays open while we copy',
   ),
   KV073: fields('joined: joined | epoch_ms | default(now)', 'joined: joined | epoch_ms'),
+  KV107: schema(
+    'CREATE TABLE logs (id int PRIMARY KEY, parent int REFERENCES logs);',
+    'CREATE TABLE logs (id int PRIMARY KEY, parent int);',
+  ),
   KV104: tables(
     'handles: { columns: { id: bigint }, primary_key: [id] }',
     'handles: { columns: { id: text }, primary_key: [id] }',

@@ -33,8 +33,7 @@ const field = (expression: string): string =>
 
 /**
  * For each reason that a mapping can give: a record that is turned away for it, and what takes it, or the record as it should be. Both
- * are run by the tests. What only Postgres can say (CONFLICT, CONSTRAINT, EXISTING_ROW, ORPHAN, UNIQUE_VIOLATION) has no example: it
- * takes two records and a table.
+ * are run by the tests. What only the database can say is in `stored-examples.ts`.
  */
 export const REJECT_EXAMPLES: Readonly<Record<string, RejectExample>> = {
   CAPTURE_TYPE: example(

@@ -67,6 +67,7 @@ function metered(source: Source, meter: { bytes: number }): Source {
     ...(source.count ? { count: () => source.count!() } : {}),
     ...(source.reached ? { reached: (cursor) => source.reached!(cursor) } : {}),
     commands: () => source.commands(),
+    ...(source.warnings ? { warnings: source.warnings } : {}),
     close: () => source.close(),
   }
 }

@@ -6,6 +6,7 @@ import type { CompiledMapping } from '../mapping/mapping.ts'
 import { exactKey, literalPrefix } from '../plan/key-pattern.ts'
 import type { BackfillStep } from '../plan/step.ts'
 import { showTable } from '../plan/table.ts'
+import { withoutExpiredFields } from '../sources/part.ts'
 import type { Cursor, Entry, Page, Source } from '../sources/source.ts'
 import { repeatably } from '../state/schema.ts'
 import { writerName } from '../state/trace.ts'
@@ -266,7 +267,8 @@ export class Pass {
     if (entry.offset === 0) this.#drop()
     const expired = entry.expiresAt !== null && entry.expiresAt <= clock()
     const copies = new Set<Copy>()
-    forwardClaims(router.route(entry.key, entry.type), entry, (compiled) => {
+    const living = withoutExpiredFields(entry, clock())
+    forwardClaims(router.route(entry.key, entry.type), living, (compiled) => {
       const copy = this.#byMapping.get(compiled)
       if (!copy) return undefined
       copies.add(copy)

@@ -1,5 +1,6 @@
 import { forwardClaims } from '../mapping/claim.ts'
 import type { CompiledMapping } from '../mapping/mapping.ts'
+import { withoutExpiredFields } from '../sources/part.ts'
 import type { Rival } from '../state/ledger.ts'
 import { writerName } from '../state/trace.ts'
 import type { Row } from '../value.ts'
@@ -37,21 +38,25 @@ export async function readRecords(
       context.signal.throwIfAborted()
       for (const entry of page.entries) {
         if (entry.value === undefined || (entry.expiresAt !== null && entry.expiresAt <= clock())) continue
-        forwardClaims(router.route(entry.key, entry.type), entry, (compiled) => {
-          const writer = writerName(compiled)
-          if (!writers.has(writer)) return undefined
-          return {
-            row: (row, partOf) => {
-              const { key } = entry
-              const part = partOf()
-              const name = nameOf({ writer, key, part })
-              if (wanted.has(name)) found.set(name, { compiled, key: Buffer.from(key), part, row })
-            },
-            reject: () => {},
-            filtered: () => {},
-            unmapped: () => {},
-          }
-        })
+        forwardClaims(
+          router.route(entry.key, entry.type),
+          withoutExpiredFields(entry, clock()),
+          (compiled) => {
+            const writer = writerName(compiled)
+            if (!writers.has(writer)) return undefined
+            return {
+              row: (row, partOf) => {
+                const { key } = entry
+                const part = partOf()
+                const name = nameOf({ writer, key, part })
+                if (wanted.has(name)) found.set(name, { compiled, key: Buffer.from(key), part, row })
+              },
+              reject: () => {},
+              filtered: () => {},
+              unmapped: () => {},
+            }
+          },
+        )
       }
     }
   }

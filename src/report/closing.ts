@@ -4,6 +4,7 @@ import type {
   DiffReport,
   GateResult,
   PlanReport,
+  RebuildReport,
   Report,
   StatusReport,
   TestReport,
@@ -25,6 +26,7 @@ const CLOSINGS: { readonly [K in Report['kind']]: (report: Extract<Report, { kin
   diff: closeDiff,
   test: closeTest,
   trace: closeTrace,
+  rebuild: closeRebuild,
 }
 
 function closePlan({ plans, shared, removed, diagnostics, saved, live }: PlanReport): string {
@@ -124,6 +126,12 @@ function closeTest({ examples }: TestReport): string {
   const bad = examples.filter(({ status }) => status !== 'pass').length
   if (bad === 0) return `Test: ${counted(examples.length, 'example passes', 'examples pass')}.`
   return `Test: ${number(bad)} of ${counted(examples.length, 'example')} failed. Mend the mapping, or what the example expects.`
+}
+
+function closeRebuild({ mappings, left, into, commands }: RebuildReport): string {
+  const sum = (of: 'rows' | 'keys') => mappings.reduce((all, it) => all + it[of], 0)
+  const lost = left.length > 0 ? ` ${counted(left.length, 'mapping has', 'mappings have')} no way back.` : ''
+  return `Rebuild: ${counted(sum('rows'), 'row')} became ${counted(sum('keys'), 'key')} of ${into}, by ${counted(commands, 'command')}.${lost}`
 }
 
 function closeTrace({ fate, rows, rejects, rules, source }: TraceReport): string {

@@ -58,6 +58,7 @@ function annotations(report: Report): readonly Annotation[] {
       return report.examples.filter(({ status }) => status !== 'pass').map(ofExample)
     case 'status':
     case 'trace':
+    case 'rebuild':
       return []
   }
 }

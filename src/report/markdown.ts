@@ -4,6 +4,7 @@ import { applySections } from './markdown/apply.ts'
 import { checkSections } from './markdown/check.ts'
 import { diffSections } from './markdown/diff.ts'
 import { planSections } from './markdown/plan.ts'
+import { rebuildSections } from './markdown/rebuild.ts'
 import { joinSections, type Section } from './markdown/section.ts'
 import { statusSections } from './markdown/status.ts'
 import { prose } from './markdown/syntax.ts'
@@ -21,6 +22,7 @@ const VOICES: {
   diff: diffSections,
   test: testSections,
   trace: traceSections,
+  rebuild: rebuildSections,
 }
 
 /** What a comment on GitHub may hold, with room to spare. */

@@ -19,6 +19,7 @@ export type Report =
   | DiffReport
   | TestReport
   | TraceReport
+  | RebuildReport
 
 interface ReportBase {
   /** The project file, as the user named it. */
@@ -247,7 +248,7 @@ export interface TestedExample {
     readonly expected: readonly string[]
     readonly actual: readonly string[]
     /** Of those that were not expected. */
-    readonly because: readonly string[]
+    readonly reasons: readonly string[]
   }
 }
 
@@ -300,4 +301,32 @@ export interface TraceReport extends ReportBase {
     readonly message: string
     readonly accepted?: string
   }[]
+}
+
+/** `kvmig rebuild`: entries made again of rows, and written into a store. */
+export interface RebuildReport extends ReportBase {
+  readonly kind: 'rebuild'
+  /** The store, without credentials. */
+  readonly into: string
+  readonly mappings: readonly {
+    readonly plan: string
+    readonly mapping: string
+    readonly match: string
+    readonly rows: number
+    /** Keys that were written. */
+    readonly keys: number
+    /** Keys that were there already, and were left as they are. */
+    readonly kept: number
+    /** Rows of the table that did not come from this mapping, and made no entries. */
+    readonly others: number
+  }[]
+  /** Mappings without a way back, and why. */
+  readonly left: readonly {
+    readonly plan: string
+    readonly mapping: string
+    readonly match: string
+    readonly why: readonly string[]
+  }[]
+  /** Sent to the store. */
+  readonly commands: number
 }

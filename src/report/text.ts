@@ -5,6 +5,7 @@ import { applyLines } from './text/apply.ts'
 import { checkLines } from './text/check.ts'
 import { diffLines } from './text/diff.ts'
 import { planLines } from './text/plan.ts'
+import { rebuildLines } from './text/rebuild.ts'
 import { statusLines } from './text/status.ts'
 import { testLines } from './text/test.ts'
 import { traceLines } from './text/trace.ts'
@@ -19,6 +20,7 @@ const VOICES: {
   diff: diffLines,
   test: testLines,
   trace: traceLines,
+  rebuild: rebuildLines,
 }
 
 /** A report for a person at a terminal: the same bytes for the same report, colours apart; the last line says what happened and what to do. */

@@ -89,6 +89,7 @@ export class Session {
       allowance: this.#budget,
       ...(rate === undefined ? {} : { perSecond: rate }),
     })
+    this.#warnings.push(...(source.warnings ?? []))
     return answering(source, this.compiled.router(name), Date.now)
   }
 

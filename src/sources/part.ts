@@ -69,6 +69,24 @@ export function* regroup(
   yield { ...of, value: held ?? nothing(of.type), offset, more: false }
 }
 
+/** An entry, or a part of one, without the fields that had expired by themselves by then (milliseconds since 1970). */
+export function withoutExpiredFields(entry: Entry, now: number): Entry {
+  const { value } = entry
+  if (value?.type !== 'hash' || value.expiries === undefined) return entry
+  return { ...entry, value: livingFields(value, now) }
+}
+
+/** The same of a value. */
+export function livingFields(value: EntryValue, now: number): EntryValue {
+  if (value.type !== 'hash' || !value.expiries?.some((it) => it !== null && it <= now)) return value
+  const isAlive = value.expiries.map((it) => it === null || it > now)
+  return {
+    type: 'hash',
+    pairs: value.pairs.filter((_, at) => isAlive[at >> 1]),
+    expiries: value.expiries.filter((_, at) => isAlive[at]),
+  }
+}
+
 function slice(value: EntryValue, start: number, end?: number): EntryValue {
   switch (value.type) {
     case 'string':
@@ -93,9 +111,11 @@ function slice(value: EntryValue, start: number, end?: number): EntryValue {
   }
 }
 
-// Appends to the arrays of `held`, which nobody else has seen yet: copying them for each piece would make a long list quadratic. Either
-// all pieces of a hash have expiries or none has.
-function joined(held: EntryValue, piece: EntryValue): EntryValue {
+/**
+ * Appends to the arrays of `held`, which nobody else has seen yet: copying them for each piece would make a long list quadratic. Either
+ * all pieces of a hash have expiries or none has.
+ */
+export function joined(held: EntryValue, piece: EntryValue): EntryValue {
   for (const [name, items] of Object.entries(piece)) {
     const into: unknown = (held as unknown as Record<string, unknown>)[name]
     if (Array.isArray(into) && Array.isArray(items)) for (const item of items) into.push(item)

@@ -1,6 +1,7 @@
 import { parseRedisAddress } from './redis/address.ts'
 import { LiveRedis } from './redis/live-redis.ts'
 import { RedisSource } from './redis/redis-source.ts'
+import { RedisWriter } from './redis/redis-writer.ts'
 import type { SourceAdapter } from './source.ts'
 
 /**
@@ -15,4 +16,5 @@ export const redis: SourceAdapter = {
   options: { type: 'object', additionalProperties: false, properties: {} },
   open: (address, context) => RedisSource.open(parseRedisAddress(address, context.root), context),
   openLive: (address, context) => LiveRedis.open(parseRedisAddress(address, context.root), context),
+  openWriter: (address, context) => RedisWriter.open(parseRedisAddress(address, context.root), context),
 }

@@ -2,6 +2,7 @@ import type { OptionSchema } from '../plan/catalog.ts'
 import type { EntryType } from '../plan/plan.ts'
 import type { LiveContext, LiveStore } from './live-store.ts'
 import type { Answer, Answers, Question } from './question.ts'
+import type { StoreWriter } from './writer.ts'
 
 /** The stateless part of a driver: it knows its URL schemes, and opens stores. Client libraries are imported inside `open`. */
 export interface SourceAdapter {
@@ -19,6 +20,8 @@ export interface SourceAdapter {
   open(address: string, context: SourceContext): Promise<Source>
   /** Only stores that can take part in dual-write: those that can compare and set. */
   openLive?(address: string, context: LiveContext): Promise<LiveStore>
+  /** For stores that can be written into. */
+  openWriter?(address: string, context: SourceContext): Promise<StoreWriter>
 }
 
 /** What most stores can do: the columns of the table of stores. */
@@ -74,6 +77,8 @@ export interface Source {
   reached?(cursor: Cursor): number
   /** Commands sent so far (what a bill would count). */
   commands(): number
+  /** What people should know of the store: what is in it and is not given. */
+  readonly warnings?: readonly string[]
   close(): Promise<void>
 }
 

@@ -87,7 +87,7 @@ test('help goes to stdout, and names every command and exit code', async () => {
     ...['plan', 'apply', 'check', 'test'],
     ...['status', 'diff', 'trace', 'graph'],
     ...['retry', 'accept', 'unlock'],
-    ...['rollback', 'uninstall'],
+    ...['rollback', 'rebuild', 'uninstall'],
   ])
   for (const exit of [
     '0 done',
@@ -167,6 +167,7 @@ describe('explain', () => {
       'Mistakes in plans',
       'Checks of gates',
       'Records in quarantine',
+      'When something did not cooperate',
       'kvmig explain CODE has more about one of them.',
     ])
   })

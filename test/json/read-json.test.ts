@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { readJson } from '../../src/json/read-json.ts'
@@ -122,7 +123,8 @@ describe('readJson', () => {
         try {
           expected = JSON.parse(input)
         } catch {
-          expect(codeOf(() => readJson(input))).toBe('INVALID_JSON')
+          // Where several things are wrong, the first of them is told.
+          expect(codeOf(() => readJson(input))).not.toBe('accepted')
           return
         }
         const code = codeOf(() => readJson(input))
@@ -131,6 +133,97 @@ describe('readJson', () => {
         else expect(JSON.parse(writeJson(readJson(input)))).toEqual(expected)
       }),
       { numRuns: 5000 },
+    )
+  })
+})
+
+describe('whatever the document', () => {
+  /** A number as JSON writes it, in every form: far beyond what a double holds. */
+  const digits = fc.string({ unit: fc.constantFrom(...'0123456789'), minLength: 1, maxLength: 40 })
+  const numeral = fc
+    .tuple(
+      fc.constantFrom('', '-'),
+      digits.map((it) => it.replace(/^0+(?=.)/, '')),
+      fc.option(digits, { nil: undefined }),
+      fc.option(fc.tuple(fc.constantFrom('e', 'E', 'e+', 'e-', 'E-'), fc.nat(400)), { nil: undefined }),
+    )
+    .map(
+      ([sign, whole, fraction, exponent]) =>
+        `${sign}${whole}${fraction === undefined ? '' : `.${fraction}`}${exponent?.join('') ?? ''}`,
+    )
+  const text = fc.string({ unit: 'grapheme' }).filter((it) => !it.includes('\0'))
+  /** Puts text somewhere into a document, a few levels deep. */
+  const inside = fc
+    .array(fc.constantFrom(['[1,', ']'], ['{"a":', '}'], ['[{"b":null,"c":', '}]'], ['[[', ',true]]']), {
+      maxLength: 6,
+    })
+    .map(
+      (levels) => (inner: string) =>
+        levels.reduce((sum, [before, after]) => `${before}${sum}${after}`, inner),
+    )
+
+  test('a number is the text it was', () => {
+    fc.assert(
+      fc.property(numeral, (written) => {
+        expect(readJson(`[${written}]`)).toEqual([new Decimal(written)])
+      }),
+    )
+  })
+
+  test('a key that comes twice is refused, however it is escaped and wherever it lies', () => {
+    const escaped = (name: string): string =>
+      `"${[...Array(name.length).keys()].map((at) => `\\u${name.charCodeAt(at).toString(16).padStart(4, '0')}`).join('')}"`
+    fc.assert(
+      fc.property(text, inside, fc.boolean(), (name, around, isEscaped) => {
+        const again = isEscaped ? escaped(name) : JSON.stringify(name)
+        expect(codeOf(() => readJson(around(`{${JSON.stringify(name)}:1,${again}:2}`)))).toBe(
+          'DUPLICATE_JSON_KEY',
+        )
+        expect(
+          codeOf(() => readJson(around(`{${JSON.stringify(name)}:1,${JSON.stringify(`${name}.`)}:2}`))),
+        ).toBe('accepted')
+      }),
+    )
+  })
+
+  test('half a surrogate pair is refused, and the other half makes it whole', () => {
+    const [high, low] = [fc.integer({ min: 0xd800, max: 0xdbff }), fc.integer({ min: 0xdc00, max: 0xdfff })]
+    const hex = (code: number): string => `\\u${code.toString(16)}`
+    fc.assert(
+      fc.property(high, low, text, text, inside, (first, second, before, after, around) => {
+        const [left, right] = [JSON.stringify(before).slice(1, -1), JSON.stringify(after).slice(1, -1)]
+        const read = (middle: string) => codeOf(() => readJson(around(`"${left}${middle}${right}"`)))
+        expect(read(hex(first))).toBe('LONE_SURROGATE')
+        expect(read(hex(second))).toBe('LONE_SURROGATE')
+        expect(read(hex(second) + hex(first))).toBe('LONE_SURROGATE')
+        expect(read(hex(first) + hex(second))).toBe('accepted')
+      }),
+    )
+  })
+
+  test('what lies 1000 levels deep is read, and one more is refused', () => {
+    const level = fc.constantFrom(['[', ']'] as const, ['{"a":', '}'] as const)
+    fc.assert(
+      fc.property(fc.array(level, { minLength: 1000, maxLength: 1000 }), level, (levels, [open, close]) => {
+        const whole = levels.reduce((sum, [before, after]) => `${before}${sum}${after}`, '1')
+        expect(codeOf(() => readJson(whole))).toBe('accepted')
+        expect(codeOf(() => readJson(`${open}${whole}${close}`))).toBe('JSON_TOO_DEEP')
+      }),
+      { numRuns: 20 },
+    )
+  })
+
+  test('bytes are read as text is, and refused where they are none', () => {
+    fc.assert(
+      fc.property(fc.json({ stringUnit: 'grapheme' }), fc.nat(), fc.nat(255), (written, place, byte) => {
+        const bytes = Buffer.from(written)
+        bytes[place % bytes.length] = byte
+        const isText = isUtf8(bytes)
+        const code = codeOf(() => readJson(bytes))
+        if (isText) expect(code).toBe(codeOf(() => readJson(bytes.toString())))
+        else expect(code).toBe('INVALID_UTF8')
+      }),
+      { numRuns: 2000 },
     )
   })
 })

@@ -3,6 +3,7 @@ import { forwardClaims } from '../../src/mapping/claim.ts'
 import type { CompiledMapping } from '../../src/mapping/mapping.ts'
 import { mappingsOf } from '../../src/plan/plan.ts'
 import { showTable } from '../../src/plan/table.ts'
+import { withoutExpiredFields } from '../../src/sources/part.ts'
 import { writerName } from '../../src/state/trace.ts'
 import { canonicalRows } from '../../src/target/canonical-rows.ts'
 import { scanKeys } from '../../src/target/read-rows.ts'
@@ -39,7 +40,8 @@ export async function requireAccounts(harness: Harness): Promise<void> {
         const key = entry.key.toString()
         keys.set(key, keys.get(key) ?? new Set())
         if (entry.expiresAt !== null && entry.expiresAt <= Number(now[0]!.now)) continue
-        forwardClaims(compiled.router(source).route(entry.key, entry.type), entry, (mapping) => {
+        const living = withoutExpiredFields(entry, Number(now[0]!.now))
+        forwardClaims(compiled.router(source).route(entry.key, entry.type), living, (mapping) => {
           const known = records.get(mapping) ?? []
           records.set(mapping, known)
           const nameOf = (part: string) => `${writerName(mapping)} ${key} ${part}`

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import fc from 'fast-check'
 import { RE2JS } from 're2js'
 import { describe, expect, test } from 'vitest'
@@ -84,6 +85,23 @@ describe('bytes that are not UTF-8', () => {
     expect(match('user:\ufffd\ufffd', key)).toBeUndefined()
     expect(match('é', Buffer.from([0xe9]))).toBeUndefined()
   })
+})
+
+test('any bytes at all: literal text is compared byte by byte, and a capture is their text or says that they are none', () => {
+  const bytes = fc.uint8Array({ maxLength: 12 }).map((it) => Buffer.from(it))
+  const literal = fc.string({ unit: 'grapheme', maxLength: 4 }).filter((it) => !/[{}\0]/.test(it))
+  fc.assert(
+    fc.property(literal, bytes, bytes, fc.boolean(), (text, rest, other, isOurs) => {
+      const key = Buffer.concat([isOurs ? Buffer.from(`${text}:`) : other, rest])
+      const found = match(`${text}:{id:rest}`, key)
+      const prefix = Buffer.from(`${text}:`)
+      const tail = key.subarray(prefix.length)
+      if (!key.subarray(0, prefix.length).equals(prefix)) expect(found).toBeUndefined()
+      else if (tail.length === 0) expect(code(found)).toBe('CAPTURE_TYPE')
+      else expect(code(found)).toEqual(isUtf8(tail) ? [tail.toString()] : 'INVALID_UTF8_KEY')
+    }),
+    { numRuns: 2000 },
+  )
 })
 
 test('takes time in proportion to the key, whatever the key', () => {

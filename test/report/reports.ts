@@ -5,6 +5,7 @@ import type {
   DiffReport,
   PlannedStep,
   PlanReport,
+  RebuildReport,
   Report,
   StatusReport,
   TestReport,
@@ -379,7 +380,7 @@ export const testReport: TestReport = {
       rejects: {
         expected: [],
         actual: ['FIELD_MISSING'],
-        because: ['FIELD_MISSING in to_user: The value is missing.'],
+        reasons: ['FIELD_MISSING in to_user: The value is missing.'],
       },
     },
     {
@@ -388,7 +389,7 @@ export const testReport: TestReport = {
       at: { file: 'plans/handles.yaml', line: 30, column: 5 },
       status: 'pass',
       rows: [],
-      rejects: { expected: [], actual: [], because: [] },
+      rejects: { expected: [], actual: [], reasons: [] },
     },
   ],
 }
@@ -428,6 +429,33 @@ export const traceReport: TraceReport = {
   ],
 }
 
+export const rebuildReport: RebuildReport = {
+  ...base,
+  kind: 'rebuild',
+  into: 'redis://localhost:6379/1',
+  mappings: [
+    {
+      plan: 'messages',
+      mapping: 'messages',
+      match: 'message:{id}',
+      rows: 1204,
+      keys: 1203,
+      kept: 1,
+      others: 2,
+    },
+    { plan: 'handles', mapping: 'handles', match: 'vibe:handles', rows: 1, keys: 1, kept: 0, others: 0 },
+  ],
+  left: [
+    {
+      plan: 'messages',
+      mapping: 'messages.2',
+      match: 'vibe:messages',
+      why: ['from_user: lower: the case of letters is forgotten', 'no column keeps the name of the field'],
+    },
+  ],
+  commands: 12,
+}
+
 export const REPORTS: readonly Report[] = [
   planReport,
   livePlanReport,
@@ -438,4 +466,5 @@ export const REPORTS: readonly Report[] = [
   diffReport,
   testReport,
   traceReport,
+  rebuildReport,
 ]

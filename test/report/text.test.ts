@@ -10,6 +10,7 @@ import {
   livePlanReport,
   planReport,
   REPORTS,
+  rebuildReport,
   statusReport,
   testReport,
   traceReport,
@@ -304,6 +305,19 @@ describe('the text of a report', () => {
       ✓ pass  handles   handle:ann  plans/handles.yaml:30:5
 
       Test: 1 of 2 examples failed. Mend the mapping, or what the example expects.
+      "
+    `)
+  })
+
+  test('of rebuild', () => {
+    expect(text(rebuildReport)).toMatchInlineSnapshot(`
+      "  ✓  messages  message:{id}  1,204  rows ► 1,203 keys  1 key there already, left as they are; 2 rows of the table came from elsewhere
+        ✓  handles   vibe:handles      1  row ► 1 key
+
+      No way back
+        ✗  messages  vibe:messages  from_user: lower: the case of letters is forgotten; no column keeps the name of the field
+
+      Rebuild: 1,205 rows became 1,204 keys of redis://localhost:6379/1, by 12 commands. 1 mapping has no way back.
       "
     `)
   })

@@ -13,6 +13,7 @@ import {
   livePlanReport,
   planReport,
   REPORTS,
+  rebuildReport,
   testReport,
 } from './reports.ts'
 
@@ -190,6 +191,28 @@ describe('markdown', () => {
   })
 
   test('of check', () => {
+    expect(markdown(rebuildReport)).toMatchInlineSnapshot(`
+      "<!-- kvmig:rebuild:migrations.yaml: -->
+      ### kvmig rebuild
+
+      Rebuild: 1,205 rows became 1,204 keys of redis://localhost:6379/1, by 12 commands. 1 mapping has no way back.
+
+      **Written into redis://localhost:6379/1**
+
+      | plan | match | rows | keys | there already | rows from elsewhere |
+      | --- | --- | ---: | ---: | ---: | ---: |
+      | messages | \`message:{id}\` | 1,204 | 1,203 | 1 | 2 |
+      | handles | \`vibe:handles\` | 1 | 1 | 0 | 0 |
+
+      <details><summary>No way back</summary>
+
+      | plan | match | why |
+      | --- | --- | --- |
+      | messages | \`vibe:messages\` | from\\_user: lower: the case of letters is forgotten; no column keeps the name of the field |
+
+      </details>
+      "
+    `)
     expect(markdown(checkReport)).toMatchInlineSnapshot(`
       "<!-- kvmig:check:migrations.yaml: -->
       ### kvmig check

@@ -101,6 +101,15 @@ describe.skipIf(!hasFieldExpiry())(
       expect(byKey(await everything(ndjson, 'ndjson:fields.ndjson'))).toEqual(expected)
     })
 
+    test('where INFO does not say whether there are any, each hash is asked', async () => {
+      await write('some', SOME)
+      await server.client.call('ACL', 'SETUSER', 'blind', 'on', '>pw', '~*', '+@all', '-info')
+      const url = server.url.replace('//', '//blind:pw@')
+      expect(byKey(await everything(redis, url))).toEqual(byKey([expiringHash('some', SOME)]))
+      await server.client.call('ACL', 'SETUSER', 'blind', '-command')
+      expect(byKey(await everything(redis, url))).toEqual(byKey([expiringHash('some', SOME)]))
+    })
+
     test('a user who may not ask for them is told so, for they would be lost without a word', async () => {
       await write('some', SOME)
       await server.client.call('ACL', 'SETUSER', 'reader', 'on', '>pw', '~*', '+@all', '-hpexpiretime')

@@ -2,9 +2,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
+import { SourceError } from '../../src/errors.ts'
 import { PART } from '../../src/sources/part.ts'
 import { rdb } from '../../src/sources/rdb.ts'
-import { byKey, expiringHash, hash, pagesOf, string } from './entries.ts'
+import { byKey, expiringHash, hash, pagesOf, stream, string } from './entries.ts'
 import { int64, listpack, RdbWriter } from './rdb-writer.ts'
 
 /**
@@ -116,6 +117,23 @@ describe.each(Object.entries(WAYS))('fields that expire by themselves, %s,', (_,
     })
   })
 
+  test('with any byte changed and no checksum are read or refused, but nothing hangs or breaks', async () => {
+    const whole = file(FIELDS)
+    whole.fill(0, whole.length - 8)
+    let refusals = 0
+    for (let at = 0; at < whole.length - 8; at++) {
+      for (const mask of [1 << (at % 8), 0x80, 0xff]) {
+        const changed = Buffer.from(whole)
+        changed[at]! ^= mask
+        await read(changed).catch((error: unknown) => {
+          expect(error).toBeInstanceOf(SourceError)
+          refusals += 1
+        })
+      }
+    }
+    expect(refusals).toBeGreaterThan(whole.length / 2)
+  })
+
   test('cut off anywhere are refused with the place', async () => {
     const whole = file(FIELDS)
     for (let length = whole.length - 1; length >= 9; length--)
@@ -213,8 +231,6 @@ describe('what stands beside the keys is passed over:', () => {
 
 describe('what this build cannot read is refused with its name and its place:', () => {
   test.each<readonly [string, Buffer, string]>([
-    ['streams of Redis 8.6', redis(13).key(26, 's').end(), 'a stream as Redis 8.6 writes it (kind 26)'],
-    ['streams of Redis 8.8', redis(14).key(27, 's').end(), 'a stream as Redis 8.8 writes it (kind 27)'],
     ['arrays of Redis 8.8', redis(14).key(28, 's').end(), 'an array of Redis 8.8 (kind 28)'],
     [
       'functions of release candidates',
@@ -250,6 +266,56 @@ describe('what this build cannot read is refused with its name and its place:', 
       code: 'SOURCE_CORRUPT',
       message: expect.stringContaining('there is no kind of entry 26'),
     })
+  })
+})
+
+describe('streams, with what they note beside their messages,', () => {
+  const id = Buffer.concat([int64(0n), int64(5n)]).reverse()
+  const master = Buffer.concat([Buffer.alloc(7), Buffer.from([5]), Buffer.alloc(8)])
+  const messages = listpack(['1', '0', '1', 'f', '0', '2', '0', '1', 'v', '4'])
+  const begun = (file: RdbWriter, kind: number): RdbWriter =>
+    file.key(kind, 's').length(1).string(master).string(messages).raw([1, 5, 1, 5, 1, 0, 0, 1])
+  /** One group with a pending message and its consumer. */
+  const group = (file: RdbWriter): RdbWriter =>
+    file
+      .length(1)
+      .string('group')
+      .raw([5, 1, 1])
+      .raw(1, id, Buffer.alloc(8), 1)
+      .raw(1)
+      .string('consumer')
+      .raw(Buffer.alloc(16), 1, id)
+  const producers = (file: RdbWriter): RdbWriter =>
+    file
+      .raw([36, 60, 2])
+      .string('p1')
+      .length(2)
+      .string('i1')
+      .raw(wide(1_767_830_400_000), 0)
+      .string('i2')
+      .raw(wide(1_767_830_400_001), 7)
+      .string('p2')
+      .length(0)
+      .raw([2, 1])
+  const nobody = (file: RdbWriter): RdbWriter => file.raw([36, 36, 0, 0, 0])
+
+  test.each<readonly [string, RdbWriter]>([
+    ['of Redis 7.2', group(begun(redis(11), 21))],
+    ['of Redis 8.6', nobody(group(begun(redis(13), 26)))],
+    ['of Redis 8.6, with producers', producers(group(begun(redis(13), 26)))],
+    ['of Redis 8.6, without groups', producers(begun(redis(13), 26).length(0))],
+    [
+      'of Redis 8.8, with what was given back',
+      nobody(
+        group(begun(redis(14), 27))
+          .length(1)
+          .raw(id),
+      ),
+    ],
+  ])('%s', async (_, file) => {
+    expect(await read(file.key(0, 'after').string('x').end())).toEqual(
+      byKey([stream('s', [['5-1', ['f', 'v']]]), string('after', 'x')]),
+    )
   })
 })
 

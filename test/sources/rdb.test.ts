@@ -490,7 +490,27 @@ test('values of modules are named and passed over, as is what modules keep for t
       ['document', { type: 'unknown:ReJSON-RL', value: undefined, expiresAt: 2_000_000_000_000 }],
     ]),
   )
+  expect(source.warnings).toEqual([
+    `${source.label} also holds what is not copied: data of module ReJSON-RL.`,
+  ])
   await source.close()
+})
+
+test('what is in a backup and is no key is named once, and nothing where there is nothing', async () => {
+  await server.client.flushall()
+  const { client } = server
+  await client.xadd('x', '1-1', 'a', 'b')
+  const plain = await open(await saved())
+  expect(plain.warnings).toEqual([])
+  await plain.close()
+  for (const group of ['g', 'h']) await client.xgroup('CREATE', 'x', group, '0')
+  await client.call('FUNCTION', 'LOAD', "#!lua name=l\nredis.register_function('f', function() return 1 end)")
+  const source = await open(await saved())
+  expect(source.warnings).toEqual([
+    `${source.label} also holds what is not copied: consumer groups of streams, functions.`,
+  ])
+  await source.close()
+  await client.call('FUNCTION', 'FLUSH')
 })
 
 describe('a file that is not what it should be', () => {

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { canonicalNumeric } from '../../src/decimal.ts'
 import { writeJson } from '../../src/json/write-json.ts'
 import type { Literal } from '../../src/plan/expression.ts'
+import { TRANSFORMS } from '../../src/transforms/index.ts'
 import { CalendarDate, Decimal, Instant, type Value } from '../../src/value.ts'
 import { number, transform } from './table.ts'
 
@@ -55,9 +56,17 @@ const CASES: readonly (readonly [name: string, args: readonly Literal[], inputs:
   ['negate', [], decimal],
   ['null_if', ['none'], fc.oneof(text, fc.constant('none'))],
   ['scale', [number('2')], decimal],
+  ['vector', [], fc.array(decimal)],
   ['split', ['::'], text],
   ['split', [','], fc.string({ unit: fc.constantFrom('a', ',', '') })],
 ]
+
+test('every transform with a way back is tried here', () => {
+  const tried = new Set(CASES.map(([name]) => name))
+  expect(
+    TRANSFORMS.filter((it) => it.oneWay === undefined && !tried.has(it.name)).map((it) => it.name),
+  ).toEqual([])
+})
 
 describe('the way back', () => {
   test.each(CASES)('of %s(%j) gives what went in', (name, args, inputs) => {
@@ -108,5 +117,6 @@ function plain(value: Value): unknown {
   }
   if (value instanceof Instant) return `moment ${value.micros}`
   if (value instanceof CalendarDate) return `day ${value.days}`
+  if (Array.isArray(value)) return value.map((it: Value) => plain(it))
   return value instanceof Map ? writeJson(value) : value
 }

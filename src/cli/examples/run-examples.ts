@@ -145,7 +145,7 @@ function compareRejects(expected: Example['rejects'], actual: readonly Rejected[
   return {
     expected: wanted,
     actual: actual.map(show).sort(),
-    because: unexpected.map(
+    reasons: unexpected.map(
       ({ code, column, message }) => `${code}${column === undefined ? '' : ` in ${column}`}: ${message}`,
     ),
   }

@@ -48,7 +48,7 @@ function failureSection({ plan, key, at, message, rows, rejects }: TestedExample
           ),
       ),
       expected === actual ? '' : prose(`rejects: expected ${expected || 'none'}, got ${actual || 'none'}`),
-      ...rejects.because.map(prose),
+      ...rejects.reasons.map(prose),
     ),
   }
 }

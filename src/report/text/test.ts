@@ -30,7 +30,7 @@ function failure({ message, rows, rejects }: TestedExample, painter: Painter): s
     differ
       ? [
           line(`rejects: expected ${codes(rejects.expected)}, got ${codes(rejects.actual)}`, painter.bad, 2),
-          ...rejects.because.map((it) => line(it, painter.dim, 4)),
+          ...rejects.reasons.map((it) => line(it, painter.dim, 4)),
         ]
       : [],
     ...rows.filter(({ status }) => status !== 'same').map((row) => rowLines(row, painter)),

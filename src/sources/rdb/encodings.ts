@@ -14,12 +14,13 @@ export interface Encoding {
   readonly type: EntryType
   /** The value in pieces, in order, so that memory stays constant however long it is. An empty value may have none. */
   readonly pieces: (file: ByteFile) => Iterable<EntryValue>
-  readonly skip: (file: ByteFile) => void
+  /** Passes over it. `pass` is told what of it is no element: `consumer groups of streams`. */
+  readonly skip: (file: ByteFile, pass?: (what: string) => void) => void
 }
 
 /** Everything that the known versions have, but for the values of modules. */
 export function encodingOf(typeByte: number, { server }: Pick<Format, 'server'>): Encoding | undefined {
-  return (server === 'valkey' && VALKEY[typeByte]) || ENCODINGS[typeByte]
+  return server === 'valkey' && typeByte >= FIRST_OF_EACH ? VALKEY[typeByte] : ENCODINGS[typeByte]
 }
 
 /** Is there a value of this kind, of a module's or with an encoding? */
@@ -76,9 +77,13 @@ const ENCODINGS: readonly (Encoding | undefined)[] = [
   expiringPacked({ hasEarliest: false }),
   expiring('relative'),
   expiringPacked({ hasEarliest: true }),
+  stream(4),
+  stream(5),
 ]
 
-/** Where Valkey means something else by a number. */
+/** From here on Redis and Valkey mean different things by a number. */
+const FIRST_OF_EACH = 22
+
 const VALKEY: Readonly<Record<number, Encoding>> = { 22: expiring('valkey') }
 
 /** Elements a piece, where they come one by one. */
@@ -143,7 +148,7 @@ function stream(version: StreamVersion): Encoding {
   return {
     type: 'stream',
     pieces: (file) => readStream(file, version),
-    skip: (file) => skipStream(file, version),
+    skip: (file, pass) => skipStream(file, version, pass),
   }
 }
 

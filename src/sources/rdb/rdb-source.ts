@@ -2,7 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { SourceError } from '../../errors.ts'
 import { Batch } from '../batch.ts'
 import { type DataFile, openDataFile } from '../data-file.ts'
-import { regroup } from '../part.ts'
+import { livingFields, regroup } from '../part.ts'
 import { startsWith } from '../prefix.ts'
 import type { Cursor, Entry, EntryValue, Page, Selection, Source } from '../source.ts'
 import { ByteFile } from './byte-file.ts'
@@ -51,6 +51,11 @@ export class RdbSource implements Source {
     this.#signal = signal
     this.#database = database
     this.#survey = found
+  }
+
+  get warnings(): readonly string[] {
+    const { passed } = this.#survey
+    return passed.length === 0 ? [] : [`${this.label} also holds what is not copied: ${passed.join(', ')}.`]
   }
 
   /** Size, time and digest of the file, and the database. */
@@ -172,19 +177,7 @@ function entriesOf(file: ByteFile, record: KeyRecord, found: Survey): Iterable<E
 
 /** A server keeps fields that have expired until it gets round to them, and writes them into backups; it gives them to nobody. */
 function* withoutExpired(pieces: Iterable<EntryValue>, writtenAt: number = -Infinity): Generator<EntryValue> {
-  for (const piece of pieces) {
-    if (piece.type !== 'hash' || !piece.expiries?.some((it) => it !== null && it <= writtenAt)) {
-      yield piece
-      continue
-    }
-    const { pairs, expiries } = piece
-    const isAlive = (index: number): boolean => (expiries[index] ?? Infinity) > writtenAt
-    yield {
-      type: 'hash',
-      pairs: pairs.filter((_, at) => isAlive(at >> 1)),
-      expiries: expiries.filter((_, at) => isAlive(at)),
-    }
-  }
+  for (const piece of pieces) yield livingFields(piece, writtenAt)
 }
 
 const isEmptyHash = ({ value, offset, more }: Entry): boolean =>

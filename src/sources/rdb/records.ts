@@ -20,8 +20,8 @@ export interface Format {
 }
 
 /**
- * The newest version of each that is known. Redis 7.4 to 8.4 write 12, Valkey 9.0 writes 80 (src/rdb.h of both). What 13 (Redis 8.6) and
- * 14 (8.8) added is refused where it stands in a file, for nobody can pass over a value of unknown length.
+ * The newest version of each that is known. Redis 7.4 to 8.4 write 12, 8.6 writes 13, 8.8 writes 14, Valkey 9.0 writes 80 (src/rdb.h of
+ * both). What has no reader is refused where it stands in a file, for nobody can pass over a value of unknown length.
  */
 const NEWEST = { redis: 14, valkey: 80 } as const
 const FIRST = { redis: 1, valkey: 80 } as const
@@ -56,13 +56,15 @@ export interface Beside {
   select?(database: number): void
   /** Something that a server notes about the backup: `redis-ver`, `ctime`. */
   note?(name: string, value: string): void
+  /** Something that is no key, and is passed over: `functions`. */
+  pass?(what: string): void
 }
 
 /** Reads up to the next key and gives it; undefined at the end of the data. */
 export function nextRecord(
   file: ByteFile,
   format: Format,
-  { select, note }: Beside = {},
+  { select, note, pass }: Beside = {},
 ): KeyRecord | undefined {
   let offset = file.position
   let expiresAt: number | null = null
@@ -89,7 +91,10 @@ export function nextRecord(
       case OPCODE.keyMetadata:
         // The number is Valkey's for something else: slots that are being moved in.
         if (format.server === 'valkey') skipSlotImport(file)
-        else skipKeyMetadata(file)
+        else {
+          skipKeyMetadata(file)
+          pass?.('what modules attach to keys')
+        }
         continue
       case OPCODE.slot:
         skipLengths(file, 3)
@@ -109,12 +114,15 @@ export function nextRecord(
       }
       case OPCODE.functions:
         skipString(file)
+        pass?.('functions')
         break
-      case OPCODE.moduleAuxiliary:
-        readModuleName(file)
+      case OPCODE.moduleAuxiliary: {
+        const module = readModuleName(file)
+        pass?.(`data of module ${module}`)
         skipLengths(file, 2)
         skipModuleData(file)
         break
+      }
       default: {
         const at = file.position - 1
         const known = format.server === 'redis' && UNREADABLE.find((it) => it.kind === opcode)
@@ -154,8 +162,6 @@ const UNREADABLE: readonly {
   readonly what: string
 }[] = [
   { kind: 6, since: 8, what: 'a value of a module in the form of release candidates of Redis 4.0' },
-  { kind: 26, since: 13, what: 'a stream as Redis 8.6 writes it' },
-  { kind: 27, since: 14, what: 'a stream as Redis 8.8 writes it' },
   { kind: 28, since: 14, what: 'an array of Redis 8.8' },
   { kind: 246, since: 10, what: 'functions in the form of release candidates of Redis 7.0' },
 ]

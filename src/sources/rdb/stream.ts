@@ -3,8 +3,12 @@ import type { ByteFile } from './byte-file.ts'
 import { type Complain, listpack } from './listpack.ts'
 import { readLength, readString, readWide, skipString } from './primitives.ts'
 
-/** The version of Redis's way to write streams: 2 added what was deleted, 3 when consumers were last active. */
-export type StreamVersion = 1 | 2 | 3
+/**
+ * The version of Redis's way to write streams: 2 added what was deleted, 3 when consumers were last active (src/rdb.c of redis/redis 7.4),
+ * 4 (Redis 8.6) what idempotent producers sent, 5 (8.8) what was given back to a group (redis/librdb#93 and #101, RdbStreamListpacks4Parser
+ * of ctripcorp/x-pipe).
+ */
+export type StreamVersion = 1 | 2 | 3 | 4 | 5
 
 /** The messages of a stream, a listpack's worth at a time; consumer groups are skipped. */
 export function* readStream(file: ByteFile, version: StreamVersion): Generator<EntryValue> {
@@ -19,12 +23,12 @@ export function* readStream(file: ByteFile, version: StreamVersion): Generator<E
   skipRest(file, version)
 }
 
-export function skipStream(file: ByteFile, version: StreamVersion): void {
+export function skipStream(file: ByteFile, version: StreamVersion, pass?: (what: string) => void): void {
   for (let left = readLength(file); left > 0; left--) {
     skipString(file)
     skipString(file)
   }
-  skipRest(file, version)
+  if (skipRest(file, version) > 0) pass?.('consumer groups of streams')
 }
 
 const DELETED = 1
@@ -64,10 +68,12 @@ function readMessages(master: Buffer, items: readonly Buffer[], complain: Compla
   }
 }
 
-function skipRest(file: ByteFile, version: StreamVersion): void {
+// Answers how many consumer groups there are.
+function skipRest(file: ByteFile, version: StreamVersion): number {
   // Length, last id; first id, highest deleted id, entries ever added.
   skipWide(file, version >= 2 ? 8 : 3)
-  for (let groups = readLength(file); groups > 0; groups--) {
+  const count = readLength(file)
+  for (let groups = count; groups > 0; groups--) {
     skipString(file)
     // Last delivered id; entries read.
     skipWide(file, version >= 2 ? 3 : 2)
@@ -81,7 +87,23 @@ function skipRest(file: ByteFile, version: StreamVersion): void {
       file.skip(version >= 3 ? 16 : 8)
       file.skip(readLength(file) * 16)
     }
+    if (version >= 5) file.skip(readLength(file) * 16)
   }
+  if (version >= 4) skipProducers(file)
+  return count
+}
+
+// For how long and how many; each producer with its name and what it sent (name, id of the message); two counters.
+function skipProducers(file: ByteFile): void {
+  skipWide(file, 2)
+  for (let producers = readLength(file); producers > 0; producers--) {
+    skipString(file)
+    for (let sent = readLength(file); sent > 0; sent--) {
+      skipString(file)
+      skipWide(file, 2)
+    }
+  }
+  skipWide(file, 2)
 }
 
 function skipWide(file: ByteFile, count: number): void {

@@ -12,6 +12,8 @@ export interface Survey {
   readonly writtenAt: number | undefined
   /** For each database that has keys, how many, and where the first begins. */
   readonly databases: ReadonlyMap<number, { readonly keys: number; readonly start: number }>
+  /** What is in the file beside keys and their elements, and is not given: in words, each once. */
+  readonly passed: readonly string[]
 }
 
 /**
@@ -22,6 +24,7 @@ export async function survey(file: ByteFile, checksum: Crc64, signal: AbortSigna
   const format = readHeader(file)
   const databases = new Map<number, { keys: number; start: number }>()
   let database = 0
+  const passed = new Set<string>()
   let writtenAt: number | undefined
   let next = 0
   const beside: Beside = {
@@ -31,6 +34,7 @@ export async function survey(file: ByteFile, checksum: Crc64, signal: AbortSigna
     note: (name, value) => {
       if (name === 'ctime' && /^\d{1,12}$/.test(value)) writtenAt = Number(value) * 1000
     },
+    pass: (what) => passed.add(what),
   }
   for (;;) {
     const record = nextRecord(file, format, beside)
@@ -38,7 +42,7 @@ export async function survey(file: ByteFile, checksum: Crc64, signal: AbortSigna
     const known = databases.get(database)
     if (known) known.keys += 1
     else databases.set(database, { keys: 1, start: record.offset })
-    skipValue(file, record, format)
+    skipValue(file, record, format, beside.pass)
     if (file.position < next) continue
     next = file.position + TURN
     await turn()
@@ -48,13 +52,18 @@ export async function survey(file: ByteFile, checksum: Crc64, signal: AbortSigna
   const left = file.size - file.position - (version >= FIRST_WITH_CHECKSUM ? CHECKSUM : 0)
   if (left > 0) throw file.damaged(`the backup ends here, and ${left} bytes too many follow`)
   if (version >= FIRST_WITH_CHECKSUM) verify(file, checksum)
-  return { format, writtenAt, databases }
+  return { format, writtenAt, databases, passed: [...passed].sort() }
 }
 
 /** Passes over a value; those of modules are the only ones without an encoding. */
-export function skipValue(file: ByteFile, { typeByte }: KeyRecord, format: Format): void {
+export function skipValue(
+  file: ByteFile,
+  { typeByte }: KeyRecord,
+  format: Format,
+  pass?: Beside['pass'],
+): void {
   const encoding = encodingOf(typeByte, format)
-  if (encoding) encoding.skip(file)
+  if (encoding) encoding.skip(file, pass)
   else readModule(file)
 }
 

@@ -46,19 +46,19 @@ const isHash = (entry: Entry): entry is Entry & { value: Hash } =>
   entry.value?.type === 'hash' && entry.value.pairs.length > 0
 
 // INFO counts the keys with such fields (Redis: subexpiry, Valkey: keys_with_volatile_items). It is asked after the reading: what it does
-// not count has no expiry by then, and had none that anybody would miss.
+// not count has no expiry by then, and had none that anybody would miss. Providers that leave it out may have such fields all the same.
 async function mayExpire({ connection, database, habits }: Store): Promise<boolean> {
-  if (habits.fieldExpiry === 'none') return false
+  if (habits.fieldExpiry !== 'told') return habits.fieldExpiry === 'untold'
   const [info] = await connection.ask(new Request().add('INFO', 'keyspace'))
-  if (!Buffer.isBuffer(info)) return true
-  const text = info.toString('latin1')
-  if (!/(subexpiry|keys_with_volatile_items)=/.test(text)) {
-    // An older server, or one where no database has a key.
-    if (/^db\d+:/m.test(text)) habits.fieldExpiry = 'none'
-    return false
+  const text = Buffer.isBuffer(info) ? info.toString('latin1') : ''
+  if (/(subexpiry|keys_with_volatile_items)=/.test(text)) {
+    const line = new RegExp(`^db${database}:(.*)$`, 'm').exec(text)?.[1] ?? ''
+    return !/(^|,)(subexpiry|keys_with_volatile_items)=0(,|\s*$)/.test(line)
   }
-  const line = new RegExp(`^db${database}:(.*)$`, 'm').exec(text)?.[1] ?? ''
-  return !/(^|,)(subexpiry|keys_with_volatile_items)=0(,|\s*$)/.test(line)
+  const [command] = await connection.ask(new Request().add('COMMAND', 'INFO', 'HPEXPIRETIME'))
+  const isUnknown = Array.isArray(command) && command[0] === null
+  habits.fieldExpiry = isUnknown ? 'none' : 'untold'
+  return !isUnknown
 }
 
 // For each hash the expiry of each field.

@@ -18,7 +18,7 @@ export class RedisSource implements Source {
   readonly #line: Line
   readonly #stop = new AbortController()
   readonly #size: PageSize
-  readonly #habits: Habits = { expiry: 'none', expected: 'string', fieldExpiry: 'possible' }
+  readonly #habits: Habits = { expiry: 'none', expected: 'string', fieldExpiry: 'told' }
   #connection: Connection | undefined
   #connecting: Promise<Connection> | undefined
 

@@ -22,8 +22,11 @@ export interface Habits {
   expiry: 'none' | 'absolute' | 'relative'
   /** The type that most of the keys read last had: the next ones are taken for the same until they prove otherwise. */
   expected: EntryType
-  /** May fields of hashes have an expiry of their own? `none`: the server has no such thing. */
-  fieldExpiry: 'possible' | 'none'
+  /**
+   * Whether fields of hashes have an expiry of their own. `told`: INFO says whether any has. `untold`: the server knows the command, and
+   * INFO says nothing. `none`: it has no such thing.
+   */
+  fieldExpiry: 'told' | 'untold' | 'none'
 }
 
 /** Some entries, and how many keys were gone when they were to be read. */
