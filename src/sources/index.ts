@@ -1,8 +1,9 @@
 import { ndjson } from './ndjson.ts'
 import { rdb } from './rdb.ts'
 import { redis } from './redis.ts'
+import { replit } from './replit.ts'
 import type { SourceAdapter } from './source.ts'
 import { upstash } from './upstash.ts'
 
 /** Every kind of store this build can read. */
-export const SOURCES: readonly SourceAdapter[] = [redis, upstash, rdb, ndjson]
+export const SOURCES: readonly SourceAdapter[] = [redis, upstash, replit, rdb, ndjson]

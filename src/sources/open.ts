@@ -34,7 +34,6 @@ export async function openSource(
 
 /** Named in the documentation, and to come. */
 const LATER: ReadonlySet<string> = new Set([
-  'replit',
   'sqlite',
   'chroma+http',
   'chroma+https',
