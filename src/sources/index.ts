@@ -3,7 +3,8 @@ import { rdb } from './rdb.ts'
 import { redis } from './redis.ts'
 import { replit } from './replit.ts'
 import type { SourceAdapter } from './source.ts'
+import { sqlite } from './sqlite.ts'
 import { upstash } from './upstash.ts'
 
 /** Every kind of store this build can read. */
-export const SOURCES: readonly SourceAdapter[] = [redis, upstash, replit, rdb, ndjson]
+export const SOURCES: readonly SourceAdapter[] = [redis, upstash, replit, sqlite, rdb, ndjson]

@@ -33,10 +33,4 @@ export async function openSource(
 }
 
 /** Named in the documentation, and to come. */
-const LATER: ReadonlySet<string> = new Set([
-  'sqlite',
-  'chroma+http',
-  'chroma+https',
-  'redis+cluster',
-  'rediss+cluster',
-])
+const LATER: ReadonlySet<string> = new Set(['chroma+http', 'chroma+https', 'redis+cluster', 'rediss+cluster'])

@@ -8,7 +8,6 @@ import { byKey, entriesOf, string } from './entries.ts'
 const context = { root: '/nowhere', signal: new AbortController().signal }
 
 test.each([
-  ['sqlite:./app.db', 'SOURCE_LATER', /not in this build yet/],
   ['chroma+http://127.0.0.1:8000', 'SOURCE_LATER', /not in this build yet/],
   ['redis+cluster://a,b', 'SOURCE_LATER', /not in this build yet/],
   ['redi://host', 'SOURCE_UNKNOWN', /Did you mean redis:\?/],
@@ -16,7 +15,7 @@ test.each([
   [
     'memcached://host',
     'SOURCE_UNKNOWN',
-    /It may be redis:, rediss:, upstash:, https:, http:, replit:, rdb:, ndjson:/,
+    /It may be redis:, rediss:, upstash:, https:, http:, replit:, sqlite:, rdb:, ndjson:/,
   ],
   ['./dump.rdb', 'SOURCE_UNKNOWN', /begins with no scheme/],
   ['', 'SOURCE_UNKNOWN', /begins with no scheme/],
