@@ -36,14 +36,27 @@ export class Copy {
   counts: CopyCounts
   /** Once a batch met rows that are there, the next one is not tried directly either: that is a second run. */
   careful: boolean
+  #spare: Batch | undefined
 
   constructor(step: BackfillStep, compiled: CompiledMapping, loading: Loading, counts: Counts | undefined) {
     this.step = step
     this.compiled = compiled
     this.loading = loading
-    this.batch = new Batch(compiled)
+    this.batch = this.newBatch()
     this.counts = { ...noCounts(), ...counts }
     this.careful = loading.table.staged
+  }
+
+  newBatch(): Batch {
+    const batch = this.#spare ?? new Batch(this.compiled, this.loading.table)
+    this.#spare = undefined
+    return batch
+  }
+
+  /** It is written: its memory can have the next one. */
+  done(batch: Batch): void {
+    batch.clear()
+    this.#spare = batch
   }
 }
 
@@ -209,7 +222,7 @@ export class Pass {
     this.#failed = undefined
     this.#identity = await this.#source.identity()
     for (const copy of this.copies) {
-      copy.batch = new Batch(copy.compiled)
+      copy.batch.clear()
       copy.counts = noCounts()
       copy.careful = true
     }
@@ -303,12 +316,17 @@ export class Pass {
     this.#resumable = undefined
     const batches = this.copies.map((copy) => {
       const { batch } = copy
-      copy.batch = new Batch(copy.compiled)
+      copy.batch = copy.newBatch()
       return { copy, batch }
     })
-    this.#writing = this.#write(batches, cursor).catch((error) => {
-      this.#failed = error
-    })
+    this.#writing = this.#write(batches, cursor).then(
+      () => {
+        for (const { copy, batch } of batches) copy.done(batch)
+      },
+      (error) => {
+        this.#failed = error
+      },
+    )
     if (cursor === END) await this.#writing
   }
 

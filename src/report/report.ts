@@ -225,7 +225,12 @@ export interface TestedExample {
   /** Of an error, or of a failure that is about more than rows. */
   readonly message?: string
   readonly rows: readonly ComparedRow[]
-  readonly rejects: { readonly expected: readonly string[]; readonly actual: readonly string[] }
+  readonly rejects: {
+    readonly expected: readonly string[]
+    readonly actual: readonly string[]
+    /** Of those that were not expected. */
+    readonly because: readonly string[]
+  }
 }
 
 /** One row of an example: as expected and as made. An example is part of the plan, so its values may be shown. */
@@ -241,6 +246,8 @@ export interface ComparedColumn {
   readonly expected?: string
   readonly actual?: string
   readonly same: boolean
+  /** Of a document that differs: where, by path. */
+  readonly inside?: readonly { readonly path: string; readonly expected?: string; readonly actual?: string }[]
 }
 
 /** `kvmig trace KEY`: why there is this row, or none. */

@@ -1,5 +1,6 @@
 import type { OptionSchema } from '../plan/catalog.ts'
 import type { EntryType } from '../plan/plan.ts'
+import type { LiveContext, LiveStore } from './live-store.ts'
 
 /** The stateless part of a driver: it knows its URL schemes, and opens stores. Client libraries are imported inside `open`. */
 export interface SourceAdapter {
@@ -15,6 +16,8 @@ export interface SourceAdapter {
   /** Somebody pays for each command: they are counted, whether there is a budget or not. */
   readonly bills?: true
   open(address: string, context: SourceContext): Promise<Source>
+  /** Only stores that can take part in dual-write: those that can compare and set. */
+  openLive?(address: string, context: LiveContext): Promise<LiveStore>
 }
 
 /** What most stores can do: the columns of the table of stores. */
@@ -114,8 +117,15 @@ export type UnknownType = `unknown:${string}`
 
 export type EntryValue =
   | { readonly type: 'string'; readonly bytes: Buffer }
-  /** Field, value, field, value … in the store's order. */
-  | { readonly type: 'hash'; readonly pairs: readonly Buffer[] }
+  /**
+   * Field, value, field, value … in the store's order. `expiries`, where fields of the hash have an expiry of their own: one for each
+   * field, in milliseconds since 1970; null: with the key.
+   */
+  | {
+      readonly type: 'hash'
+      readonly pairs: readonly Buffer[]
+      readonly expiries?: readonly (number | null)[]
+    }
   | { readonly type: 'list'; readonly items: readonly Buffer[] }
   | { readonly type: 'set'; readonly members: readonly Buffer[] }
   | { readonly type: 'zset'; readonly members: readonly Buffer[]; readonly scores: readonly number[] }

@@ -20,6 +20,7 @@ import { type FreshRedis, freshRedis } from '../setup/redis.ts'
 import { describeSource } from './conformance.ts'
 import { byKey, entriesOf, hash, list, string } from './entries.ts'
 import { writeEntries } from './redis-commands.ts'
+import { hasFieldExpiry } from './server-version.ts'
 
 const EVERYTHING: Selection = { prefix: Buffer.alloc(0), want: () => 'entry' }
 const SECRET = 'p%s:s/w?o#rd'
@@ -71,6 +72,7 @@ describeSource({
       'old',
       '~*',
       ...ACL_COMMANDS.replace(' +pexpiretime', '').replace(' +info', '').split(' '),
+      ...(hasFieldExpiry() ? ['+hpexpiretime'] : []),
     )
     return { open: (context) => redis.open(as('old'), context), stop: async () => {} }
   },

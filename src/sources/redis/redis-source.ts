@@ -16,7 +16,7 @@ export class RedisSource implements Source {
   readonly #line: Line
   readonly #stop = new AbortController()
   readonly #size: PageSize
-  readonly #habits: Habits = { expiry: 'none', expected: 'string' }
+  readonly #habits: Habits = { expiry: 'none', expected: 'string', fieldExpiry: 'possible' }
   #connection: Connection | undefined
   #connecting: Promise<Connection> | undefined
 
