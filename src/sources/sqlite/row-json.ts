@@ -3,7 +3,8 @@ import type { Stored } from './stored.ts'
 
 /**
  * A row as a JSON object of its columns, in their order: integers with all their digits, reals with a point or an exponent, texts as they
- * are, blobs in base64, NULL as null. An infinite real is `9e999`, as SQLite writes it too. A text that is no UTF-8 goes in as its bytes: then the
+ * are, blobs in base64, NULL as null. An infinite real is the
+ * text `Infinity`: JSON has no such number, and `9e999`, which SQLite writes, would be one with a thousand digits. A text that is no UTF-8 goes in as its bytes: then the
  * row is none either, and is rejected rather than changed.
  */
 export function rowJson(columns: readonly string[], values: readonly Stored[]): Buffer {
@@ -27,7 +28,7 @@ function valueJson(value: Stored): string | Buffer {
 }
 
 function realJson(value: number): string {
-  if (!Number.isFinite(value)) return value > 0 ? '9e999' : '-9e999'
+  if (!Number.isFinite(value)) return value > 0 ? '"Infinity"' : '"-Infinity"'
   if (Object.is(value, -0)) return '-0.0'
   const text = String(value)
   return /[.e]/.test(text) ? text : `${text}.0`
