@@ -1,3 +1,4 @@
+import { chroma } from './chroma.ts'
 import { ndjson } from './ndjson.ts'
 import { rdb } from './rdb.ts'
 import { redis } from './redis.ts'
@@ -7,4 +8,4 @@ import { sqlite } from './sqlite.ts'
 import { upstash } from './upstash.ts'
 
 /** Every kind of store this build can read. */
-export const SOURCES: readonly SourceAdapter[] = [redis, upstash, replit, sqlite, rdb, ndjson]
+export const SOURCES: readonly SourceAdapter[] = [redis, upstash, replit, sqlite, chroma, rdb, ndjson]

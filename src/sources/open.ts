@@ -33,4 +33,4 @@ export async function openSource(
 }
 
 /** Named in the documentation, and to come. */
-const LATER: ReadonlySet<string> = new Set(['chroma+http', 'chroma+https', 'redis+cluster', 'rediss+cluster'])
+const LATER: ReadonlySet<string> = new Set(['redis+cluster', 'rediss+cluster'])
