@@ -2,7 +2,7 @@ import type { Case } from './case.ts'
 import type { Store } from './stores.ts'
 
 /** Rows that are expected and not there, and the other way round; Postgres does the typing, over the columns that the rows name. */
-export async function differences(store: Store, it: Case): ReturnType<Store['query']> {
+export async function differences(store: Store, it: Pick<Case, 'rows'>): ReturnType<Store['query']> {
   const statements = [...it.rows].map(([table, rows], index) => {
     const name = quote(table)
     const columns = Object.keys(Object.assign({}, ...rows))
@@ -17,7 +17,7 @@ export async function differences(store: Store, it: Case): ReturnType<Store['que
 }
 
 /** Every row with the transaction that wrote it: a row written again, even with the same values, shows. */
-export const everyRow = (store: Store, it: Case) =>
+export const everyRow = (store: Store, it: Pick<Case, 'rows'>) =>
   store.query(
     `${[...it.rows.keys()]
       .map((table) => `SELECT '${table}' AS "table", xmin::text, x::text AS "row" FROM ${quote(table)} x`)
