@@ -43,6 +43,7 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   kysely: ['target', 'state'],
   ioredis: ['sources'],
   '@upstash/redis': ['sources'],
+  libsql: ['sources'],
   listr2: ['cli'],
   commander: ['cli'],
   execa: ['checks', 'executors'],

@@ -1,8 +1,21 @@
+import { chroma } from './chroma.ts'
 import { ndjson } from './ndjson.ts'
 import { rdb } from './rdb.ts'
 import { redis } from './redis.ts'
+import { cluster } from './redis-cluster.ts'
+import { replit } from './replit.ts'
 import type { SourceAdapter } from './source.ts'
+import { sqlite } from './sqlite.ts'
 import { upstash } from './upstash.ts'
 
 /** Every kind of store this build can read. */
-export const SOURCES: readonly SourceAdapter[] = [redis, upstash, rdb, ndjson]
+export const SOURCES: readonly SourceAdapter[] = [
+  redis,
+  cluster,
+  upstash,
+  replit,
+  sqlite,
+  chroma,
+  rdb,
+  ndjson,
+]

@@ -4,9 +4,8 @@ import { SOURCES } from './index.ts'
 import type { Source, SourceAdapter, SourceContext } from './source.ts'
 
 /**
- * Opens the store at an address, whose scheme picks the driver. Throws SourceError: SOURCE_UNKNOWN for a scheme that does not exist,
- * SOURCE_LATER for one that this build does not have yet, or whatever the driver has to say. The address is not repeated: it may hold
- * a password.
+ * Opens the store at an address, whose scheme picks the driver. Throws SourceError: SOURCE_UNKNOWN for a scheme that does not exist, or
+ * whatever the driver has to say. The address is not repeated: it may hold a password.
  */
 export async function openSource(
   address: string,
@@ -22,22 +21,8 @@ export async function openSource(
     throw new SourceError('SOURCE_UNKNOWN', 'The address of the source begins with no scheme.', {
       hint: `It may begin with ${known}.`,
     })
-  if (LATER.has(scheme))
-    throw new SourceError('SOURCE_LATER', `Sources of kind ${scheme}: are not in this build yet.`, {
-      hint: `This one reads ${known}.`,
-    })
-  const meant = didYouMean(scheme, [...schemes, ...LATER])
+  const meant = didYouMean(scheme, schemes)
   throw new SourceError('SOURCE_UNKNOWN', `There is no source of kind ${scheme}:.`, {
     hint: meant ? `Did you mean ${meant}:?` : `It may be ${known}.`,
   })
 }
-
-/** Named in the documentation, and to come. */
-const LATER: ReadonlySet<string> = new Set([
-  'replit',
-  'sqlite',
-  'chroma+http',
-  'chroma+https',
-  'redis+cluster',
-  'rediss+cluster',
-])

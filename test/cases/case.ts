@@ -13,6 +13,10 @@ export interface Case {
   readonly keys: readonly ExpectedKey[]
   readonly rejects: readonly ExpectedReject[]
   seed(client: Redis): Promise<void>
+  /** What a Replit database holds, by key; undefined where the layout is none of Replit's. */
+  readonly replit: ReadonlyMap<string, string> | undefined
+  /** A layout that lives on Upstash or Vercel KV. */
+  readonly isUpstash: boolean
 }
 
 interface ExpectedKey {
@@ -50,6 +54,15 @@ function readCase(name: string): Case {
     rows,
     keys: lines(join(project, 'expected_keys.ndjson')),
     rejects: lines(join(project, 'expected_rejects.ndjson')),
+    replit: existsSync(join(project, 'seed.replit.ndjson'))
+      ? new Map(
+          lines<{ key: string; value: string }>(join(project, 'seed.replit.ndjson')).map(({ key, value }) => [
+            key,
+            value,
+          ]),
+        )
+      : undefined,
+    isUpstash: /upstash|vercel/.test(name),
     seed: (client) => seed(client, join(project, 'seed.redis.ndjson')),
   }
 }

@@ -5,12 +5,12 @@ import type { Store } from './stores.ts'
  * Rows that are expected and not there, and the other way round; Postgres does the typing. What no expected row names has to be empty:
  * values of other columns, and other tables.
  */
-export async function differences(store: Store, it: Case): ReturnType<Store['query']> {
+export async function differences(store: Store, it: Pick<Case, 'rows'>): ReturnType<Store['query']> {
   const rows = await rowDifferences(store, it)
   return [...rows, ...(await unnamed(store, it))]
 }
 
-async function unnamed(store: Store, it: Case): ReturnType<Store['query']> {
+async function unnamed(store: Store, it: Pick<Case, 'rows'>): ReturnType<Store['query']> {
   const columns = await store.query(
     `SELECT table_name AS "table", column_name AS "column" FROM information_schema.columns
       WHERE table_schema = 'public' ORDER BY table_name, ordinal_position`,
@@ -24,7 +24,7 @@ async function unnamed(store: Store, it: Case): ReturnType<Store['query']> {
   return statements.length > 0 ? store.query(statements.join(' UNION ')) : []
 }
 
-async function rowDifferences(store: Store, it: Case): ReturnType<Store['query']> {
+async function rowDifferences(store: Store, it: Pick<Case, 'rows'>): ReturnType<Store['query']> {
   // json has no equality: its texts are compared as what they say.
   const json = new Set(
     (
@@ -47,7 +47,7 @@ async function rowDifferences(store: Store, it: Case): ReturnType<Store['query']
 }
 
 /** Every row with the transaction that wrote it: a row written again, even with the same values, shows. */
-export const everyRow = (store: Store, it: Case) =>
+export const everyRow = (store: Store, it: Pick<Case, 'rows'>) =>
   store.query(
     `${[...it.rows.keys()]
       .map((table) => `SELECT '${table}' AS "table", xmin::text, x::text AS "row" FROM ${quote(table)} x`)

@@ -7,6 +7,8 @@ export interface Migration {
   readonly project: string
   /** Address of the source, for `${KV_URL}`; without it the project says where its data is. */
   readonly kv?: string
+  /** What else the environment has. */
+  readonly variables?: Readonly<Record<string, string>>
   /** Address of the target, for `${DATABASE_URL}`. */
   readonly database: string
 }
@@ -21,8 +23,9 @@ export interface Migrated {
 }
 
 /** Applies phase A of a project, then asks its ledger and a survey what became of everything. */
-export async function migrate({ project: root, kv, database }: Migration): Promise<Migrated> {
+export async function migrate({ project: root, kv, variables, database }: Migration): Promise<Migrated> {
   const harness = await openProject(root, {
+    ...variables,
     DATABASE_URL: database,
     ...(kv === undefined ? {} : { KV_URL: kv }),
   })

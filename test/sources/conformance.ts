@@ -23,12 +23,20 @@ export interface SourceUnderTest {
   readonly adapter: Pick<SourceAdapter, 'lacks'>
   /** Puts exactly these entries into a store. */
   start(entries: readonly Entry[]): Promise<Started>
+  /** An entry as such a store gives it, which `start` is then handed; undefined where it cannot hold it. */
+  readonly as?: (entry: Entry) => Entry | undefined
   /** What this one cannot show besides, and why. */
   readonly skip?: readonly { readonly test: string; readonly because: string }[]
 }
 
 /** What every source promises, whatever it reads from. */
-export function describeSource({ name, adapter: { lacks }, start, skip = [] }: SourceUnderTest): void {
+export function describeSource({
+  name,
+  adapter: { lacks },
+  start,
+  as = (it) => it,
+  skip = [],
+}: SourceUnderTest): void {
   const opened: { source: Source; started: Started; stop: AbortController }[] = []
 
   const open = async (entries: readonly Entry[]): Promise<{ source: Source; stop: AbortController }> => {
@@ -53,6 +61,7 @@ export function describeSource({ name, adapter: { lacks }, start, skip = [] }: S
       .filter((it) => lacks.types === undefined || it.type === 'string')
       .filter(({ key }) => lacks.bytes === undefined || (key.length > 0 && isUtf8(key)))
       .map((it) => (lacks.expiry === undefined ? it : { ...it, expiresAt: null }))
+      .flatMap((it) => as(it) ?? [])
   const EVERY_TYPE = fitting(everyType)
   const MANY = fitting(many)
 
@@ -296,7 +305,7 @@ export function describeSource({ name, adapter: { lacks }, start, skip = [] }: S
     })
 
     it('asks for each key with the prefix what is wanted, and gives no more than that', async () => {
-      const entries = [...EVERY_TYPE, string('other:1', 'x')]
+      const entries = [...EVERY_TYPE, ...fitting([string('other:1', 'x')])]
       const { source } = await open(entries)
       const asked: string[] = []
       const wishes = ['entry', 'key', 'nothing'] as const

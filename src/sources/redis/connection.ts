@@ -23,6 +23,8 @@ export interface Line {
   readonly pace: Pace | undefined
   readonly allowance: Allowance | undefined
   readonly limits: Limits
+  /** Is it asked as a node of a cluster, which only has some of the keys? */
+  readonly isNode: boolean
   /** Commands sent so far, on any connection. */
   sent: number
 }
@@ -121,7 +123,7 @@ export class Connection {
     if (selected instanceof ReplyError) throw explain(label, selected)
     const text = Buffer.isBuffer(info) ? info.toString('latin1') : ''
     this.runId = /^run_id:(\w+)/m.exec(text)?.[1]
-    if (/^redis_mode:cluster/m.test(text)) throw explain(label, new ReplyError('MOVED'))
+    if (/^redis_mode:cluster/m.test(text) && !this.#line.isNode) throw explain(label, new ReplyError('MOVED'))
   }
 
   #answer(reply: Reply): void {

@@ -144,8 +144,8 @@ const REPLIES: readonly (Explanation & { readonly when: RegExp })[] = [
   {
     when: /^(MOVED|ASK|CROSSSLOT|CLUSTERDOWN)|not allowed in cluster mode/,
     code: 'SOURCE_CLUSTER',
-    say: (label) => `${label} is a node of a Redis Cluster, which this build cannot read.`,
-    hint: 'A backup of each node can be read: rdb:./dump.rdb.',
+    say: (label) => `${label} is a node of a Redis Cluster, and was asked as if it were all of it.`,
+    hint: 'Write redis+cluster://host:port; a cluster that says CLUSTERDOWN serves no keys at the moment.',
   },
   {
     when: /^ERR (DB index is out of range|invalid DB index)/,

@@ -2,13 +2,13 @@ import { SourceError } from '../../errors.ts'
 import type { Answer, Question } from '../question.ts'
 import type { Cursor, Page, Selection, Source, SourceContext } from '../source.ts'
 import type { RedisAddress } from './address.ts'
+import { readWhole } from './apart.ts'
 import { askAll } from './ask.ts'
 import { Connection, LIMITS, type Limits, type Line } from './connection.ts'
 import { explain, mayPass } from './explain.ts'
 import { MONOTONIC, Pace } from './pace.ts'
 import { PageSize } from './page-size.ts'
-import { readEntries } from './reader.ts'
-import { Request } from './resp.ts'
+import { type Reply, ReplyError, Request } from './resp.ts'
 import { END, START, scanPages } from './scan.ts'
 import type { Habits, Store } from './store.ts'
 
@@ -19,6 +19,7 @@ export class RedisSource implements Source {
   readonly #stop = new AbortController()
   readonly #size: PageSize
   readonly #habits: Habits = { expiry: 'none', expected: 'string', fieldExpiry: 'told' }
+  readonly #cluster: Store['cluster']
   #connection: Connection | undefined
   #connecting: Promise<Connection> | undefined
 
@@ -32,8 +33,9 @@ export class RedisSource implements Source {
       gentle = false,
     }: Pick<SourceContext, 'signal' | 'perSecond' | 'allowance' | 'gentle'>,
     limits: Limits = LIMITS,
+    cluster?: Store['cluster'],
   ): Promise<RedisSource> {
-    const source = new RedisSource(address, { signal, perSecond, allowance, gentle }, limits)
+    const source = new RedisSource(address, { signal, perSecond, allowance, gentle, cluster }, limits)
     await source.#connected()
     return source
   }
@@ -45,20 +47,24 @@ export class RedisSource implements Source {
       perSecond,
       allowance,
       gentle,
+      cluster,
     }: Pick<SourceContext, 'signal'> & {
       readonly perSecond: number | undefined
       readonly allowance: SourceContext['allowance'] | undefined
       readonly gentle: boolean
+      readonly cluster: Store['cluster']
     },
     limits: Limits,
   ) {
     this.label = address.label
+    this.#cluster = cluster
     this.#size = new PageSize(perSecond, { gentle })
     this.#line = {
       address,
       signal: AbortSignal.any([signal, this.#stop.signal]),
       pace: perSecond === undefined ? undefined : new Pace(perSecond),
       allowance,
+      isNode: cluster !== undefined,
       limits,
       sent: 0,
     }
@@ -110,7 +116,7 @@ export class RedisSource implements Source {
       const some = keys.slice(at, at + this.#size.count)
       try {
         const store = await this.#store(identity)
-        const { first, rest } = await readEntries(store, some)
+        const { first, rest } = await readWhole(store, some)
         this.#size.learn(first.entries)
         if (first.entries.length > 0) yield { entries: first.entries, expired: 0 }
         for await (const { entries } of rest ?? []) if (entries.length > 0) yield { entries, expired: 0 }
@@ -137,6 +143,14 @@ export class RedisSource implements Source {
     const connection = await this.#connected()
     const [reply] = await connection.ask(new Request().add('DBSIZE'))
     if (typeof reply !== 'number') throw explain(this.label, reply)
+    return reply
+  }
+
+  /** One command, for what a cluster says of itself. Rejects with SourceError. */
+  async run(name: string, ...args: readonly string[]): Promise<Reply> {
+    const connection = await this.#connected()
+    const [reply] = await connection.ask(new Request().add(name, ...args))
+    if (reply instanceof ReplyError || reply === undefined) throw explain(this.label, reply)
     return reply
   }
 
@@ -172,6 +186,7 @@ export class RedisSource implements Source {
       label: this.label,
       database: this.#line.address.database,
       habits: this.#habits,
+      cluster: this.#cluster,
       another: async () => {
         const other = await Connection.open(this.#line)
         if (other.runId === connection.runId) return other

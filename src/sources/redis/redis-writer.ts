@@ -18,7 +18,7 @@ export class RedisWriter implements StoreWriter {
     { signal, perSecond }: Pick<SourceContext, 'signal' | 'perSecond'>,
   ): Promise<RedisWriter> {
     const pace = perSecond === undefined ? undefined : new Pace(perSecond)
-    const line: Line = { address, signal, pace, allowance: undefined, limits: LIMITS, sent: 0 }
+    const line: Line = { address, signal, pace, allowance: undefined, limits: LIMITS, sent: 0, isNode: false }
     return new RedisWriter(line, await Connection.open(line))
   }
 

@@ -1,9 +1,10 @@
 import { startsWith } from '../prefix.ts'
 import type { Cursor, Page, Selection } from '../source.ts'
+import { readBare, readWhole } from './apart.ts'
 import { explain } from './explain.ts'
 import { startingWith } from './glob.ts'
 import type { PageSize } from './page-size.ts'
-import { type Reading, readEntries, readTypes } from './reader.ts'
+import type { Reading } from './reader.ts'
 import { Request } from './resp.ts'
 import type { Part, Store } from './store.ts'
 
@@ -80,8 +81,8 @@ async function readListed(
     if (wanted === 'entry') whole.push(key)
     else if (wanted === 'key') bare.push(key)
   }
-  const types = bare.length === 0 ? NOTHING : await readTypes(store, bare)
-  const reading: Reading = whole.length === 0 ? { first: NOTHING } : await readEntries(store, whole)
+  const types = bare.length === 0 ? NOTHING : await readBare(store, bare)
+  const reading: Reading = whole.length === 0 ? { first: NOTHING } : await readWhole(store, whole)
   size.learn(reading.first.entries)
   return { ...reading, first: together(types, reading.first), keys, next }
 }

@@ -34,7 +34,7 @@ export async function snapshot(
     const replies = await connection.ask(request.add('EXEC'))
     const results = replies.at(-1)
     const refused = replies.slice(0, -1).findIndex((it) => it instanceof ReplyError)
-    if (refused > asked && mode !== 'relative') {
+    if (refused > asked && mode !== 'relative' && !isElsewhere(replies[refused])) {
       // INFO or PEXPIRETIME is not there, or not for this user: there is another way.
       habits.expiry = mode === 'none' ? 'absolute' : 'relative'
       continue
@@ -47,6 +47,10 @@ export async function snapshot(
     habits.expiry = 'absolute'
   }
 }
+
+// At another node of a cluster: that says nothing about the command.
+const isElsewhere = (reply: Reply | undefined): boolean =>
+  reply instanceof ReplyError && /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN)/.test(reply.text)
 
 export const isSettled = (expiry: Expiry | undefined): expiry is number | null =>
   expiry === null || typeof expiry === 'number'

@@ -9,6 +9,8 @@ export interface Store {
   readonly label: string
   readonly database: number
   readonly habits: Habits
+  /** There where it is a node of a cluster; told which slots are elsewhere by now. */
+  readonly cluster: { moved(slot: number): void } | undefined
   /** One more connection to the same server, for what must not be mixed with other commands. The caller closes it. */
   another(): Promise<Connection>
 }

@@ -1,4 +1,5 @@
 import { EXIT, SourceError } from '../../errors.ts'
+import { explainFault } from '../http-fault.ts'
 import { explain as explainRedis } from '../redis/explain.ts'
 import { ReplyError } from '../redis/resp.ts'
 import { ShapeError } from './reply.ts'
@@ -21,19 +22,7 @@ export function explain(label: string, error: unknown): SourceError {
     return new SourceError('SOURCE_PROTOCOL', `${label} does not answer as Upstash does: ${error.message}.`, {
       hint: 'Is this the REST address of the database (https://NAME.upstash.io), and is nothing in between that changes answers?',
     })
-  const { name, cause } = error as { name?: unknown; cause?: unknown }
-  if (name === 'TimeoutError') return explainRedis(label, { code: 'ETIMEDOUT' })
-  const { code } = (cause ?? error) as { code?: unknown }
-  const word = typeof code === 'string' ? (UNDICI[code] ?? code) : ''
-  if (/CERT|SIGNATURE|ISSUER|^ERR_SSL|^EPROTO|^ERR_TLS/.test(word))
-    return new SourceError(
-      'SOURCE_TLS',
-      `${label} cannot be talked to by TLS (${word}). The certificate is always verified.`,
-      {
-        hint: 'Is the host name right, and is there a proxy in between? NODE_EXTRA_CA_CERTS=FILE trusts one more authority.',
-      },
-    )
-  return explainRedis(label, { code: word })
+  return explainFault(label, error)
 }
 
 /** A request that was refused as a whole. */
@@ -57,28 +46,6 @@ export function explainRefusal(label: string, { status, text }: Refusal): Source
   return new SourceError('SOURCE_PROTOCOL', `${label} answers ${status}, which Upstash does not.`, {
     hint: 'Is this the REST address of the database (https://NAME.upstash.io)?',
   })
-}
-
-/** Faults that asking again, a little later, may cure. */
-export const mayPass = (error: unknown): boolean => error instanceof SourceError && PASSING.has(error.code)
-
-const PASSING: ReadonlySet<string> = new Set([
-  'SOURCE_LOST',
-  'SOURCE_TIMEOUT',
-  'SOURCE_REFUSED',
-  'SOURCE_UNREACHABLE',
-  'SOURCE_LOADING',
-  'SOURCE_BUSY',
-  'SOURCE_THROTTLED',
-  'SOURCE_SERVER',
-  'SOURCE_PROTOCOL',
-])
-
-// What fetch calls the things that sockets have names for.
-const UNDICI: Readonly<Record<string, string>> = {
-  UND_ERR_CONNECT_TIMEOUT: 'ETIMEDOUT',
-  UND_ERR_HEADERS_TIMEOUT: 'ETIMEDOUT',
-  UND_ERR_BODY_TIMEOUT: 'ETIMEDOUT',
 }
 
 function explainText(label: string, text: string): SourceError | undefined {

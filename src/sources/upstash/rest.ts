@@ -1,10 +1,11 @@
 import type { SourceError } from '../../errors.ts'
+import { faultMayPass } from '../http-fault.ts'
 import { MONOTONIC, type Pace } from '../redis/pace.ts'
 import { type Reply, ReplyError } from '../redis/resp.ts'
 import type { Allowance } from '../source.ts'
 import type { UpstashAddress } from './address.ts'
 import { type Command, type Sent, writeCommand } from './command.ts'
-import { explain, explainRefusal, mayPass } from './explain.ts'
+import { explain, explainRefusal } from './explain.ts'
 import { readReply, ShapeError } from './reply.ts'
 
 export interface Limits {
@@ -103,7 +104,7 @@ export class RestClient {
         signal.throwIfAborted()
         const { reason, waitMillis = 0 } =
           error instanceof Delayed ? error : { reason: explain(this.#line.address.label, error) }
-        if (!mayPass(reason) || attempt > limits.attempts) throw reason
+        if (!faultMayPass(reason) || attempt > limits.attempts) throw reason
         const wait = Math.min(limits.firstWaitMillis * 2 ** (attempt - 1), limits.longestWaitMillis)
         await MONOTONIC.sleep(Math.max(wait, Math.min(waitMillis, 60_000)), signal)
       }

@@ -16,7 +16,7 @@ export async function snapshot(
 ): Promise<Snapshot> {
   for (;;) {
     const mode = store.habits.expiry
-    const replies = await ask(store, [...values, ...expiryCommands(mode, keys)])
+    const replies = await ask(store, mode, [...values, ...expiryCommands(mode, keys)])
     if (replies === undefined) {
       store.habits.expiry = 'relative'
       continue
@@ -28,13 +28,17 @@ export async function snapshot(
   }
 }
 
-// Undefined: PEXPIRETIME is not offered.
-async function ask({ client, habits }: Store, commands: readonly Command[]): Promise<Reply[] | undefined> {
+// Undefined: PEXPIRETIME is not offered. What counts is how it was asked: somebody else may have found out meanwhile.
+async function ask(
+  { client }: Store,
+  mode: 'absolute' | 'relative',
+  commands: readonly Command[],
+): Promise<Reply[] | undefined> {
   try {
     return await client.transaction(commands)
   } catch (error) {
     const isMissing = error instanceof SourceError && error.code === 'SOURCE_COMMAND'
-    if (isMissing && habits.expiry === 'absolute') return undefined
+    if (isMissing && mode === 'absolute') return undefined
     throw error
   }
 }

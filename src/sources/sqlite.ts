@@ -1,0 +1,23 @@
+import { resolve } from 'node:path'
+import type { SourceAdapter } from './source.ts'
+import { SqliteSource } from './sqlite/sqlite-source.ts'
+
+/**
+ * A SQLite database, `sqlite:./app.db`: each row is an entry, its key `table:primary key`, its value a JSON object of its columns. Read with
+ * Node's own SQLite, or with libsql, without a lock that would keep others from writing for longer than a page takes.
+ */
+export const sqlite: SourceAdapter = {
+  name: 'sqlite',
+  schemes: ['sqlite'],
+  summary: 'A SQLite database: each row a JSON object under `table:key`.',
+  lacks: {
+    types: 'every value is one text',
+    bytes: 'blobs come in base64',
+    expiry: 'nothing expires there',
+  },
+  options: { type: 'object', additionalProperties: false, properties: {} },
+  open(address, { root, signal }) {
+    const path = address.replace(/^sqlite:(\/\/(?=\/))?/i, '')
+    return SqliteSource.open(resolve(root, path), `sqlite:${path}`, signal)
+  },
+}
