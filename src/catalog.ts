@@ -10,6 +10,7 @@ import type { SessionParts } from './runner/session.ts'
 import { SOURCES } from './sources/index.ts'
 import { openLedger } from './state/postgres-ledger.ts'
 import { openTarget } from './target/connect.ts'
+import { readTariffs } from './target/tariffs.ts'
 import { TRANSFORMS } from './transforms/index.ts'
 
 /** The one place that gathers all shelves; everything else is handed what it needs. Client libraries are loaded when a store is opened. */
@@ -35,6 +36,7 @@ export const PLAN_CATALOG: PlanCatalog = {
       { driver: name, options: Object.keys((options.properties ?? {}) as object) },
     ]),
   ),
+  tariffs: readTariffs(),
 }
 
 /** What a session opens stores with. */

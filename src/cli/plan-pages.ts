@@ -96,5 +96,7 @@ export const PLAN_PAGES: Readonly<Partial<Record<string, string>>> = {
     'The embedded Postgres has no such extension or version. kvmig plan --live tries the DDL in a scratch schema of the real server.',
   KV202:
     'Trying DDL on the target wants CREATE on the database, for a scratch schema that is gone again afterwards. Without it the DDL is tried on an embedded Postgres.',
+  KV203:
+    'What is there and what is to be copied come to more than the storage of the tariff. Choose a larger one at the provider and name it under tariff: (or give its size: tariff: { storage: 8GB }), copy less, or keep large data types in the source.',
   KV152: 'A saved plan is applied as it was reviewed. Change the plan files instead, and save a new one.',
 }

@@ -1,6 +1,17 @@
 import type { PlanCatalog } from './catalog.ts'
 import { planDefinitions, planShape } from './plan-schema.ts'
-import { type JsonSchema, keyPattern, list, map, name, object, ref, text } from './schema-parts.ts'
+import {
+  type JsonSchema,
+  keyPattern,
+  list,
+  map,
+  name,
+  object,
+  oneOf,
+  ref,
+  size,
+  text,
+} from './schema-parts.ts'
 
 /** JSON Schema (2020-12) of a plan file. What it says about checks, decoders and transforms comes from the catalog. */
 export function planSchema(catalog: PlanCatalog): JsonSchema {
@@ -38,7 +49,7 @@ export function editorSchema(catalog: PlanCatalog): JsonSchema {
 
 const DIALECT = 'https://json-schema.org/draft/2020-12/schema'
 
-function projectShape({ sources }: PlanCatalog): JsonSchema {
+function projectShape({ sources, tariffs }: PlanCatalog): JsonSchema {
   const schemes = [...sources.keys()].map((it) => `${it}:`).join(', ')
   return object(
     {
@@ -74,6 +85,16 @@ function projectShape({ sources }: PlanCatalog): JsonSchema {
           description: 'Hard limits on source commands, for the whole project.',
         },
       ),
+      tariff: {
+        type: ['string', 'object'],
+        title: 'the name of a tariff, or a map with storage, gb_month',
+        if: { type: 'string' },
+        // biome-ignore lint/suspicious/noThenProperty: JSON Schema's word
+        then: oneOf('the name of a tariff', ...tariffs.keys()),
+        properties: { storage: size, gb_month: { type: 'number', minimum: 0, title: 'a price in dollars' } },
+        additionalProperties: false,
+        description: 'How much storage the target has, and what a gigabyte of it costs a month.',
+      },
       ignore: { ...list(ref('let_be')), description: 'Keys that are left out, and why.' },
       index: { ...list(ref('let_be')), description: 'Keys that only mirror other keys, and why.' },
       ephemeral: { ...list(ref('let_be')), description: 'Keys that stay in the store, and why.' },

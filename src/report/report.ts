@@ -4,7 +4,9 @@ import type { Diagnostic, Position } from '../diagnostic.ts'
 import type { Change, Counts } from '../executors/executor.ts'
 import type { Phase } from '../plan/plan.ts'
 import type { StepState } from '../plan/step-state.ts'
+import type { StorageForecast } from '../runner/storage.ts'
 import type { LeaseInfo } from '../state/ledger.ts'
+import type { TargetPlace } from '../target/target.ts'
 import type { RejectCode } from '../value.ts'
 
 /**
@@ -68,6 +70,8 @@ export interface PlannedStep {
 
 /** What `plan --live` found out by reading the source and the target. */
 export interface LiveSection {
+  /** How the target is reached, and what follows. */
+  readonly target: TargetPlace
   readonly sources: readonly LiveSource[]
   /** How the target differs from what the plan counts on. */
   readonly drift: readonly { readonly table: string; readonly message: string }[]
@@ -101,6 +105,8 @@ export interface Forecast {
   /** The project's budget for them. */
   readonly budget?: number
   readonly seconds?: number
+  /** Absent where the role may not ask how large the database is. */
+  readonly storage?: StorageForecast
 }
 
 /** `kvmig apply`, `retry` and `rollback`: what was done. */
