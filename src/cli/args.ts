@@ -189,6 +189,14 @@ function createProgram(io: Io, version: string, done: (code: number) => void): C
     .argument('<id>', 'of the lease, as `kvmig status` shows it')
     .action(action(() => import('./commands/unlock.ts'), 'id'))
 
+  program
+    .command('sweep')
+    .description('delete rows that have expired, make the partitions that are due; for a scheduler')
+    .argument('[plans...]', 'names of plans (default: all)')
+    .option('--batch <rows>', 'rows that one transaction deletes, at most (default: 10000)', wholeNumber)
+    .option('--json', 'the result as JSON')
+    .action(action(() => import('./commands/sweep.ts'), 'plans'))
+
   program.commandsGroup('Go back:')
   program
     .command('rollback')

@@ -9,6 +9,7 @@ import type { Session } from '../runner/session.ts'
 import { forecastStorage, measureStorage, type StorageForecast, tariffOf } from '../runner/storage.ts'
 import { Surveys } from '../runner/surveys.ts'
 import { drift } from '../target/drift.ts'
+import { inspectExtensions, wayToExtension } from '../target/extensions.ts'
 import { inspectTables, type TableFacts } from '../target/inspect.ts'
 import { createCounter } from './counter.ts'
 import type { Io } from './io.ts'
@@ -55,6 +56,7 @@ export async function lookLive({
   })
   return {
     target: session.target.place,
+    extensions: await findExtensions(session, compiled),
     sources: surveys.map((it) => liveSource(it, plans, session)),
     drift: await findDrift(session, compiled, standing),
     forecast: {
@@ -172,6 +174,32 @@ async function storageOf(
     adds: Math.round(adds.reduce((sum, it) => sum + it, 0)),
     tariff: tariffOf(project, target.place.provider, PLAN_CATALOG.tariffs),
     runs: await ledger.runs(1000),
+  })
+}
+
+/** What becomes of each extension that a step asks for. */
+async function findExtensions(
+  { target }: Session,
+  { graph }: Compilation,
+): Promise<LiveSection['extensions']> {
+  const asked = new Map<string, string>()
+  for (const { data } of graph.vertices) {
+    if (data.kind === 'extension')
+      asked.set(data.extension, data.optional ? 'It is done without.' : 'The plan cannot be applied without it.')
+    if (data.kind === 'sweep' && !asked.has('pg_cron'))
+      asked.set('pg_cron', 'Call kvmig sweep from a scheduler of yours instead.')
+  }
+  if (asked.size === 0) return []
+  const states = await target.transaction((tx) => inspectExtensions(tx, [...asked.keys()]), { readOnly: true })
+  return [...asked].sort().map(([name, without]) => {
+    const state = states.get(name)!
+    const says =
+      state === 'missing'
+        ? `This server does not have it. ${without} ${wayToExtension(name, target.place.provider)}`
+        : state === 'available'
+          ? 'The server has it, and apply creates it where the role may.'
+          : 'It is there.'
+    return { name, state, says }
   })
 }
 

@@ -23,6 +23,8 @@ export interface Project {
   /** What the application already owns, read from `schema:`; tables here are never created, altered or dropped by kvmig. */
   readonly schema?: { readonly file: string; readonly sql: string }
   readonly budget: Budget
+  /** Extensions of Postgres to be used where the server has them. */
+  readonly extensions: readonly string[]
   /** What the target's storage costs, and how much of it there is. */
   readonly tariff?: Tariff
   /** Keys that no plan takes and that the project lets be, with the reason. Asked after all plans. */

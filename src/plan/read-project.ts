@@ -18,6 +18,7 @@ export interface ProjectFile {
   readonly plans: readonly FileName[]
   readonly schema: FileName | undefined
   readonly budget: Budget
+  readonly extensions: readonly string[]
   readonly tariff?: Tariff
   readonly skips: readonly Skip[]
   readonly environments: ReadonlyMap<string, Environment>
@@ -50,6 +51,9 @@ export function readProject(root: YamlNode, context: Context): ProjectFile {
       ...count('commands', budget?.get('commands')),
       ...count('perSecond', budget?.get('per_second')),
     },
+    extensions: [
+      ...new Set((root.get('extensions')?.items ?? []).flatMap((it) => optional(textOf(it)))),
+    ],
     ...readTariff(root.get('tariff'), context),
     skips: SKIPS.flatMap(([key, fate]) =>
       (root.get(key)?.items ?? []).flatMap((it) => optional(readLetBe(it, fate, notes))),

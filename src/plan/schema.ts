@@ -85,6 +85,14 @@ function projectShape({ sources, tariffs }: PlanCatalog): JsonSchema {
           description: 'Hard limits on source commands, for the whole project.',
         },
       ),
+      extensions: {
+        ...list(
+          { type: 'string', pattern: '^[a-z][a-z0-9_-]{0,62}$', title: 'the name of an extension' },
+          'a list of extensions',
+        ),
+        description:
+          'Extensions of Postgres that are created where the server has them. Those that tables need are added by themselves.',
+      },
       tariff: {
         type: ['string', 'object'],
         title: 'the name of a tariff, or a map with storage, gb_month',

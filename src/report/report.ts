@@ -73,6 +73,12 @@ export interface LiveSection {
   /** How the target is reached, and what follows. */
   readonly target: TargetPlace
   readonly sources: readonly LiveSource[]
+  /** Extensions that the plans need or want, and whether the server has them. */
+  readonly extensions: readonly {
+    readonly name: string
+    readonly state: 'installed' | 'available' | 'missing'
+    readonly says: string
+  }[]
   /** How the target differs from what the plan counts on. */
   readonly drift: readonly { readonly table: string; readonly message: string }[]
   readonly forecast?: Forecast

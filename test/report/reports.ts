@@ -136,6 +136,10 @@ export const livePlanReport: PlanReport = {
       },
     ],
     drift: [{ table: 'handles', message: 'column handle is varchar(40), declared text' }],
+    extensions: [
+      { name: 'pg_cron', state: 'missing', says: 'This server does not have it.' },
+      { name: 'vector', state: 'installed', says: 'It is there.' },
+    ],
     target: { provider: 'neon', title: 'Neon, pooled host', says: 'LISTEN does not reach through.' },
     forecast: {
       rows: 12343,

@@ -15,6 +15,14 @@ export function planSections({ diagnostics, plans, shared, removed, live }: Plan
       open: true,
       body: live ? prose(live.target.says) : '',
     },
+    {
+      title: 'Extensions',
+      open: true,
+      body: table(
+        ['extension', ''],
+        (live?.extensions ?? []).map((it) => [code(it.name), prose(it.says)]),
+      ),
+    },
     ...(live?.sources.flatMap(sourceSections) ?? []),
     {
       title: 'Drift of the target',

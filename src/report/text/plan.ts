@@ -82,9 +82,20 @@ const oneWayLines = ({ oneWay }: PlannedPlan, painter: Painter): string[] =>
     painter,
   )
 
-function liveLines({ target, sources, drift, forecast }: LiveSection, painter: Painter): string[] {
+function liveLines({ target, extensions, sources, drift, forecast }: LiveSection, painter: Painter): string[] {
   return blocks(
     section('Target', [line(`${target.title}. ${target.says}`, undefined, 2)], painter),
+    section(
+      'Extensions',
+      columns(
+        extensions.map(({ name, state, says }) => [
+          painted(`${state === 'missing' ? '✗' : '✓'} ${name}`, state === 'missing' ? 'warn' : undefined),
+          whole(says),
+        ]),
+        painter,
+      ),
+      painter,
+    ),
     ...sources.map((source) => sourceLines(source, painter)),
     section(
       'Drift of the target',
