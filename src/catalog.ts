@@ -8,6 +8,7 @@ import type { PlanCatalog } from './plan/catalog.ts'
 import type { Step } from './plan/step.ts'
 import type { SessionParts } from './runner/session.ts'
 import { SOURCES } from './sources/index.ts'
+import type { LiveContext, LiveStore } from './sources/live-store.ts'
 import { openLedger } from './state/postgres-ledger.ts'
 import { openTarget } from './target/connect.ts'
 import { readTariffs } from './target/tariffs.ts'
@@ -45,7 +46,11 @@ export const SESSION_PARTS: SessionParts = {
   openSource: (address, context) => {
     const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(address)?.[1]?.toLowerCase()
     const adapter = scheme === undefined ? undefined : adapters.get(scheme)
-    if (adapter) return adapter.open(address, context)
+    if (adapter) {
+      const { allowance, ...rest } = context
+      // What costs nothing is not counted unless somebody limits it: counting is a line in the ledger.
+      return adapter.open(address, adapter.bills || allowance?.isLimited ? context : rest)
+    }
     // The address may come from the environment and hold a secret: it is not repeated.
     throw new KvmigError('ADDRESS', 'The address of the source is not one that kvmig understands.', {
       hint: `It begins with one of: ${[...adapters.keys()].map((it) => `${it}:`).join(', ')}.`,
@@ -53,6 +58,19 @@ export const SESSION_PARTS: SessionParts = {
   },
   openTarget,
   createLedger: openLedger,
+}
+
+/** Opens a store to take part in dual-write. Throws LIVE_UNABLE for one that cannot. */
+export async function openLiveStore(address: string, context: LiveContext): Promise<LiveStore> {
+  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(address)?.[1]?.toLowerCase()
+  const adapter = scheme === undefined ? undefined : adapters.get(scheme)
+  if (adapter?.openLive) return adapter.openLive(address, context)
+  const able = [...adapters].flatMap(([it, { openLive }]) => (openLive ? [`${it}:`] : []))
+  throw new KvmigError(
+    'LIVE_UNABLE',
+    `A source of kind ${adapter?.name ?? 'unknown'} cannot be written to by the application's runtime.`,
+    { hint: `Those that can begin with ${able.join(', ')}.` },
+  )
 }
 
 /** One executor for each kind of step. */

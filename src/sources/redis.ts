@@ -1,4 +1,5 @@
 import { parseRedisAddress } from './redis/address.ts'
+import { LiveRedis } from './redis/live-redis.ts'
 import { RedisSource } from './redis/redis-source.ts'
 import type { SourceAdapter } from './source.ts'
 
@@ -10,6 +11,8 @@ export const redis: SourceAdapter = {
   name: 'redis',
   schemes: ['redis', 'rediss'],
   summary: 'A Redis server: every type, values as bytes, expiries from the same instant as their values.',
+  lacks: {},
   options: { type: 'object', additionalProperties: false, properties: {} },
   open: (address, context) => RedisSource.open(parseRedisAddress(address, context.root), context),
+  openLive: (address, context) => LiveRedis.open(parseRedisAddress(address, context.root), context),
 }
