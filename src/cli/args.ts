@@ -80,6 +80,7 @@ function createProgram(io: Io, version: string, done: (code: number) => void): C
   program
     .command('init')
     .description('write migrations.yaml and an example plan')
+    .option('--preset <name>', 'write the plan of a well-known key layout: connect-redis, authjs, …')
     .option('--force', 'write over files that are there')
     .action(action(() => import('./commands/init.ts')))
   program

@@ -206,12 +206,17 @@ async function findExtensions(
   const asked = new Map<string, string>()
   for (const { data } of graph.vertices) {
     if (data.kind === 'extension')
-      asked.set(data.extension, data.optional ? 'It is done without.' : 'The plan cannot be applied without it.')
+      asked.set(
+        data.extension,
+        data.optional ? 'It is done without.' : 'The plan cannot be applied without it.',
+      )
     if (data.kind === 'sweep' && !asked.has('pg_cron'))
       asked.set('pg_cron', 'Call kvmig sweep from a scheduler of yours instead.')
   }
   if (asked.size === 0) return []
-  const states = await target.transaction((tx) => inspectExtensions(tx, [...asked.keys()]), { readOnly: true })
+  const states = await target.transaction((tx) => inspectExtensions(tx, [...asked.keys()]), {
+    readOnly: true,
+  })
   return [...asked].sort().map(([name, without]) => {
     const state = states.get(name)!
     const says =

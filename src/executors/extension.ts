@@ -26,8 +26,12 @@ export const extension: Executor<ExtensionStep> = {
 }
 
 const missing = (name: string, label: string, way: string, error: DatabaseError): TargetError =>
-  new TargetError('EXTENSION_MISSING', `${label} does not have the extension ${name}, which the plan needs.`, {
-    cause: error,
-    hint: way,
-    ...(error.sqlState === undefined ? {} : { sqlState: error.sqlState }),
-  })
+  new TargetError(
+    'EXTENSION_MISSING',
+    `${label} does not have the extension ${name}, which the plan needs.`,
+    {
+      cause: error,
+      hint: way,
+      ...(error.sqlState === undefined ? {} : { sqlState: error.sqlState }),
+    },
+  )

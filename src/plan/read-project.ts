@@ -52,9 +52,7 @@ export function readProject(root: YamlNode, context: Context): ProjectFile {
       ...count('perMonth', budget?.get('per_month')),
       ...count('perSecond', budget?.get('per_second')),
     },
-    extensions: [
-      ...new Set((root.get('extensions')?.items ?? []).flatMap((it) => optional(textOf(it)))),
-    ],
+    extensions: [...new Set((root.get('extensions')?.items ?? []).flatMap((it) => optional(textOf(it))))],
     ...readTariff(root.get('tariff'), context),
     skips: SKIPS.flatMap(([key, fate]) =>
       (root.get(key)?.items ?? []).flatMap((it) => optional(readLetBe(it, fate, notes))),

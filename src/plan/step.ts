@@ -1,12 +1,5 @@
 import type { CheckRequest, Mapping, Phase, Plan } from './plan.ts'
-import type {
-  Expiry,
-  IndexDefinition,
-  Partitions,
-  Reference,
-  TableDefinition,
-  TableName,
-} from './table.ts'
+import type { Expiry, IndexDefinition, Partitions, Reference, TableDefinition, TableName } from './table.ts'
 
 /**
  * One vertex of the compiled graph: a kind, a stable id, and the data needed to do it. An id reads `plan/phase/kind/name`

@@ -27,7 +27,11 @@ const TABLE: JsonSchema = object(
         from: { type: 'string', pattern: '^\\d{4}-\\d\\d-\\d\\d$', title: 'a date, such as 2026-01-01' },
         ahead: { type: 'integer', minimum: 1, maximum: 366, title: 'a whole number from 1' },
       },
-      { required: ['every'], title: 'a map with every, from, ahead', description: 'Partitions that kvmig makes.' },
+      {
+        required: ['every'],
+        title: 'a map with every, from, ahead',
+        description: 'Partitions that kvmig makes.',
+      },
     ),
     expiry: object(
       {

@@ -146,6 +146,7 @@ function explainUnknownKey({ params, parentSchema }: ErrorObject, { node }: Plac
 
 /** Words that somebody may know from elsewhere, with what says it here. */
 const REPLACED: Readonly<Partial<Record<string, string>>> = {
+  preset: 'kvmig init --preset NAME writes a plan out, so that a review sees every line of it.',
   unlogged: 'An unlogged table is empty after a crash of the server, so kvmig makes none.',
   ttl: 'An expiry that no column takes is dropped by unmapped: { drop: [$expires_at], because: … }.',
 }

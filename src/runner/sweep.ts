@@ -93,16 +93,17 @@ async function deleteBatch(
   { name, column, batchRows }: Pick<TableDefinition, 'name'> & { column: string; batchRows: number },
 ): Promise<number> {
   try {
-    const [row] = await target.transaction((tx) =>
-      tx.query(sweepAndCount(name, column, batchRows)),
-    )
+    const [row] = await target.transaction((tx) => tx.query(sweepAndCount(name, column, batchRows)))
     return Number(row!.rows)
   } catch (error) {
     if (!(error instanceof DatabaseError) || error.sqlState !== '23503') throw error
     throw new KvmigError(
       'STILL_REFERENCED',
       `Rows of ${showTable(name)} have expired that ${error.table ?? 'another table'} still refers to.`,
-      { cause: error, hint: 'Declare the reference with on_delete: cascade, or let those rows expire first.' },
+      {
+        cause: error,
+        hint: 'Declare the reference with on_delete: cascade, or let those rows expire first.',
+      },
     )
   }
 }

@@ -40,7 +40,9 @@ export const isMissingExtension = (words: string): boolean =>
 /** What to do about one that a server does not have: a sentence. */
 export function wayToExtension(name: string, provider: string | undefined): string {
   const own = WAYS[name]
-  const general = own?.server ?? `Install it on the server (Debian: postgresql-contrib or postgresql-…-${name.replaceAll('_', '-')}).`
+  const general =
+    own?.server ??
+    `Install it on the server (Debian: postgresql-contrib or postgresql-…-${name.replaceAll('_', '-')}).`
   if (provider === undefined) return general
   return own?.[provider as 'neon'] ?? `Look for ${name} in the list of extensions of the provider.`
 }
@@ -64,6 +66,7 @@ const WAYS: Readonly<Partial<Record<string, Way>>> = {
     railway: 'Deploy Railway’s TimescaleDB template: the plain Postgres image does not have it.',
   },
   pg_stat_statements: {
-    server: 'It comes with Postgres (postgresql-contrib); it counts only where shared_preload_libraries names it.',
+    server:
+      'It comes with Postgres (postgresql-contrib); it counts only where shared_preload_libraries names it.',
   },
 }

@@ -35,7 +35,10 @@ interface World {
   ids(from: string): Promise<readonly string[]>
 }
 
-async function world(plan: string, { url = (it: string) => it }: { url?: (it: string) => string } = {}): Promise<World> {
+async function world(
+  plan: string,
+  { url = (it: string) => it }: { url?: (it: string) => string } = {},
+): Promise<World> {
   const database = await freshDatabase()
   const folder = projectFolder({
     'migrations.yaml': `version: 1\nsources: { kv: 'ndjson:./kv.ndjson' }\ntarget: \${DATABASE_URL}\n`,
@@ -62,7 +65,9 @@ describe('a table whose rows expire', () => {
   test('is planned with a view, and an index on the expiry', async () => {
     const it = await world(SESSIONS)
     const { stdout } = await it.run('plan')
-    expect(stdout).toMatch(/\+ view +sessions_live +sessions without what expired by expires_at; kvmig sweep deletes that/)
+    expect(stdout).toMatch(
+      /\+ view +sessions_live +sessions without what expired by expires_at; kvmig sweep deletes that/,
+    )
     expect(stdout).toMatch(/\+ index +sessions\.sessions_expires_at_idx +expires_at/)
   })
 
@@ -78,10 +83,14 @@ describe('a table whose rows expire', () => {
     const first = await it.run('sweep')
     expect(first).toMatchObject({
       code: 0,
-      stdout: 'sessions  1 expired row deleted in 1 batch\nSweep: 1 expired row deleted, 0 partitions made.\n',
+      stdout:
+        'sessions  1 expired row deleted in 1 batch\nSweep: 1 expired row deleted, 0 partitions made.\n',
     })
     expect(await it.ids('sessions')).toEqual(['a', 'b'])
-    expect(await it.run('sweep')).toMatchObject({ code: 0, stdout: expect.stringContaining('sessions  nothing to do') })
+    expect(await it.run('sweep')).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('sessions  nothing to do'),
+    })
     const { rows } = await it.database.query(
       "select outcome, summary::jsonb->'swept'->0->>'rows' as rows from kvmig.run where command = 'sweep' order by started_at",
     )
@@ -124,7 +133,9 @@ describe('a table whose rows expire', () => {
     it.data(session('a', FUTURE))
     await applied(it)
     expect((await it.run('rollback', '--yes')).code).toBe(0)
-    const { rows } = await it.database.query("select relname from pg_class where relnamespace = 'public'::regnamespace")
+    const { rows } = await it.database.query(
+      "select relname from pg_class where relnamespace = 'public'::regnamespace",
+    )
     expect(rows).toEqual([])
     expect((await it.run('sweep')).stdout).toContain('sessions  not there yet: kvmig apply makes it')
     await applied(it)
@@ -136,10 +147,15 @@ describe('a table whose rows expire', () => {
     it.data(session('a', FUTURE))
     await applied(it)
     const { rows: before } = await it.database.query("select 'sessions'::regclass::oid as oid")
-    writeFileSync(join(it.folder, 'plans/plan.yaml'), SESSIONS.replace('column: expires_at }', 'column: expires_at, view: living }'))
+    writeFileSync(
+      join(it.folder, 'plans/plan.yaml'),
+      SESSIONS.replace('column: expires_at }', 'column: expires_at, view: living }'),
+    )
     await applied(it)
     expect(await it.ids('living')).toEqual(['a'])
-    const { rows } = await it.database.query("select 'sessions'::regclass::oid as oid, to_regclass('sessions_live') as old")
+    const { rows } = await it.database.query(
+      "select 'sessions'::regclass::oid as oid, to_regclass('sessions_live') as old",
+    )
     expect(rows).toEqual([{ ...before[0], old: null }])
   })
 
@@ -160,7 +176,9 @@ describe('a table whose rows expire', () => {
     )
     expect(await it.run('sweep')).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('STILL_REFERENCED  Rows of sessions have expired that carts still refers to.'),
+      stderr: expect.stringContaining(
+        'STILL_REFERENCED  Rows of sessions have expired that carts still refers to.',
+      ),
     })
   })
 })
@@ -173,7 +191,9 @@ describe('sweep: pg_cron', () => {
     expect(live.stdout).toMatch(
       /Extensions\n {2}✗ pg_cron +This server does not have it\. Call kvmig sweep from a scheduler of yours instead\. Install pg_cron on the server/,
     )
-    expect(await applied(it)).toMatch(/no pg_cron here \(.*not available\): call kvmig sweep from a scheduler of yours/)
+    expect(await applied(it)).toMatch(
+      /no pg_cron here \(.*not available\): call kvmig sweep from a scheduler of yours/,
+    )
     await it.database.query("update sessions set expires_at = now() - interval '1 hour'")
     expect((await it.run('sweep')).stdout).toContain('1 expired row deleted')
     expect((await it.run('rollback', '--yes')).code).toBe(0)
@@ -197,17 +217,22 @@ const event = (id: string, at: string) =>
   JSON.stringify({ key: `event:${id}`, type: 'string', value: JSON.stringify({ at }), expires_at: FUTURE })
 
 const partitionOf = async ({ database }: World) =>
-  (await database.query('select id, tableoid::regclass::text as part from events order by id')).rows.map((it) => [
-    it.id,
-    it.part,
-  ])
+  (await database.query('select id, tableoid::regclass::text as part from events order by id')).rows.map(
+    (it) => [it.id, it.part],
+  )
 
 describe('a partitioned table', () => {
   test('says how many partitions there will be ahead, and has them before a row comes', async () => {
     const it = await world(EVENTS)
-    it.data(event('a', '2026-01-31T23:59:59Z'), event('b', '2026-02-01T00:00:00Z'), event('old', '2019-05-01T00:00:00Z'))
+    it.data(
+      event('a', '2026-01-31T23:59:59Z'),
+      event('b', '2026-02-01T00:00:00Z'),
+      event('old', '2019-05-01T00:00:00Z'),
+    )
     const { stdout } = await it.run('plan')
-    expect(stdout).toMatch(/\+ partitions +events +one a month from 2026-01-01, 2 ahead, and one for all other rows/)
+    expect(stdout).toMatch(
+      /\+ partitions +events +one a month from 2026-01-01, 2 ahead, and one for all other rows/,
+    )
     await applied(it)
     expect(await partitionOf(it)).toEqual([
       ['a', 'events_p20260101'],
@@ -218,7 +243,10 @@ describe('a partitioned table', () => {
       `select to_char(date_trunc('month', now() at time zone 'UTC') + n * interval '1 month', '"events_p"YYYYMMDD') as name from generate_series(0, 3) n`,
     )
     const exist = await Promise.all(
-      rows.map(async ({ name }) => (await it.database.query('select to_regclass($1) is not null as it', [name])).rows[0].it),
+      rows.map(
+        async ({ name }) =>
+          (await it.database.query('select to_regclass($1) is not null as it', [name])).rows[0].it,
+      ),
     )
     expect(exist).toEqual([true, true, true, false])
   })
@@ -227,7 +255,9 @@ describe('a partitioned table', () => {
     const it = await world(EVENTS)
     it.data(event('a', '2026-01-31T23:59:59Z'))
     await applied(it)
-    await it.database.query("drop table events_p20260301; drop table events_p20260401; insert into events values ('x', '2026-04-02', now() - interval '1 s')")
+    await it.database.query(
+      "drop table events_p20260301; drop table events_p20260401; insert into events values ('x', '2026-04-02', now() - interval '1 s')",
+    )
     expect((await it.run('sweep')).stdout).toBe(
       'events  1 expired row deleted in 1 batch; made events_p20260301; could not make events_p20260401: the default partition has rows of that time, which have to be moved out of it first\nSweep: 1 expired row deleted, 1 partition made.\n',
     )

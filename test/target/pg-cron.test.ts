@@ -55,7 +55,11 @@ describe.skipIf(!bin)('a server with pg_cron (needs Debian’s Postgres 15 and i
     const applied = await run('apply', '--phase=A', '--yes')
     expect(`${applied.code} ${applied.stdout}`).toMatch(/^0 /)
     const [job] = await query('select jobname, schedule, command, active from cron.job')
-    expect(job).toMatchObject({ jobname: 'kvmig sweep public.sessions', schedule: '*/5 * * * *', active: true })
+    expect(job).toMatchObject({
+      jobname: 'kvmig sweep public.sessions',
+      schedule: '*/5 * * * *',
+      active: true,
+    })
 
     await query(
       "insert into sessions select n, 'bo', now() - n * interval '1 second' from generate_series(1, 50) n; insert into sessions values ('forever', 'cy', null)",

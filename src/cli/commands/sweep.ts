@@ -28,7 +28,9 @@ export async function run(options: SweepOptions, io: Io): Promise<number> {
       run: runStart({ command: 'sweep', plans: names, project }, io.env),
       batchRows: options.batch ?? BATCH_ROWS,
     })
-    io.stdout.write(options.json ? `${JSON.stringify({ kind: 'sweep', tables: swept }, null, 2)}\n` : text(swept))
+    io.stdout.write(
+      options.json ? `${JSON.stringify({ kind: 'sweep', tables: swept }, null, 2)}\n` : text(swept),
+    )
     return EXIT.done
   })
 }

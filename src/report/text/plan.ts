@@ -82,7 +82,10 @@ const oneWayLines = ({ oneWay }: PlannedPlan, painter: Painter): string[] =>
     painter,
   )
 
-function liveLines({ target, extensions, sources, drift, forecast }: LiveSection, painter: Painter): string[] {
+function liveLines(
+  { target, extensions, sources, drift, forecast }: LiveSection,
+  painter: Painter,
+): string[] {
   return blocks(
     section('Target', [line(`${target.title}. ${target.says}`, undefined, 2)], painter),
     section(
