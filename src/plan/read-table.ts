@@ -32,13 +32,15 @@ export function readTable({ key, at, value }: YamlEntry, context: TableContext):
   const partitionBy = textOf(value.get('partition_by'))
   const indexes = (value.get('indexes')?.entries ?? []).map((it) => readIndex(it, notes))
   const expiry = readExpiry(key, value.get('expiry'), notes)
+  // Of a column that is not there `expiry` is told, and not an index that nobody wrote.
+  const expires = columns.some((it) => it.name === expiry?.column) ? expiry : undefined
   return notes.from(value, {
     name,
     owner: 'plan',
     columns: columns.map((it) => (primaryKey.includes(it.name) ? { ...it, notNull: true } : it)),
     primaryKey,
     unique: (value.get('unique')?.items ?? []).map(names),
-    indexes: [...indexes, ...indexOnExpiry(key, expiry, indexes, at)],
+    indexes: [...indexes, ...indexOnExpiry(key, expires, indexes, at)],
     references: (value.get('references')?.items ?? []).flatMap((it) => optional(readReference(it, context))),
     checks: names(value.get('checks')),
     ...(partitionBy !== undefined && { partitionBy: partitionBy.replace(/^\s*partition\s+by\s+/i, '') }),

@@ -98,7 +98,9 @@ test('connect-redis: connect-pg-simple goes on with the sessions', async () => {
 
 test('authjs: @auth/pg-adapter goes on with users, accounts, sessions and tokens', async () => {
   const server = await startUpstash(redis.port)
-  const before = UpstashRedisAdapter(new Upstash({ url: server.url, token: server.token, enableTelemetry: false }))
+  const before = UpstashRedisAdapter(
+    new Upstash({ url: server.url, token: server.token, enableTelemetry: false }),
+  )
   const verified = new Date('2026-01-02T03:04:05.678Z')
   const ann = await before.createUser({
     id: '',
@@ -127,7 +129,11 @@ test('authjs: @auth/pg-adapter goes on with users, accounts, sessions and tokens
 
   const after = PostgresAdapter(pool)
   expect(await after.getUser(ann.id)).toEqual(ann)
-  expect(await after.getUserByEmail('bo@example.com')).toMatchObject({ id: bo.id, name: null, emailVerified: null })
+  expect(await after.getUserByEmail('bo@example.com')).toMatchObject({
+    id: bo.id,
+    name: null,
+    emailVerified: null,
+  })
   expect(
     await after.getUserByAccount({ provider: 'google', providerAccountId: '100260826624307986705' }),
   ).toMatchObject({ id: ann.id, email: 'ann@example.com' })
@@ -179,6 +185,56 @@ test('rate-limit: RateLimiterPostgres goes on counting, and keeps blocks', async
   expect(await after.consume('new', 1)).toMatchObject({ consumedPoints: 1 })
 })
 
+test('vercel-chat: chats and their messages are rows', async () => {
+  const server = await startUpstash(redis.port)
+  const kv = new Upstash({ url: server.url, token: server.token, enableTelemetry: false })
+  // As the template saves a chat.
+  const createdAt = Date.parse('2026-01-08T10:00:00Z')
+  const messages = [
+    { role: 'user', content: 'What is "1,5 €" in cents?' },
+    { role: 'assistant', content: '150', id: 'm2', tool: { name: 'calc', input: 1.5 } },
+  ]
+  await kv.hmset('chat:abc', {
+    id: 'abc',
+    title: 'Cents',
+    userId: 'u1',
+    createdAt,
+    path: '/chat/abc',
+    messages,
+  })
+  await kv.zadd('user:chat:u1', { score: createdAt, member: 'chat:abc' })
+  await kv.hmset('chat:new', {
+    id: 'new',
+    title: '42',
+    userId: 'u1',
+    createdAt,
+    path: '/chat/new',
+    messages: [],
+  })
+  await server.stop()
+
+  await migrate('vercel-chat')
+
+  const { rows: chats } = await database.query('select id, user_id, title, created_at from chats order by id')
+  expect(chats).toEqual([
+    { id: 'abc', user_id: 'u1', title: 'Cents', created_at: new Date(createdAt) },
+    { id: 'new', user_id: 'u1', title: '42', created_at: new Date(createdAt) },
+  ])
+  const { rows } = await database.query(
+    'select chat_id, position, role, content, more from chat_messages order by 1, 2',
+  )
+  expect(rows).toEqual([
+    { chat_id: 'abc', position: 0, role: 'user', content: 'What is "1,5 €" in cents?', more: {} },
+    {
+      chat_id: 'abc',
+      position: 1,
+      role: 'assistant',
+      content: '150',
+      more: { id: 'm2', tool: { name: 'calc', input: 1.5 } },
+    },
+  ])
+})
+
 describe('kvmig init --preset', () => {
   test('leaves a project that is there alone, and does not write over a plan', async () => {
     const folder = projectFolder({ 'migrations.yaml': 'version: 1 # mine\n' })
@@ -208,6 +264,8 @@ describe('kvmig init --preset', () => {
 
   test('has a line in the docs for each', () => {
     const page = readFileSync(resolve(import.meta.dirname, '../../docs/presets.md'), 'utf8')
-    expect([...page.matchAll(/^\| `([\w-]+)` \|/gm)].map((it) => it[1])).toEqual(readPresets().map((it) => it.name))
+    expect([...page.matchAll(/^\| `([\w-]+)` \|/gm)].map((it) => it[1])).toEqual(
+      readPresets().map((it) => it.name),
+    )
   })
 })
