@@ -2,7 +2,7 @@ import { TargetError } from '../errors.ts'
 import type { ExtensionStep } from '../plan/step.ts'
 import { createExtension } from '../target/ddl.ts'
 import type { DatabaseError } from '../target/error.ts'
-import { isMissingExtension, tryExtension, wayToExtension } from '../target/extensions.ts'
+import { isMissingExtension, tryStatement, wayToExtension } from '../target/extensions.ts'
 import type { Executor } from './executor.ts'
 import { doNoted } from './transact.ts'
 
@@ -17,7 +17,7 @@ export const extension: Executor<ExtensionStep> = {
   }),
   run: (step, context) =>
     doNoted(context, step, async (tx) => {
-      const { refused, error } = await tryExtension(tx, createExtension(step.extension, step))
+      const { refused, error } = await tryStatement(tx, createExtension(step.extension, step))
       if (!error) return { counts: {} }
       const way = wayToExtension(step.extension, context.target.place.provider)
       if (step.optional) return { counts: {}, note: `done without it: ${refused}. ${way}` }

@@ -19,13 +19,14 @@ export async function inspectExtensions(
   )
 }
 
-/** Creates an extension if it can be; gives the server's words where it cannot. The transaction goes on either way. */
-export async function tryExtension(
+/** Runs a statement if it can be run; gives the server's words where it cannot. The transaction goes on either way. */
+export async function tryStatement(
   tx: Transaction,
   sql: string,
+  parameters?: readonly unknown[],
 ): Promise<{ readonly refused?: string; readonly error?: DatabaseError }> {
   try {
-    await inSavepoint(tx, () => tx.query(sql))
+    await inSavepoint(tx, () => tx.query(sql, parameters))
     return {}
   } catch (error) {
     if (!(error instanceof DatabaseError) || error.sqlState === undefined) throw error

@@ -46,6 +46,7 @@ const WITHOUT_EXAMPLE = [
   'KV200',
   'KV201',
   'KV202',
+  'KV203',
   'CONFLICT',
   'CONSTRAINT',
   'EXISTING_ROW',

@@ -68,10 +68,28 @@ describe.skipIf(!bin)('a server with pg_cron (needs Debian’s Postgres 15 and i
     await query(job!.command)
     expect(await query('select id from sessions order by id')).toEqual([{ id: 'a' }, { id: 'forever' }])
 
+    const plan = await run('plan', '--live', '--no-prove')
+    expect(plan.stdout).toMatch(/✓ pg_cron +It is there\./)
     writeFileSync(join(folder.path, 'kv.ndjson'), '')
     expect((await run('apply', '--phase=A', '--yes')).stdout).not.toContain('failed')
     expect(await query('select count(*)::int as jobs from cron.job')).toEqual([{ jobs: 1 }])
     expect((await run('rollback', '--yes')).code).toBe(0)
     expect(await query('select count(*)::int as jobs from cron.job')).toEqual([{ jobs: 0 }])
+  })
+
+  test('and a role that may not use it says so, and how it may', async () => {
+    await query(
+      'create role plain login; grant create, usage on schema public to plain; grant create on database postgres to plain',
+    )
+    const url = new URL(server.url)
+    url.username = 'plain'
+    const { code, stdout } = await runCli(['apply', '--phase=A', '--yes'], {
+      cwd: folder.path,
+      env: { DATABASE_URL: url.href },
+    })
+    expect(code).toBe(0)
+    expect(stdout).toMatch(
+      /pg_cron took no job \(permission denied.*\): call kvmig sweep .* GRANT USAGE ON SCHEMA cron/,
+    )
   })
 })
