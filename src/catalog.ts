@@ -11,6 +11,7 @@ import { SOURCES } from './sources/index.ts'
 import type { LiveContext, LiveStore } from './sources/live-store.ts'
 import { openLedger } from './state/postgres-ledger.ts'
 import { openTarget } from './target/connect.ts'
+import { readTariffs } from './target/tariffs.ts'
 import { TRANSFORMS } from './transforms/index.ts'
 
 /** The one place that gathers all shelves; everything else is handed what it needs. Client libraries are loaded when a store is opened. */
@@ -36,6 +37,7 @@ export const PLAN_CATALOG: PlanCatalog = {
       { driver: name, options: Object.keys((options.properties ?? {}) as object) },
     ]),
   ),
+  tariffs: readTariffs(),
 }
 
 /** What a session opens stores with. */

@@ -80,6 +80,7 @@ function createProgram(io: Io, version: string, done: (code: number) => void): C
   program
     .command('init')
     .description('write migrations.yaml and an example plan')
+    .option('--preset <name>', 'write the plan of a well-known key layout: connect-redis, authjs, …')
     .option('--force', 'write over files that are there')
     .action(action(() => import('./commands/init.ts')))
   program
@@ -191,6 +192,14 @@ function createProgram(io: Io, version: string, done: (code: number) => void): C
     .description('take the lease from a run that is certainly dead')
     .argument('<id>', 'of the lease, as `kvmig status` shows it')
     .action(action(() => import('./commands/unlock.ts'), 'id'))
+
+  program
+    .command('sweep')
+    .description('delete rows that have expired, make the partitions that are due; for a scheduler')
+    .argument('[plans...]', 'names of plans (default: all)')
+    .option('--batch <rows>', 'rows that one transaction deletes, at most (default: 10000)', wholeNumber)
+    .option('--json', 'the result as JSON')
+    .action(action(() => import('./commands/sweep.ts'), 'plans'))
 
   program.commandsGroup('Go back:')
   program

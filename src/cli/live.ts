@@ -1,4 +1,4 @@
-import type { Survey } from '../checks/survey.ts'
+import type { Survey, TableSurvey } from '../checks/survey.ts'
 import type { Compilation } from '../plan/compile.ts'
 import { mappingsOf, type Plan } from '../plan/plan.ts'
 import type { TableStep } from '../plan/step.ts'
@@ -6,8 +6,10 @@ import type { StepState } from '../plan/step-state.ts'
 import { showTable } from '../plan/table.ts'
 import type { LiveSection, LiveSource } from '../report/report.ts'
 import type { Session } from '../runner/session.ts'
+import { forecastStorage, measureStorage, type StorageForecast, tariffOf } from '../runner/storage.ts'
 import { Surveys } from '../runner/surveys.ts'
 import { drift } from '../target/drift.ts'
+import { inspectExtensions, wayToExtension } from '../target/extensions.ts'
 import { inspectTables, type TableFacts } from '../target/inspect.ts'
 import { createCounter } from './counter.ts'
 import type { Io } from './io.ts'
@@ -44,7 +46,15 @@ export async function lookLive({
   const rows = surveys.flatMap((it) => [...it.plans.values()]).flatMap((it) => it.tables)
   const { commands: budget, perMonth } = session.project.budget
   const commands = await forecastCommands(session, surveys, compiled, standing)
+  const storage = await storageOf(session, {
+    tables: surveys.flatMap((it) => [...it.plans.values()]).flatMap((it) => it.tables),
+    compiled,
+    standing,
+    bytes: meter.bytes,
+  })
   return {
+    target: session.target.place,
+    extensions: await findExtensions(session, compiled),
     sources: surveys.map((it) => liveSource(it, plans, session)),
     drift: await findDrift(session, compiled, standing),
     forecast: {
@@ -52,6 +62,7 @@ export async function lookLive({
       bytes: meter.bytes,
       commands,
       ...(budget === undefined ? {} : { budget }),
+      ...(storage ? { storage } : {}),
       ...(perMonth === undefined
         ? {}
         : { month: { budget: perMonth, used: (await session.ledger.spending.now()).commands } }),
@@ -148,6 +159,74 @@ function rest({ fates, plans }: Survey): Survey['fates'] {
     left.ignored -= plan.fates.ignored
   }
   return left
+}
+
+/** What a row takes beside its values: the header, alignment, and its places in the primary key and an index. */
+const ROW_BYTES = 60
+const INDEX_ENTRY_BYTES = 40
+
+async function storageOf(
+  { target, ledger, project }: Session,
+  {
+    tables,
+    compiled: { graph },
+    standing: { states },
+    bytes,
+  }: Pick<LiveRequest, 'compiled' | 'standing'> & {
+    readonly tables: readonly TableSurvey[]
+    readonly bytes: number
+  },
+): Promise<StorageForecast | undefined> {
+  const size = await measureStorage(target)
+  if (!size) return undefined
+  const { PLAN_CATALOG } = await import('../catalog.ts')
+  const rows = tables.reduce((sum, it) => sum + it.expected, 0)
+  const valueBytes = rows === 0 ? 0 : bytes / rows
+  const steps = graph.vertices.map((it) => it.data)
+  const pending = steps.flatMap((it) =>
+    it.kind === 'backfill' && states.get(it.id)!.state !== 'done' ? [it.table] : [],
+  )
+  const adds = [...new Map(pending.map((it) => [showTable(it.name), it]))].map(([name, { indexes }]) => {
+    const expected = tables.filter((it) => it.table === name).reduce((sum, it) => sum + it.expected, 0)
+    return expected * (valueBytes + ROW_BYTES + (indexes.length + 1) * INDEX_ENTRY_BYTES)
+  })
+  return forecastStorage({
+    size,
+    adds: Math.round(adds.reduce((sum, it) => sum + it, 0)),
+    tariff: tariffOf(project, target.place.provider, PLAN_CATALOG.tariffs),
+    runs: await ledger.runs(1000),
+  })
+}
+
+/** What becomes of each extension that a step asks for. */
+async function findExtensions(
+  { target }: Session,
+  { graph }: Compilation,
+): Promise<LiveSection['extensions']> {
+  const asked = new Map<string, string>()
+  for (const { data } of graph.vertices) {
+    if (data.kind === 'extension')
+      asked.set(
+        data.extension,
+        data.optional ? 'It is done without.' : 'The plan cannot be applied without it.',
+      )
+    if (data.kind === 'sweep' && !asked.has('pg_cron'))
+      asked.set('pg_cron', 'Call kvmig sweep from a scheduler of yours instead.')
+  }
+  if (asked.size === 0) return []
+  const states = await target.transaction((tx) => inspectExtensions(tx, [...asked.keys()]), {
+    readOnly: true,
+  })
+  return [...asked].sort().map(([name, without]) => {
+    const state = states.get(name)!
+    const says =
+      state === 'missing'
+        ? `This server does not have it. ${without} ${wayToExtension(name, target.place.provider)}`
+        : state === 'available'
+          ? 'The server has it, and apply creates it where the role may.'
+          : 'It is there.'
+    return { name, state, says }
+  })
 }
 
 async function findDrift(

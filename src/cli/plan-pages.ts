@@ -62,10 +62,15 @@ export const PLAN_PAGES: Readonly<Partial<Record<string, string>>> = {
   KV046: 'A generated column is computed by Postgres from others. Leave it out of fields.',
   KV047: 'The file that schema: names is read with the grammar of Postgres itself.',
   KV048: 'kvmig never writes into pg_catalog, information_schema or its own schema.',
-  KV049: 'An unlogged table is empty after a crash of the server.',
+  KV049:
+    'An unlogged table is empty after a crash of the server, and what was copied would be gone without a word. ALTER TABLE … SET LOGGED makes it an ordinary one; it may become unlogged again when the source is retired (phase D).',
   KV050: 'A timestamp without time zone forgets which moment it was. Use timestamptz.',
   KV051: "uses: names an index of the plan's tables.",
   KV052: 'A foreign key refers to a primary key or unique constraint, column by column of the same type.',
+  KV053:
+    'expiry: names the column that says when a row ends. A time without zone would end it at another moment on another server.',
+  KV054:
+    'kvmig makes partitions by time: partition_by: range (created_at) over one timestamptz, timestamp or date. Other partitions are yours to make, in the file that schema: names.',
   KV060: 'The message says where the other one is.',
   KV061: 'The message lists the names that there are.',
   KV062: 'after: and the references between tables together form a circle. Remove one of them.',
@@ -98,5 +103,7 @@ export const PLAN_PAGES: Readonly<Partial<Record<string, string>>> = {
     'The embedded Postgres has no such extension or version. kvmig plan --live tries the DDL in a scratch schema of the real server.',
   KV202:
     'Trying DDL on the target wants CREATE on the database, for a scratch schema that is gone again afterwards. Without it the DDL is tried on an embedded Postgres.',
+  KV203:
+    'What is there and what is to be copied come to more than the storage of the tariff. Choose a larger one at the provider and name it under tariff: (or give its size: tariff: { storage: 8GB }), copy less, or keep large data types in the source.',
   KV152: 'A saved plan is applied as it was reviewed. Change the plan files instead, and save a new one.',
 }

@@ -3,4 +3,5 @@ export const PROOF_CODES = {
   KV200: 'DDL that Postgres refuses',
   KV201: 'DDL that could not be tried here',
   KV202: 'A target that does not let kvmig try DDL',
+  KV203: 'More data than the target has room for',
 } as const satisfies Readonly<Record<string, string>>

@@ -5,6 +5,7 @@ import type { Step } from '../plan/step.ts'
 import { type ColumnDefinition, showTable, type TableDefinition, type TableName } from '../plan/table.ts'
 import { addForeignKey, createExtension, createIndex, createTable, quote } from '../target/ddl.ts'
 import type { ProofStatement } from '../target/prove.ts'
+import { createView } from '../target/sweep.ts'
 
 export type Build = (schema: (name: string) => string) => readonly ProofStatement[]
 
@@ -48,6 +49,7 @@ export async function proofStatements({
 function stepStatement(step: Step, place: (name: TableName) => TableName): readonly ProofStatement[] {
   switch (step.kind) {
     case 'extension':
+      if (step.optional) return []
       return [{ sql: createExtension(step.extension), at: undefined, what: `extension ${step.extension}` }]
     case 'table': {
       const { table } = step
@@ -60,6 +62,15 @@ function stepStatement(step: Step, place: (name: TableName) => TableName): reado
         },
       ]
     }
+    case 'view':
+      return [
+        {
+          sql: createView(place(step.table), step),
+          at: undefined,
+          what: `view ${showTable({ ...step.table, table: step.view })}`,
+          needs: [whatTable(step.table)],
+        },
+      ]
     case 'index':
       return [
         {

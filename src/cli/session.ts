@@ -39,6 +39,7 @@ export async function withSession<T>(
     signal: io.signal,
     perSecond: options.rate,
     leaseMillis: leaseMillis(io),
+    waiting: (sentence) => io.stderr.write(`kvmig: ${printableSentence(sentence)}\n`),
   })
   try {
     return await work(session, meter)

@@ -7,15 +7,22 @@ import type { Context, Counts, Outcome } from './executor.ts'
  * Does a step in one transaction, under the lease, together with its line in the ledger: either both are there or neither, so that a step
  * which is not recorded has not happened. The target's schema is in reach, because users wrote parts of the SQL.
  */
-export async function doStep(
+export const doStep = (
   context: Context,
   step: Step,
   work: (tx: Transaction) => Promise<Counts>,
+): Promise<Outcome> => doNoted(context, step, async (tx) => ({ counts: await work(tx) }))
+
+/** The same for work that has something to say about itself. */
+export async function doNoted(
+  context: Context,
+  step: Step,
+  work: (tx: Transaction) => Promise<{ readonly counts: Counts; readonly note?: string }>,
 ): Promise<Outcome> {
   const { target, ledger, lease, project } = context
   const workAndRecord = async (tx: Transaction): Promise<Outcome> => {
     await lease.fence(tx)
-    const outcome: Outcome = { status: 'done', counts: await work(tx) }
+    const outcome: Outcome = { status: 'done', ...(await work(tx)) }
     await context.record(tx, step, outcome)
     return outcome
   }

@@ -1,5 +1,6 @@
 import type { ValueKind } from '../value.ts'
 import type { Literal } from './expression.ts'
+import type { Tariff } from './plan.ts'
 
 /**
  * What the compiler needs to know of the registered parts, so that it stays pure and imports none of them. `src/catalog.ts` fills it.
@@ -10,6 +11,8 @@ export interface PlanCatalog {
   readonly checks: ReadonlyMap<string, OptionSignature>
   /** URL schemes, e.g. `redis`, and the driver's name. */
   readonly sources: ReadonlyMap<string, { readonly driver: string; readonly options: readonly string[] }>
+  /** Quotas and prices of storage by name, e.g. `neon-free`. */
+  readonly tariffs: ReadonlyMap<string, Tariff>
 }
 
 /** A JSON Schema object for what a plan may say about a part. */

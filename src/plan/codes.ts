@@ -49,6 +49,8 @@ export const PLAN_CODES = {
   KV050: 'A timestamp without time zone',
   KV051: 'Unknown index',
   KV052: 'A reference that Postgres would refuse',
+  KV053: 'An expiry that is no moment',
+  KV054: 'Partitions that cannot be made',
   KV060: 'A name that stands twice',
   KV061: 'An unknown plan or source',
   KV062: 'Plans that wait for each other',

@@ -2,11 +2,13 @@ import { type Diagnostic, hasErrors } from '../diagnostic.ts'
 import { CycleError, createGraph, type Graph } from '../graph/graph.ts'
 import { reduce } from '../graph/reach.ts'
 import { addBackfills } from './passes/backfills.ts'
+import { addExpiry } from './passes/expiry.ts'
 import { addExtensions } from './passes/extensions.ts'
 import { addForeignKeys, addValidations } from './passes/foreign-keys.ts'
 import { addGates } from './passes/gates.ts'
 import { addAnalyze, addIndexes } from './passes/indexes.ts'
 import { orderByPlan, orderByReference } from './passes/order.ts'
+import { addPartitions } from './passes/partitions.ts'
 import { type Draft, type Edge, type OrderedPlan, type Pass, refuse } from './passes/pass.ts'
 import { placeTables } from './passes/placed-tables.ts'
 import { orderPlans } from './passes/plan-order.ts'
@@ -37,11 +39,13 @@ const PASSES: readonly Pass[] = [
   addExtensions,
   addTables, // created, or proven to be there
   addBackfills, // after their tables; into one table one after the other
+  addPartitions, // before the copy
   orderByPlan, // `after`, and parents before children
   orderByReference, // where the application's foreign keys are there from the start
   addSequences, // after the copy
   addIndexes,
   addAnalyze, // after the indexes
+  addExpiry, // views as soon as there is a table, sweepers after the copy
   addForeignKeys, // after both tables; orphans are taken out first
   addValidations,
   addGates, // last of each plan

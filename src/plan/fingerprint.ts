@@ -43,9 +43,13 @@ type Effects = {
 }
 
 const EFFECTS: Effects = {
-  extension: ({ extension }) => extension,
+  extension: ({ extension, optional }) => (optional ? [extension, 'optional'] : extension),
   schema: ({ schema }) => schema,
   table: ({ table }) => tableEffect(table),
+  // What they are by is the table's own; how many are ahead changes nothing that is there.
+  partitions: ({ table, ahead }) => [table, ahead],
+  view: ({ table, view, column }) => [table, view, column],
+  sweep: ({ table, column }) => [table, column],
   backfill: (step) => backfillEffect(step),
   index: ({ table, index }) => [table, indexEffect(index)],
   foreign_key: ({ table, name, reference }) => [table, name, referenceEffect(reference)],
@@ -69,6 +73,7 @@ function tableEffect({
   unique,
   checks,
   partitionBy,
+  partitions,
 }: TableDefinition): unknown {
   return {
     name,
@@ -78,6 +83,7 @@ function tableEffect({
     unique: unique.map((it) => it.toSorted()).sort(byCanonical),
     checks: checks.map(sameSql).sort(),
     partitionBy,
+    partitions: partitions && { every: partitions.every, from: partitions.from },
   }
 }
 
@@ -94,6 +100,8 @@ const wholeTable = (table: TableDefinition): unknown => [
   tableEffect(table),
   table.indexes.map(indexEffect).sort(byCanonical),
   table.references.map(referenceEffect).sort(byCanonical),
+  table.expiry,
+  table.partitions,
 ]
 
 const indexEffect = ({ at, columns, where, ...rest }: IndexDefinition): unknown => ({

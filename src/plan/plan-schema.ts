@@ -20,8 +20,6 @@ import { tableDefinitions } from './table-schema.ts'
 
 /** Keys of the language that a later version understands, with where they belong. */
 export const LATER_KEYS: ReadonlySet<string> = new Set([
-  'preset',
-  'presets',
   'write',
   'one_way',
   'merge',

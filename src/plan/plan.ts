@@ -24,6 +24,10 @@ export interface Project {
   /** What the application already owns, read from `schema:`; tables here are never created, altered or dropped by kvmig. */
   readonly schema?: { readonly file: string; readonly sql: string }
   readonly budget: Budget
+  /** Extensions of Postgres to be used where the server has them. */
+  readonly extensions: readonly string[]
+  /** What the target's storage costs, and how much of it there is. */
+  readonly tariff?: Tariff
   /** Keys that no plan takes and that the project lets be, with the reason. Asked after all plans. */
   readonly skips: readonly Skip[]
   readonly environments: ReadonlyMap<string, Environment>
@@ -42,6 +46,18 @@ export interface StoreAddress {
 export interface Environment {
   readonly sources: ReadonlyMap<string, StoreAddress>
   readonly target?: StoreAddress
+}
+
+/** A quota and a price of storage. Without a price the quota is all there is; with one it is what is included. */
+export interface Tariff {
+  /** For people; absent where the project says it itself. */
+  readonly title?: string
+  /** Whose it is: `neon`. */
+  readonly provider?: string
+  /** Bytes. */
+  readonly storage?: number
+  /** Dollars for a gigabyte and month beyond that. */
+  readonly gbMonth?: number
 }
 
 /** Hard limits on source commands for everything kvmig does. */

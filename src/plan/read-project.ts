@@ -4,8 +4,9 @@ import type { PlanCatalog } from './catalog.ts'
 import { parseCount } from './duration.ts'
 import { checkIdentifier, checkSchema } from './identifier.ts'
 import type { Notes } from './notes.ts'
-import type { Budget, Environment, Skip, StoreAddress } from './plan.ts'
+import type { Budget, Environment, Skip, StoreAddress, Tariff } from './plan.ts'
 import { readLetBe } from './read-mapping.ts'
+import { parseSize } from './size.ts'
 import { optional, textOf, type YamlNode } from './yaml.ts'
 
 /** What the project file itself says; the plans and the SQL are files of their own. */
@@ -17,6 +18,8 @@ export interface ProjectFile {
   readonly plans: readonly FileName[]
   readonly schema: FileName | undefined
   readonly budget: Budget
+  readonly extensions: readonly string[]
+  readonly tariff?: Tariff
   readonly skips: readonly Skip[]
   readonly environments: ReadonlyMap<string, Environment>
 }
@@ -49,6 +52,8 @@ export function readProject(root: YamlNode, context: Context): ProjectFile {
       ...count('perMonth', budget?.get('per_month')),
       ...count('perSecond', budget?.get('per_second')),
     },
+    extensions: [...new Set((root.get('extensions')?.items ?? []).flatMap((it) => optional(textOf(it))))],
+    ...readTariff(root.get('tariff'), context),
     skips: SKIPS.flatMap(([key, fate]) =>
       (root.get(key)?.items ?? []).flatMap((it) => optional(readLetBe(it, fate, notes))),
     ),
@@ -98,6 +103,22 @@ function readPlanFiles(root: YamlNode): readonly FileName[] {
 function fileName(node: YamlNode): FileName | undefined {
   const path = textOf(node)
   return path === undefined ? undefined : { path, at: node.at }
+}
+
+function readTariff(node: YamlNode | undefined, { catalog }: Context): { readonly tariff?: Tariff } {
+  if (!node) return {}
+  if (node.kind === 'scalar') {
+    const tariff = catalog.tariffs.get(String(node.value))
+    return tariff ? { tariff } : {}
+  }
+  const storage = parseSize(textOf(node.get('storage')) ?? '')
+  const gbMonth = node.get('gb_month')?.value
+  return {
+    tariff: {
+      ...(storage === undefined ? {} : { storage }),
+      ...(typeof gbMonth === 'number' ? { gbMonth } : {}),
+    },
+  }
 }
 
 function count<K extends keyof Budget>(key: K, node: YamlNode | undefined): { readonly [_ in K]?: number } {

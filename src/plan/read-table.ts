@@ -1,10 +1,14 @@
+import type { Position } from '../diagnostic.ts'
 import { parseColumn } from './column-type.ts'
 import { checkIdentifier } from './identifier.ts'
 import type { Notes } from './notes.ts'
+import { plainColumn } from './sql-names.ts'
 import {
   type ColumnDefinition,
   type ColumnType,
+  type Expiry,
   type IndexDefinition,
+  type Partitions,
   type Reference,
   sameTable,
   type TableDefinition,
@@ -26,18 +30,67 @@ export function readTable({ key, at, value }: YamlEntry, context: TableContext):
   const primaryKey = names(value.get('primary_key'))
   const columns = (value.get('columns')?.entries ?? []).flatMap((it) => optional(readColumn(it, context)))
   const partitionBy = textOf(value.get('partition_by'))
+  const indexes = (value.get('indexes')?.entries ?? []).map((it) => readIndex(it, notes))
+  const expiry = readExpiry(key, value.get('expiry'), notes)
+  // Of a column that is not there `expiry` is told, and not an index that nobody wrote.
+  const expires = columns.some((it) => it.name === expiry?.column) ? expiry : undefined
   return notes.from(value, {
     name,
     owner: 'plan',
     columns: columns.map((it) => (primaryKey.includes(it.name) ? { ...it, notNull: true } : it)),
     primaryKey,
     unique: (value.get('unique')?.items ?? []).map(names),
-    indexes: (value.get('indexes')?.entries ?? []).map((it) => readIndex(it, notes)),
+    indexes: [...indexes, ...indexOnExpiry(key, expires, indexes, at)],
     references: (value.get('references')?.items ?? []).flatMap((it) => optional(readReference(it, context))),
     checks: names(value.get('checks')),
     ...(partitionBy !== undefined && { partitionBy: partitionBy.replace(/^\s*partition\s+by\s+/i, '') }),
+    ...readPartitions(value.get('partitions')),
+    ...(expiry && { expiry }),
     at,
   })
+}
+
+function readExpiry(table: string, node: YamlNode | undefined, notes: Notes): Expiry | undefined {
+  const column = textOf(node?.get('column'))
+  if (!node || column === undefined) return undefined
+  const written = node.get('view')
+  const view = textOf(written) ?? `${table}_live`
+  checkIdentifier(view, 'view', (written ?? node).at, notes)
+  return { column, view, sweep: textOf(node.get('sweep')) === 'pg_cron' ? 'pg_cron' : 'kvmig' }
+}
+
+// Without one every sweep would read the whole table.
+function indexOnExpiry(
+  table: string,
+  expiry: Expiry | undefined,
+  indexes: readonly IndexDefinition[],
+  at: Position,
+): readonly IndexDefinition[] {
+  if (!expiry) return []
+  const { column } = expiry
+  const there = indexes.some((it) => plainColumn(it.columns[0] ?? '') === column && it.where === undefined)
+  return there ? [] : [{ name: shortened(table, `_${column}_idx`), columns: [column], unique: false, at }]
+}
+
+const shortened = (table: string, end: string): string => {
+  let name = table
+  while (Buffer.byteLength(name + end) > 63) name = name.slice(0, -1)
+  return name + end
+}
+
+function readPartitions(node: YamlNode | undefined): Pick<TableDefinition, 'partitions'> {
+  const every = textOf(node?.get('every'))
+  if (!node || every === undefined) return {}
+  const from = textOf(node.get('from'))
+  const ahead = node.get('ahead')?.value
+  return {
+    partitions: {
+      // Held against the schema before.
+      every: every as Partitions['every'],
+      ...(from === undefined ? {} : { from }),
+      ahead: typeof ahead === 'number' ? ahead : 3,
+    },
+  }
 }
 
 /** `to: handles` means the primary key of handles: fills in its columns, now that all tables are known. */

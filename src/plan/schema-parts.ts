@@ -48,3 +48,4 @@ export const percentage: JsonSchema = {
   format: 'percentage',
   title: 'a percentage, such as 0.1%',
 }
+export const size: JsonSchema = { type: 'string', format: 'size', title: 'a size, such as 500MB or 8GB' }

@@ -1,6 +1,17 @@
 import type { PlanCatalog } from './catalog.ts'
 import { planDefinitions, planShape } from './plan-schema.ts'
-import { type JsonSchema, keyPattern, list, map, name, object, ref, text } from './schema-parts.ts'
+import {
+  type JsonSchema,
+  keyPattern,
+  list,
+  map,
+  name,
+  object,
+  oneOf,
+  ref,
+  size,
+  text,
+} from './schema-parts.ts'
 
 /** JSON Schema (2020-12) of a plan file. What it says about checks, decoders and transforms comes from the catalog. */
 export function planSchema(catalog: PlanCatalog): JsonSchema {
@@ -38,7 +49,7 @@ export function editorSchema(catalog: PlanCatalog): JsonSchema {
 
 const DIALECT = 'https://json-schema.org/draft/2020-12/schema'
 
-function projectShape({ sources }: PlanCatalog): JsonSchema {
+function projectShape({ sources, tariffs }: PlanCatalog): JsonSchema {
   const schemes = [...sources.keys()].map((it) => `${it}:`).join(', ')
   return object(
     {
@@ -75,6 +86,24 @@ function projectShape({ sources }: PlanCatalog): JsonSchema {
             'Hard limits on source commands, of one run, of a calendar month and of a second, for the whole project.',
         },
       ),
+      extensions: {
+        ...list(
+          { type: 'string', pattern: '^[a-z][a-z0-9_-]{0,62}$', title: 'the name of an extension' },
+          'a list of extensions',
+        ),
+        description:
+          'Extensions of Postgres that are created where the server has them. Those that tables need are added by themselves.',
+      },
+      tariff: {
+        type: ['string', 'object'],
+        title: 'the name of a tariff, or a map with storage, gb_month',
+        if: { type: 'string' },
+        // biome-ignore lint/suspicious/noThenProperty: JSON Schema's word
+        then: oneOf('the name of a tariff', ...tariffs.keys()),
+        properties: { storage: size, gb_month: { type: 'number', minimum: 0, title: 'a price in dollars' } },
+        additionalProperties: false,
+        description: 'How much storage the target has, and what a gigabyte of it costs a month.',
+      },
       ignore: { ...list(ref('let_be')), description: 'Keys that are left out, and why.' },
       index: { ...list(ref('let_be')), description: 'Keys that only mirror other keys, and why.' },
       ephemeral: { ...list(ref('let_be')), description: 'Keys that stay in the store, and why.' },

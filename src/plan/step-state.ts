@@ -157,12 +157,15 @@ const isSame = (a: TableName | undefined, b: TableName): boolean => a !== undefi
 
 const UNDO_ORDER: readonly string[] = [
   'gate',
+  'sweep',
+  'view',
   'analyze',
   'sequence',
   'validate',
   'foreign_key',
   'index',
   'backfill',
+  'partitions',
   'table',
   'schema',
   'extension',

@@ -1,5 +1,5 @@
 import type { CheckRequest, Mapping, Phase, Plan } from './plan.ts'
-import type { IndexDefinition, Reference, TableDefinition, TableName } from './table.ts'
+import type { Expiry, IndexDefinition, Partitions, Reference, TableDefinition, TableName } from './table.ts'
 
 /**
  * One vertex of the compiled graph: a kind, a stable id, and the data needed to do it. An id reads `plan/phase/kind/name`
@@ -9,11 +9,14 @@ export type Step =
   | ExtensionStep
   | SchemaStep
   | TableStep
+  | PartitionsStep
+  | ViewStep
   | BackfillStep
   | IndexStep
   | ForeignKeyStep
   | ValidateStep
   | SequenceStep
+  | SweepStep
   | AnalyzeStep
   | GateStep
 
@@ -30,6 +33,8 @@ interface StepBase {
 export interface ExtensionStep extends StepBase {
   readonly kind: 'extension'
   readonly extension: string
+  /** Used where the server has it, and done without where not. */
+  readonly optional?: true
 }
 
 /** CREATE SCHEMA IF NOT EXISTS. */
@@ -42,6 +47,29 @@ export interface SchemaStep extends StepBase {
 export interface TableStep extends StepBase {
   readonly kind: 'table'
   readonly table: TableDefinition
+}
+
+/** Makes the partitions of a table that are missing, up to some periods ahead. */
+export interface PartitionsStep extends StepBase, Omit<Partitions, 'from'> {
+  readonly kind: 'partitions'
+  readonly table: TableName
+  readonly from?: string
+}
+
+/** CREATE VIEW of the rows that have not expired. */
+export interface ViewStep extends StepBase {
+  readonly kind: 'view'
+  readonly table: TableName
+  readonly view: string
+  readonly column: string
+  readonly sweep: Expiry['sweep']
+}
+
+/** A job of the database that deletes expired rows. */
+export interface SweepStep extends StepBase {
+  readonly kind: 'sweep'
+  readonly table: TableName
+  readonly column: string
 }
 
 /** Copies what one mapping makes of the source. */

@@ -21,6 +21,30 @@ const TABLE: JsonSchema = object(
     references: list(ref('reference')),
     checks: list(text('a condition in SQL')),
     partition_by: text('SQL, such as range (created_at)'),
+    partitions: object(
+      {
+        every: oneOf('a period', 'day', 'week', 'month', 'year'),
+        from: { type: 'string', pattern: '^\\d{4}-\\d\\d-\\d\\d$', title: 'a date, such as 2026-01-01' },
+        ahead: { type: 'integer', minimum: 1, maximum: 366, title: 'a whole number from 1' },
+      },
+      {
+        required: ['every'],
+        title: 'a map with every, from, ahead',
+        description: 'Partitions that kvmig makes.',
+      },
+    ),
+    expiry: object(
+      {
+        column: name('the name of a column'),
+        view: name('the name of a view'),
+        sweep: oneOf('a sweeper', 'kvmig', 'pg_cron'),
+      },
+      {
+        required: ['column'],
+        title: 'a map with column, view, sweep',
+        description: 'Rows that end by themselves: a view hides them, a sweeper deletes them.',
+      },
+    ),
   },
   { required: ['columns'], title: 'a table' },
 )

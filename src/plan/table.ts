@@ -24,7 +24,28 @@ export interface TableDefinition {
   readonly checks: readonly string[]
   /** Raw tail of PARTITION BY, if any. */
   readonly partitionBy?: string
+  readonly partitions?: Partitions
+  readonly expiry?: Expiry
   readonly at: Position
+}
+
+/** Partitions that kvmig makes, by time. */
+export interface Partitions {
+  readonly every: 'day' | 'week' | 'month' | 'year'
+  /** The first of them: a date. The present one unless said; what is older lies in the default partition. */
+  readonly from?: string
+  /** How many there are beyond the present one. */
+  readonly ahead: number
+}
+
+/** Rows that end by themselves. */
+export interface Expiry {
+  /** When a row expires; one without a time never does. */
+  readonly column: string
+  /** The view, in the table's schema, that shows the others only. */
+  readonly view: string
+  /** Who deletes them: a job in the database, or `kvmig sweep`. */
+  readonly sweep: 'pg_cron' | 'kvmig'
 }
 
 export interface ColumnDefinition {

@@ -6,6 +6,7 @@ import { parseCount, parseDuration, parsePercentage } from './duration.ts'
 import { LATER_KEYS } from './plan-schema.ts'
 import { listOf, quote } from './problem.ts'
 import { duration, type JsonSchema, percentage } from './schema-parts.ts'
+import { parseSize } from './size.ts'
 import type { YamlNode } from './yaml.ts'
 
 /** Compiles a schema once; the function it gives holds a file against it and says what is wrong, one message for one mistake. */
@@ -13,6 +14,7 @@ export function validator(schema: JsonSchema): (root: YamlNode) => readonly Diag
   const ajv = new Ajv2020({ allErrors: true, verbose: true, strict: false, ...QUICK_TO_COMPILE })
   ajv.addFormat('duration', (it: string) => parseDuration(it) !== undefined)
   ajv.addFormat('percentage', (it: string) => parsePercentage(it) !== undefined)
+  ajv.addFormat('size', (it: string) => parseSize(it) !== undefined)
   ajv.addFormat('base64', /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/)
   ajv.addFormat('instant', /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)$/)
   // A count may be a number or text, and formats apply to one type only.
@@ -155,6 +157,8 @@ function explainUnknownKey({ params, parentSchema }: ErrorObject, { node }: Plac
 
 /** Words that somebody may know from elsewhere, with what says it here. */
 const REPLACED: Readonly<Partial<Record<string, string>>> = {
+  preset: 'kvmig init --preset NAME writes a plan out, so that a review sees every line of it.',
+  unlogged: 'An unlogged table is empty after a crash of the server, so kvmig makes none.',
   ttl: 'An expiry that no column takes is dropped by unmapped: { drop: [$expires_at], because: … }.',
 }
 

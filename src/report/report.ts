@@ -4,7 +4,9 @@ import type { Diagnostic, Position } from '../diagnostic.ts'
 import type { Change, Counts } from '../executors/executor.ts'
 import type { Phase } from '../plan/plan.ts'
 import type { StepState } from '../plan/step-state.ts'
+import type { StorageForecast } from '../runner/storage.ts'
 import type { LeaseInfo } from '../state/ledger.ts'
+import type { TargetPlace } from '../target/target.ts'
 import type { RejectCode } from '../value.ts'
 
 /**
@@ -79,7 +81,15 @@ export interface PlannedStep {
 
 /** What `plan --live` found out by reading the source and the target. */
 export interface LiveSection {
+  /** How the target is reached, and what follows. */
+  readonly target: TargetPlace
   readonly sources: readonly LiveSource[]
+  /** Extensions that the plans need or want, and whether the server has them. */
+  readonly extensions: readonly {
+    readonly name: string
+    readonly state: 'installed' | 'available' | 'missing'
+    readonly says: string
+  }[]
   /** How the target differs from what the plan counts on. */
   readonly drift: readonly { readonly table: string; readonly message: string }[]
   readonly forecast?: Forecast
@@ -114,6 +124,8 @@ export interface Forecast {
   /** The project's budget of a calendar month, and what of it is used. */
   readonly month?: { readonly budget: number; readonly used: number }
   readonly seconds?: number
+  /** Absent where the role may not ask how large the database is. */
+  readonly storage?: StorageForecast
 }
 
 /** `kvmig apply`, `retry` and `rollback`: what was done. */

@@ -54,6 +54,7 @@ export interface AppliedStep {
   readonly status: 'done' | 'was done' | 'opened' | 'closed' | 'failed' | 'skipped'
   readonly counts: Counts
   readonly millis: number
+  readonly note?: string
   readonly error?: Error
   readonly because?: readonly string[]
 }
@@ -137,6 +138,9 @@ async function bringUp(options: ApplyOptions, context: Context, began: number): 
       before: states.get(id)!.state,
       counts: countsBy(id, data),
       millis: result?.millis ?? 0,
+      ...(result?.outcome.status === 'done' && result.outcome.note !== undefined
+        ? { note: result.outcome.note }
+        : {}),
     }
     if (visit.status === 'skipped') {
       listener({ kind: 'skipped', step: data, because: visit.because })

@@ -5,6 +5,7 @@ import type { RunRecord, RunStart } from '../state/ledger.ts'
 import { type ContextOptions, createContext } from './context.ts'
 import { takeLease } from './lease.ts'
 import type { Session } from './session.ts'
+import { measureStorage } from './storage.ts'
 
 export interface RunOptions extends Pick<ContextOptions, 'fingerprint' | 'listener' | 'batchRows'> {
   readonly session: Session
@@ -43,13 +44,19 @@ export async function inRun<T>(
       listener,
       batchRows,
     })
-    const result = await writeEnd({ ledger, id, signal }, () => work(context))
+    const result = await writeEnd({ ledger, id, signal }, async () => withSize(await work(context), session))
     failpoint('run.finished')
     if (lease.signal.aborted) throw lease.signal.reason
     return result
   } finally {
     await lease.release().catch(() => {})
   }
+}
+
+// How large the database was at the end of a run: two of them tell how fast it grows.
+async function withSize<T>(ended: Ended<T>, { target }: Session): Promise<Ended<T>> {
+  const size = await measureStorage(target)
+  return size ? { ...ended, summary: { ...ended.summary, storage: size.bytes } } : ended
 }
 
 /** Does something small and leaves a line about it in the journal; a run that is under way goes on beside it. */

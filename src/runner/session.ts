@@ -29,6 +29,8 @@ export interface SessionOptions {
   readonly signal: AbortSignal
   /** Commands a second for each source; overrides the project's budget. */
   readonly perSecond?: number | undefined
+  /** Hears that a server is being waited for: a sentence. */
+  readonly waiting?: ((sentence: string) => void) | undefined
   /** How long a lease lasts without being renewed. */
   readonly leaseMillis?: number | undefined
 }
@@ -57,12 +59,13 @@ export class Session {
   }
 
   static async open(options: SessionOptions): Promise<Session> {
-    const { project, parts, variables, signal } = options
+    const { project, parts, variables, signal, waiting } = options
     const address = environmentOf(project, options.environment)?.target ?? project.target
     const target = await parts.openTarget(resolveAddress(address, variables), {
       root: project.root,
       signal,
       insecure: address.insecure !== undefined,
+      ...(waiting ? { waiting } : {}),
     })
     return new Session(options, target)
   }

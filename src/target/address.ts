@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import type pg from 'pg'
 import { TargetError } from '../errors.ts'
+import { type Provider, providerOf } from './provider.ts'
 import { isLocal, isLoopback, tlsOf } from './transport.ts'
 
 export type TargetAddress = PostgresAddress | PgliteAddress
@@ -15,6 +16,8 @@ export interface PostgresAddress {
   readonly config: pg.ClientConfig
   /** The address looks like that of a transaction pooler. */
   readonly pooler: boolean
+  /** Who runs it, as far as the host tells. */
+  readonly provider: Provider | undefined
   /** TLS without asking who answers. */
   readonly unverified: boolean
   readonly warnings: readonly string[]
@@ -68,6 +71,7 @@ function readPostgres(url: URL, root: string, insecure: boolean): PostgresAddres
   const { ssl, unverified } = tlsOf(parameters, { host, label, root, insecure })
   const options = parameters.get('options')
   const clear = ssl === false && !isLoopback(host)
+  const provider = providerOf(host, port)
   return {
     kind: 'postgres',
     label,
@@ -87,7 +91,12 @@ function readPostgres(url: URL, root: string, insecure: boolean): PostgresAddres
         ? { enableChannelBinding: true }
         : {}),
     },
-    pooler: /-pooler\./.test(host) || port === 6543 || parameters.get('pgbouncer') === 'true',
+    pooler:
+      provider?.door === 'transaction' ||
+      /-pooler\./.test(host) ||
+      port === 6543 ||
+      parameters.get('pgbouncer') === 'true',
+    provider,
     unverified,
     warnings: clear
       ? [

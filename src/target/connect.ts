@@ -10,11 +10,16 @@ export interface OpenOptions {
   readonly insecure?: boolean
   /** Connections at the same time, at most. An embedded Postgres has one. */
   readonly connections?: number
+  /** How long a server that is waking up is waited for. */
+  readonly patienceMillis?: number
+  /** Hears, once, that a server is being waited for: a sentence. */
+  readonly waiting?: (sentence: string) => void
 }
 
 /** Opens `postgres://…`, `pglite:./folder` or `pglite:memory`. Throws `TargetError`, in words, without the password. */
 export async function openTarget(address: string, options: OpenOptions = {}): Promise<Target> {
   const { signal, root = process.cwd(), insecure = false, connections = 6 } = options
+  const { patienceMillis = 30_000, waiting = () => {} } = options
   const place = readAddress(address, { root, insecure })
   // Each loads a driver of its own size: only the one that is needed.
   if (place.kind === 'pglite') {
@@ -22,5 +27,5 @@ export async function openTarget(address: string, options: OpenOptions = {}): Pr
     return openPglite(place, { signal })
   }
   const { openPostgres } = await import('./postgres-target.ts')
-  return openPostgres(place, { signal, connections })
+  return openPostgres(place, { signal, connections, patienceMillis, waiting })
 }

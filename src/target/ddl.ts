@@ -63,8 +63,9 @@ export const dropConstraint = (table: TableName, constraint: string): string =>
 
 export const createSchema = (schema: string): string => `CREATE SCHEMA IF NOT EXISTS ${quote(schema)}`
 
-export const createExtension = (extension: string): string =>
-  `CREATE EXTENSION IF NOT EXISTS ${quote(extension)} WITH SCHEMA public`
+/** One that a plan's types come from goes to public, where the application finds it too; any other chooses its own place. */
+export const createExtension = (extension: string, { optional }: { readonly optional?: true } = {}): string =>
+  `CREATE EXTENSION IF NOT EXISTS ${quote(extension)}${optional ? '' : ' WITH SCHEMA public'}`
 
 export const analyze = (table: TableName): string => `ANALYZE ${qualified(table)}`
 

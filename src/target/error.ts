@@ -50,12 +50,20 @@ export interface Place {
 /** The one way from what a driver throws, or a server answers, to what is thrown further. */
 export function targetError(cause: unknown, place: Place): TargetError {
   if (cause instanceof TargetError) return cause
-  if (isFault(cause)) return new DatabaseError(tellFault(cause, place), cause)
+  if (isFault(cause)) {
+    const { severity, message } = cause
+    const fault = place.connecting && WAKING.test(message) ? { severity, message, code: '57P03' } : cause
+    return new DatabaseError(tellFault(fault, place), fault)
+  }
   if (cause instanceof TypeError || cause instanceof RangeError || !(cause instanceof Error)) throw cause
   const told = tellNetwork(cause, place)
   // Drivers' errors of the network hold addresses at most; the server's own answers never come this way.
   return new DatabaseError(told, { code: codeOf(cause) }, cause)
 }
+
+// Neon's proxy, while the server behind it is started: XX000, which says nothing. https://neon.com/docs/connect/connection-errors
+const WAKING =
+  /couldn't connect to compute node|failed to connect to the compute node|failed to acquire permit/i
 
 type Fault = { readonly code: string | undefined } & Partial<Omit<ServerFault, 'code'>>
 

@@ -8,7 +8,7 @@ import type { PgliteAddress } from './address.ts'
 import { targetError } from './error.ts'
 import { lockFolder } from './folder-lock.ts'
 import { Session } from './session.ts'
-import type { Target, Transaction, TransactionOptions } from './target.ts'
+import type { Target, TargetPlace, Transaction, TransactionOptions } from './target.ts'
 import { type Lent, runTransaction, type Sessions } from './transaction.ts'
 import { type Response, ResponseReader, type Wire } from './wire.ts'
 
@@ -43,6 +43,11 @@ async function take(folder: string): Promise<() => void> {
 class PgliteTarget implements Target, Sessions {
   readonly kind = 'pglite'
   readonly pooled = false
+  readonly place: TargetPlace = {
+    provider: undefined,
+    title: 'embedded Postgres',
+    says: 'One process at a time opens it; LISTEN works inside that process only.',
+  }
   readonly watchesClient = false
   readonly warnings: readonly string[] = []
   readonly label: string

@@ -1,23 +1,30 @@
 import pg from 'pg'
+import { TargetError } from '../errors.ts'
 import type { PostgresAddress } from './address.ts'
-import { again } from './again.ts'
-import { targetError } from './error.ts'
+import { awake } from './again.ts'
+import { DatabaseError, targetError } from './error.ts'
 import { wireOf } from './postgres-wire.ts'
+import { BEHIND_A_POOLER, type Provider } from './provider.ts'
 import { Session } from './session.ts'
 import { tryWatchClient } from './settings.ts'
 import { Slots } from './slots.ts'
-import type { Target, Transaction, TransactionOptions } from './target.ts'
+import type { Target, TargetPlace, Transaction, TransactionOptions } from './target.ts'
 import { type Lent, runTransaction, type Sessions } from './transaction.ts'
 
-/** Connects, waiting a little for a server that is just waking up, and asks it who it is. */
+/** Connects, waiting for a server that is just waking up, within bounds, and asks it who it is. */
 export async function openPostgres(
   address: PostgresAddress,
-  options: { readonly signal: AbortSignal | undefined; readonly connections: number },
+  options: {
+    readonly signal: AbortSignal | undefined
+    readonly connections: number
+    readonly patienceMillis: number
+    readonly waiting: (sentence: string) => void
+  },
 ): Promise<Target> {
   const pool = new pg.Pool({
     ...address.config,
     max: options.connections,
-    connectionTimeoutMillis: CONNECT_MILLIS,
+    connectionTimeoutMillis: Math.min(CONNECT_MILLIS, options.patienceMillis),
     keepAlive: true,
     allowExitOnIdle: true,
   })
@@ -25,14 +32,34 @@ export async function openPostgres(
   pool.on('error', () => {})
   pool.on('connect', (client) => client.on('error', () => {}))
   const target = new PostgresTarget(pool, new Slots(options.connections), address, options.signal)
+  const { provider, label } = address
+  const seconds = Math.ceil(options.patienceMillis / 1000)
+  let waited = false
   try {
-    await again(() => target.greet(), options.signal)
+    await awake(() => target.greet(), options.signal, {
+      millis: options.patienceMillis,
+      sleeps: provider?.sleeps === true,
+      waiting: () => {
+        waited = true
+        const who = provider ? `${provider.title} (${label})` : label
+        options.waiting(`${who} is waking up; it is waited for, up to ${counted(seconds)}.`)
+      },
+    })
     return target
   } catch (error) {
     await target.close()
-    throw error
+    throw waited && error instanceof DatabaseError ? asleep(error, counted(seconds)) : error
   }
 }
+
+const counted = (seconds: number): string => `${seconds} ${seconds === 1 ? 'second' : 'seconds'}`
+
+const asleep = (error: DatabaseError, time: string): TargetError =>
+  new TargetError(error.code, `${error.message} It was asked again and again for ${time}.`, {
+    cause: error,
+    hint: 'Look at the provider’s console: a project may be paused, or its quota of computing time used up. Then run the same again.',
+    ...(error.sqlState === undefined ? {} : { sqlState: error.sqlState }),
+  })
 
 const CONNECT_MILLIS = 15_000
 
@@ -57,6 +84,17 @@ class PostgresTarget implements Target, Sessions {
     this.#user = address.user
     this.label = address.label
     this.signal = signal
+  }
+
+  get place(): TargetPlace {
+    const { provider } = this.#address
+    if (provider) {
+      const { name, title, door, says } = provider
+      return { provider: name, title: `${title}, ${DOORS[door]}`, says }
+    }
+    const base = { provider: undefined }
+    if (this.pooled) return { ...base, title: 'Postgres behind a transaction pooler', says: BEHIND_A_POOLER }
+    return { ...base, title: 'Postgres, directly', says: 'A session is one’s own, and LISTEN works.' }
   }
 
   get warnings(): readonly string[] {
@@ -146,6 +184,12 @@ type OpenClient = pg.PoolClient & {
   readonly processID: number
   readonly connection: { readonly stream: { destroy(): void; readonly authorized?: boolean } }
 }
+
+const DOORS = {
+  direct: 'direct host',
+  session: 'session pooler',
+  transaction: 'pooled host',
+} as const satisfies Readonly<Record<Provider['door'], string>>
 
 const UNVERIFIED =
   'the connection is encrypted, but nobody vouches for the server; sslmode=verify-full with sslrootcert=FILE would.'

@@ -2,6 +2,7 @@ import type { Position } from '../diagnostic.ts'
 import type { TableName } from '../plan/table.ts'
 import { quote } from './ddl.ts'
 import { DatabaseError, serverWords } from './error.ts'
+import { isMissingExtension } from './extensions.ts'
 import { inspectTables, type TableFacts } from './inspect.ts'
 import { inSavepoint } from './savepoint.ts'
 import type { Target, Transaction } from './target.ts'
@@ -105,7 +106,7 @@ async function execute(
       if (!(error instanceof DatabaseError) || error.sqlState === undefined) throw error
       missing.add(what)
       const { message, position } = serverWords(error)
-      const unknown = /extension .* is not available|extension control file/.test(message)
+      const unknown = isMissingExtension(message)
       const offset = position === undefined ? undefined : Number(position) - 1
       failures.push({ at, what, sqlState: error.sqlState, message, offset, unknown })
     }

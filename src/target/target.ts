@@ -8,6 +8,8 @@ export interface Target {
   readonly label: string
   /** Behind a transaction pooler, as far as one can tell. */
   readonly pooled: boolean
+  /** Who runs it and which of its doors this is, and what follows: `Neon, direct host`, and sentences. */
+  readonly place: TargetPlace
   /** e.g. 150020. */
   readonly version: number
   /** What people should know about the connection: clear text, a server nobody vouches for. */
@@ -22,6 +24,13 @@ export interface Target {
   /** One statement outside a transaction (CREATE INDEX CONCURRENTLY). */
   execute(sql: string): Promise<void>
   close(): Promise<void>
+}
+
+export interface TargetPlace {
+  /** `neon`, `supabase`, `railway`; undefined for a server of one's own. */
+  readonly provider: string | undefined
+  readonly title: string
+  readonly says: string
 }
 
 export interface TransactionOptions {

@@ -38,6 +38,7 @@ import { split } from './split.ts'
 import { stripPrefix } from './strip-prefix.ts'
 import { stripSuffix } from './strip-suffix.ts'
 import { text } from './text.ts'
+import { toEpochMs } from './to-epoch-ms.ts'
 import type { Transform } from './transform.ts'
 import { trim } from './trim.ts'
 import { upper } from './upper.ts'
@@ -87,6 +88,7 @@ export const TRANSFORMS: readonly Transform[] = [
   stripPrefix,
   stripSuffix,
   text,
+  toEpochMs,
   trim,
   upper,
   uuid5,

@@ -44,6 +44,7 @@ const WITHOUT_EXAMPLE = [
   'KV200',
   'KV201',
   'KV202',
+  'KV203',
   'UNKNOWN_FORMAT',
   'VALUE_TOO_LARGE',
 ]

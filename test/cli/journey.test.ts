@@ -58,8 +58,12 @@ describe('before anything was applied', () => {
 
   test('plan --live counts keys, rejects and uncovered keys, and forecasts', async () => {
     const { code, stdout } = await kvmig('plan --live')
-    expect(stdout.slice(stdout.indexOf('Keys of'))).toMatchInlineSnapshot(`
-      "Keys of kv
+    const live = stdout.slice(stdout.indexOf('Target\n')).replace(/[\d.]+ MB/g, 'n MB')
+    expect(live).toMatchInlineSnapshot(`
+      "Target
+        Postgres, directly. A session is one’s own, and LISTEN works.
+
+      Keys of kv
          6  migrated
          1  quarantined
          1  index
@@ -85,6 +89,7 @@ describe('before anything was applied', () => {
 
       Forecast
         about 6 rows, 365 B, 0 commands
+        storage n MB now, about n MB after the copy
 
       Plan: 9 steps, 2 gates. Nothing has been changed. 1 key is uncovered and will keep gate B closed. Next: kvmig apply --phase=A
       "

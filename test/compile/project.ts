@@ -22,6 +22,7 @@ export function projectOf(plans: readonly Plan[], rest: Partial<Project> = {}): 
     targetSchema: 'public',
     plans,
     budget: {},
+    extensions: [],
     skips: [],
     environments: new Map(),
     ...rest,

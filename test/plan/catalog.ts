@@ -65,6 +65,7 @@ export const catalog: PlanCatalog = {
     ['rdb', { driver: 'rdb', options: [] }],
     ['ndjson', { driver: 'ndjson', options: [] }],
   ]),
+  tariffs: new Map([['neon-free', { title: 'Neon Free', provider: 'neon', storage: 500_000_000 }]]),
 }
 
 function transform(

@@ -486,7 +486,6 @@ test.each([
     'created_at: timestamp not null',
     'messages.yaml:39:19 KV050',
   ],
-  ['schema.sql', 'CREATE TABLE', 'CREATE UNLOGGED TABLE', 'handles.yaml:15:11 KV049'],
   [MESSAGES, "'message:draft:{_:rest}'", "'draft:*'", 'messages.yaml:29:21 KV020'],
   [
     PROJECT_FILE,

@@ -137,7 +137,25 @@ export const livePlanReport: PlanReport = {
       },
     ],
     drift: [{ table: 'handles', message: 'column handle is varchar(40), declared text' }],
-    forecast: { rows: 12343, bytes: 1_234_567, commands: 14, budget: 200_000, seconds: 3 },
+    extensions: [
+      { name: 'pg_cron', state: 'missing', says: 'This server does not have it.' },
+      { name: 'vector', state: 'installed', says: 'It is there.' },
+    ],
+    target: { provider: 'neon', title: 'Neon, pooled host', says: 'LISTEN does not reach through.' },
+    forecast: {
+      rows: 12343,
+      bytes: 1_234_567,
+      commands: 14,
+      budget: 200_000,
+      seconds: 3,
+      storage: {
+        now: 7_900_000,
+        after: 9_400_000,
+        tariff: { title: 'Neon Free', provider: 'neon', storage: 500_000_000, assumed: true },
+        growth: 1_200_000,
+        full: '2027-12-01',
+      },
+    },
   },
 }
 

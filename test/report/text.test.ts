@@ -59,6 +59,9 @@ describe('the text of a report', () => {
       Done before, and not in the plans any more: apply takes it back
         - board  the table goes, with 3 rows
 
+      Target
+        Neon, pooled host. LISTEN does not reach through.
+
       Keys of redis://localhost:6379/0
         1,000  migrated
           200  ephemeral
@@ -86,6 +89,8 @@ describe('the text of a report', () => {
 
       Forecast
         about 12,343 rows, 1.2 MB, 14 commands of 200,000, 3.0 s
+        storage 7.9 MB now, about 9.4 MB after the copy, of 500 MB (Neon Free; assumed, tariff: says which it is)
+        grows by 1.2 MB a day: full on about 2027-12-01
 
       Saved in plan.json; it can be applied once, and only while nothing else changes.
 

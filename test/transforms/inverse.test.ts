@@ -25,6 +25,11 @@ const isoText = fc
 /** Inputs in canonical form: the way back gives exactly these again. */
 const CASES: readonly (readonly [name: string, args: readonly Literal[], inputs: fc.Arbitrary<Value>])[] = [
   ['add_prefix', ['@'], text],
+  [
+    'to_epoch_ms',
+    [],
+    fc.bigInt({ min: -10_000_000_000_000n, max: 10_000_000_000_000n }).map((it) => new Instant(it * 1000n)),
+  ],
   ['base64', [], bytes.map((it) => it.toString('base64'))],
   ['bool', [], fc.boolean()],
   ['bool', [number('1'), number('0')], fc.constantFrom(new Decimal('1'), new Decimal('0'))],

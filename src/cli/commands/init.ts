@@ -3,22 +3,18 @@ import { dirname, join, relative } from 'node:path'
 import { EXIT, KvmigError } from '../../errors.ts'
 import { keepPrivate, writeText } from '../files.ts'
 import type { Io } from '../io.ts'
+import { type Preset, presetNamed } from '../presets.ts'
 
 export interface InitOptions {
   readonly force?: boolean | undefined
+  /** Write this plan instead of the example; a project that is there stays. */
+  readonly preset?: string | undefined
 }
 
-/** Writes a project file and an example plan that `kvmig plan` and `kvmig test` accept as they are. */
-export async function run({ force }: InitOptions, { cwd, stdout }: Io): Promise<number> {
+/** Writes a project file and an example plan, or one of a preset, that `kvmig plan` and `kvmig test` accept as they are. */
+export async function run({ force, preset }: InitOptions, { cwd, stdout }: Io): Promise<number> {
   const schema = findSchema(cwd)
-  const files = [
-    { path: 'migrations.yaml', what: 'where the data is, and where it shall go', text: PROJECT },
-    {
-      path: 'plans/users.yaml',
-      what: 'an example: hashes user:{id} become rows of the table users',
-      text: PLAN,
-    },
-  ]
+  const files = preset === undefined ? [PROJECT_FILE, EXAMPLE] : presetFiles(presetNamed(preset), cwd)
   const there = files.find(({ path }) => existsSync(join(cwd, path)))
   if (there && !force) {
     throw new KvmigError('FILE_EXISTS', `There is a ${there.path} already.`, {
@@ -35,9 +31,27 @@ export async function run({ force }: InitOptions, { cwd, stdout }: Io): Promise<
 
   const width = Math.max(...files.map(({ path }) => path.length))
   const written = files.map(({ path, what }) => `Wrote ${path.padEnd(width)}   ${what}\n`).join('')
-  stdout.write(`${written}${NEXT}`)
+  stdout.write(`${written}${preset === undefined ? NEXT : NEXT_OF_PRESET}`)
   return EXIT.done
 }
+
+interface NewFile {
+  readonly path: string
+  readonly what: string
+  readonly text: string
+}
+
+const presetFiles = ({ name, says, text }: Preset, cwd: string): readonly NewFile[] => [
+  ...(existsSync(join(cwd, 'migrations.yaml')) ? [] : [PROJECT_FILE]),
+  { path: `plans/${name}.yaml`, what: says, text },
+]
+
+const NEXT_OF_PRESET = `
+The plan is yours now: change prefixes and names where yours differ.
+Next:
+  kvmig plan        what would happen; needs no store
+  kvmig plan --live what it makes of your keys: put KV_URL=redis://... into .env
+`
 
 const NEXT = `
 Next:
@@ -96,6 +110,18 @@ examples:
   - entry: { key: 'user:43', hash: { name: Bo } }
     rejects: [{ code: FIELD_MISSING, column: created_at }]
 `
+
+const PROJECT_FILE: NewFile = {
+  path: 'migrations.yaml',
+  what: 'where the data is, and where it shall go',
+  text: PROJECT,
+}
+
+const EXAMPLE: NewFile = {
+  path: 'plans/users.yaml',
+  what: 'an example: hashes user:{id} become rows of the table users',
+  text: PLAN,
+}
 
 // Where the package is installed, editors complete from its schema; a path that leads nowhere would only be an error in them.
 function findSchema(folder: string): string | undefined {

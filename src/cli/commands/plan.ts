@@ -6,6 +6,7 @@ import type { Compilation } from '../../plan/compile.ts'
 import { type SavedPlan, savePlan } from '../../plan/saved-plan.ts'
 import { createPlanReport } from '../../report/plan-report.ts'
 import type { LiveSection, Loss, PlanReport } from '../../report/report.ts'
+import { bytes } from '../../report/wording.ts'
 import type { Session } from '../../runner/session.ts'
 import type { CommonOptions } from '../args.ts'
 import { compileProject } from '../compile.ts'
@@ -101,7 +102,21 @@ async function planWith(
   if (saved !== undefined) {
     writeText(resolve(io.cwd, saved), savePlan(toSave({ loaded, compiled, standing, options })))
   }
-  return reportOf({ loaded, compiled, options, io, diagnostics: proof, session, standing, live, saved })
+  const diagnostics = [...proof, ...(live ? tooMuch(live) : [])]
+  return reportOf({ loaded, compiled, options, io, diagnostics, session, standing, live, saved })
+}
+
+// A quota without a price ends in a server that takes no more writes.
+function tooMuch({ forecast }: LiveSection): readonly Diagnostic[] {
+  const { after = 0, tariff } = forecast?.storage ?? {}
+  if (tariff?.storage === undefined || tariff.gbMonth !== undefined || after <= tariff.storage) return []
+  return [
+    {
+      severity: 'warning',
+      code: 'KV203',
+      message: `After the copy the database takes about ${bytes(after)}; ${tariff.title ?? 'its tariff'} has ${bytes(tariff.storage)}.`,
+    },
+  ]
 }
 
 // Whoever watches should know what the seconds are for.

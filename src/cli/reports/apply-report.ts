@@ -49,7 +49,7 @@ export function createApplyReport(parts: ApplyReportParts): ApplyReport {
 }
 
 function reportStep(
-  { step, status, counts, error, because, millis }: AppliedStep,
+  { step, status, counts, note, error, because, millis }: AppliedStep,
   { outcome }: Applied,
   describe: (step: Step) => Change,
 ): ApplyReport['steps'][number] {
@@ -57,7 +57,7 @@ function reportStep(
     id: step.id,
     ...(step.plan === undefined ? {} : { plan: step.plan }),
     change: describe(step),
-    ...(step.kind === 'table' && counts.tables ? { note: 'created' } : {}),
+    ...(step.kind === 'table' && counts.tables ? { note: 'created' } : note === undefined ? {} : { note }),
     // Nothing failed before it: the run was told to stop.
     status:
       status === 'skipped' && outcome === 'interrupted' && !because?.length ? 'stopped' : STATUSES[status],

@@ -11,10 +11,12 @@ import { records } from './records.ts'
 import type { LintRule, LintScope } from './scope.ts'
 import { shadows } from './shadows.ts'
 import { tables } from './tables.ts'
+import { upkeep } from './upkeep.ts'
 
 const RULES: readonly LintRule[] = [
   planNames, // unique, `after` and `source` exist, no circles
   tables, // columns of keys, indexes and references exist
+  upkeep, // expiry and partitions
   mappingTables, // `into` and the columns of `fields` exist, NOT NULL is filled
   mappingKeys, // `key` identifies rows, `conflict` can decide
   records, // type, each and decode fit together

@@ -16,10 +16,11 @@ export function mappingTables(scope: LintScope): void {
       continue
     }
     if (unlogged.some((it) => sameTable(it, table.name)))
-      notes.warning(
+      notes.error(
         'KV049',
         notes.at(mapping, 'into'),
         `The table ${showTable(table.name)} is unlogged: a crash of Postgres empties it.`,
+        'ALTER TABLE … SET LOGGED, for as long as the migration lasts.',
       )
     checkColumns(mapping, table, scope)
     checkFilled(mapping, table, scope)

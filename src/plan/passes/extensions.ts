@@ -1,13 +1,16 @@
 import type { IndexDefinition, TableDefinition } from '../table.ts'
 import { byText, type Pass, place } from './pass.ts'
 
-/** Extensions that kvmig's own tables and their indexes need. */
-export const addExtensions: Pass = ({ tables }) => {
+/** Extensions that kvmig's own tables and their indexes need, and those that the project wants where the server has them. */
+export const addExtensions: Pass = ({ tables, project }) => {
   const needed = new Set(tables.flatMap(({ definition }) => extensionsOf(definition)))
+  const wanted = project.extensions.filter((it) => !needed.has(it))
   return {
-    steps: [...needed]
-      .sort(byText)
-      .map((extension) => ({ ...place(undefined, 'extension', extension), extension })),
+    steps: [...needed, ...wanted].sort(byText).map((extension) => ({
+      ...place(undefined, 'extension', extension),
+      extension,
+      ...(needed.has(extension) ? {} : { optional: true as const }),
+    })),
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Diagnostic } from '../../diagnostic.ts'
-import type { LiveSource, PlannedPlan, PlannedStep, PlanReport } from '../report.ts'
-import { forecastText } from '../text/plan.ts'
+import type { LiveSection, LiveSource, PlannedPlan, PlannedStep, PlanReport } from '../report.ts'
+import { forecastText, storageTexts } from '../text/plan.ts'
 import { counted, listed, number } from '../wording.ts'
 import { accountTable } from './account.ts'
 import type { Section } from './section.ts'
@@ -10,6 +10,19 @@ import { code, paragraphs, prose, table } from './syntax.ts'
 export function planSections({ diagnostics, plans, shared, removed, live }: PlanReport): readonly Section[] {
   return [
     { title: 'Mistakes and warnings', open: true, body: diagnosticTable(diagnostics) },
+    {
+      title: live ? `Target: ${live.target.title}` : 'Target',
+      open: true,
+      body: live ? prose(live.target.says) : '',
+    },
+    {
+      title: 'Extensions',
+      open: true,
+      body: table(
+        ['extension', ''],
+        (live?.extensions ?? []).map((it) => [code(it.name), prose(it.says)]),
+      ),
+    },
     ...(live?.sources.flatMap(sourceSections) ?? []),
     {
       title: 'Drift of the target',
@@ -19,7 +32,7 @@ export function planSections({ diagnostics, plans, shared, removed, live }: Plan
         (live?.drift ?? []).map((it) => [code(it.table), prose(it.message)]),
       ),
     },
-    { title: 'Forecast', open: true, body: live?.forecast ? prose(forecastText(live.forecast)) : '' },
+    { title: 'Forecast', open: true, body: forecastBody(live) },
     { title: 'Shared', body: stepTable(shared) },
     ...plans.map(planSection),
     {
@@ -28,6 +41,11 @@ export function planSections({ diagnostics, plans, shared, removed, live }: Plan
     },
   ]
 }
+
+const forecastBody = (live: LiveSection | undefined): string =>
+  live?.forecast
+    ? paragraphs(...[forecastText(live.forecast), ...storageTexts(live.forecast)].map((it) => prose(it)))
+    : ''
 
 function planSection({ plan, file, source, wave, neededBy, steps, oneWay }: PlannedPlan): Section {
   const left = steps.filter(({ kind, state }) => kind !== 'gate' && state !== 'done').length

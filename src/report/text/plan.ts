@@ -82,8 +82,23 @@ const oneWayLines = ({ oneWay }: PlannedPlan, painter: Painter): string[] =>
     painter,
   )
 
-function liveLines({ sources, drift, forecast }: LiveSection, painter: Painter): string[] {
+function liveLines(
+  { target, extensions, sources, drift, forecast }: LiveSection,
+  painter: Painter,
+): string[] {
   return blocks(
+    section('Target', [line(`${target.title}. ${target.says}`, undefined, 2)], painter),
+    section(
+      'Extensions',
+      columns(
+        extensions.map(({ name, state, says }) => [
+          painted(`${state === 'missing' ? '✗' : '✓'} ${name}`, state === 'missing' ? 'warn' : undefined),
+          whole(says),
+        ]),
+        painter,
+      ),
+      painter,
+    ),
     ...sources.map((source) => sourceLines(source, painter)),
     section(
       'Drift of the target',
@@ -93,7 +108,13 @@ function liveLines({ sources, drift, forecast }: LiveSection, painter: Painter):
       ),
       painter,
     ),
-    forecast ? section('Forecast', [line(forecastText(forecast), undefined, 2)], painter) : [],
+    forecast
+      ? section(
+          'Forecast',
+          [forecastText(forecast), ...storageTexts(forecast)].map((it) => line(it, undefined, 2)),
+          painter,
+        )
+      : [],
   )
 }
 
@@ -179,4 +200,45 @@ export function forecastText({ rows, bytes: size, commands, budget, month, secon
     : ''
   const isOver = commands > (budget ?? commands) || commands > (left ?? commands)
   return `about ${parts.join(', ')}${ofMonth}${isOver ? ' – more than the budget allows' : ''}`
+}
+
+/** `storage 12 MB now, about 40 MB after the copy, of 500 MB (Neon Free)`, and how long that lasts: a sentence each. */
+export function storageTexts({ storage }: Forecast): readonly string[] {
+  if (!storage) return []
+  const { now, after, tariff, growth, full, monthly } = storage
+  const sizes = `storage ${bytes(now)} now${after > now ? `, about ${bytes(after)} after the copy` : ''}`
+  const name = tariff?.title ?? 'tariff:'
+  const assumed = tariff?.assumed ? '; assumed, tariff: says which it is' : ''
+  const quota = tariff?.storage
+  const of =
+    quota === undefined ? (tariff ? ` (${name}${assumed})` : '') : `, of ${bytes(quota)} (${name}${assumed})`
+  const over = quota !== undefined && after > quota && monthly === undefined ? ' – more than there is' : ''
+  return [
+    `${sizes}${of}${over}`,
+    ...(monthly === undefined
+      ? []
+      : [`about $${monthly.toFixed(2)} a month for storage beyond what is included`]),
+    ...growthTexts({ growth, full, quota, over: over !== '' }),
+  ]
+}
+
+function growthTexts({
+  growth,
+  full,
+  quota,
+  over,
+}: {
+  readonly growth: number | undefined
+  readonly full: string | undefined
+  readonly quota: number | undefined
+  readonly over: boolean
+}): readonly string[] {
+  if (growth === undefined)
+    return quota === undefined || over
+      ? []
+      : ['when it will be full can be told a day after the copy, by its growth']
+  if (growth <= 0) return ['it does not grow']
+  const pace = `grows by ${bytes(growth)} a day`
+  if (quota === undefined || over) return [pace]
+  return [full === undefined ? `${pace}: full in more than ten years` : `${pace}: full on about ${full}`]
 }

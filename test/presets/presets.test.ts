@@ -1,0 +1,271 @@
+import { readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { Redis as Upstash } from '@upstash/redis'
+import pg from 'pg'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { readPresets } from '../../src/cli/presets.ts'
+import { runCli } from '../cli/run-cli.ts'
+import { projectFolder } from '../setup/cli.ts'
+import { type FreshDatabase, freshDatabase } from '../setup/postgres.ts'
+import { type FreshRedis, freshRedis } from '../setup/redis.ts'
+import { startUpstash } from '../setup/upstash-server.ts'
+
+// By a name that the compiler does not look into: some have no types, and some bring a browser's along.
+const load = (name: string) => import(name)
+const { default: PostgresAdapter } = await load('@auth/pg-adapter')
+const { UpstashRedisAdapter } = await load('@auth/upstash-redis-adapter')
+const { default: connectPgSimple } = await load('connect-pg-simple')
+const { RedisStore } = await load('connect-redis')
+const { default: expressSession } = await load('express-session')
+const { RateLimiterPostgres, RateLimiterRedis } = await load('rate-limiter-flexible')
+const { createClient } = await load('redis')
+
+let redis: FreshRedis
+let database: FreshDatabase
+let pool: pg.Pool
+beforeAll(async () => {
+  redis = await freshRedis()
+})
+afterAll(() => redis.stop())
+beforeEach(async () => {
+  await redis.client.flushall()
+  database = await freshDatabase()
+  pool = new pg.Pool({ connectionString: database.url })
+})
+afterEach(async () => {
+  await pool.end()
+  await database.drop()
+})
+
+/** What a person does: writes the preset out, looks at the plan, runs its examples, applies it. */
+async function migrate(preset: string): Promise<void> {
+  const folder = projectFolder({})
+  const run = (...argv: string[]) =>
+    runCli(argv, { cwd: folder.path, env: { KV_URL: redis.url, DATABASE_URL: database.url } })
+  try {
+    for (const argv of [
+      ['init', '--preset', preset],
+      ['test'],
+      ['plan', '--live'],
+      ['apply', '--phase=A', '--yes'],
+      ['diff'],
+    ]) {
+      const { code, stdout, stderr } = await run(...argv)
+      expect(`${argv[0]}: exit ${code}\n${code === 0 ? '' : stdout + stderr}`).toBe(`${argv[0]}: exit 0\n`)
+    }
+  } finally {
+    folder.remove()
+  }
+}
+
+test('connect-redis: connect-pg-simple goes on with the sessions', async () => {
+  const client = await createClient({ url: redis.url }).connect()
+  const before = new RedisStore({ client })
+  const day = 86_400_000
+  const ann = {
+    cookie: { originalMaxAge: day, expires: new Date(Date.now() + day), httpOnly: true, path: '/' },
+    user: { name: 'Ann', cart: [{ id: '00123', price: 12.5 }], note: '“ü” 🎈' },
+  }
+  const bo = { cookie: { originalMaxAge: null }, views: 3 }
+  await before.set('a:1/ä', ann)
+  await before.set('bo', bo)
+  await client.close()
+
+  await migrate('connect-redis')
+
+  const Store = connectPgSimple(expressSession)
+  const after = new Store({ pool, tableName: 'session', pruneSessionInterval: false })
+  const get = (sid: string) =>
+    new Promise<unknown>((done, fail) =>
+      after.get(sid, (error: unknown, session: unknown) => (error ? fail(error) : done(session))),
+    )
+  const call = (work: (done: (error?: unknown) => void) => void) =>
+    new Promise<void>((done, fail) => work((error) => (error ? fail(error) : done())))
+  expect(await get('a:1/ä')).toEqual(JSON.parse(JSON.stringify(ann)))
+  expect(await get('bo')).toEqual(JSON.parse(JSON.stringify(bo)))
+  expect(await get('nobody')).toBeFalsy()
+  await call((done) => after.set('bo', { ...bo, views: 4 }, done))
+  expect(await get('bo')).toMatchObject({ views: 4 })
+  await call((done) => after.touch('a:1/ä', ann, done))
+  await call((done) => after.destroy('bo', done))
+  expect(await get('bo')).toBeFalsy()
+  await database.query("update session set expire = now() - interval '1 minute'")
+  expect(await get('a:1/ä')).toBeFalsy()
+  await call((done) => after.pruneSessions(done))
+  expect((await database.query('select from session')).rowCount).toBe(0)
+  after.close()
+})
+
+test('authjs: @auth/pg-adapter goes on with users, accounts, sessions and tokens', async () => {
+  const server = await startUpstash(redis.port)
+  const before = UpstashRedisAdapter(
+    new Upstash({ url: server.url, token: server.token, enableTelemetry: false }),
+  )
+  const verified = new Date('2026-01-02T03:04:05.678Z')
+  const ann = await before.createUser({
+    id: '',
+    name: 'Ann',
+    email: 'ann@example.com',
+    emailVerified: verified,
+    image: 'https://example.com/a.png',
+  })
+  const bo = await before.createUser({ id: '', name: null, email: 'bo@example.com', emailVerified: null })
+  await before.linkAccount({
+    userId: ann.id,
+    type: 'oidc',
+    provider: 'google',
+    providerAccountId: '100260826624307986705',
+    access_token: 'ya29.x',
+    expires_at: 1_799_999_999,
+    token_type: 'bearer',
+    scope: 'openid email',
+  })
+  const expires = new Date('2036-01-01T00:00:00.000Z')
+  await before.createSession({ sessionToken: 'tok:en-1', userId: ann.id, expires })
+  await before.createVerificationToken({ identifier: 'bo@example.com', token: 'abc123', expires })
+  await server.stop()
+
+  await migrate('authjs')
+
+  const after = PostgresAdapter(pool)
+  expect(await after.getUser(ann.id)).toEqual(ann)
+  expect(await after.getUserByEmail('bo@example.com')).toMatchObject({
+    id: bo.id,
+    name: null,
+    emailVerified: null,
+  })
+  expect(
+    await after.getUserByAccount({ provider: 'google', providerAccountId: '100260826624307986705' }),
+  ).toMatchObject({ id: ann.id, email: 'ann@example.com' })
+  expect(await after.getSessionAndUser('tok:en-1')).toMatchObject({
+    session: { userId: ann.id, expires },
+    user: { id: ann.id, emailVerified: verified },
+  })
+  expect(await after.useVerificationToken({ identifier: 'bo@example.com', token: 'abc123' })).toEqual({
+    identifier: 'bo@example.com',
+    token: 'abc123',
+    expires,
+  })
+  expect(await after.useVerificationToken({ identifier: 'bo@example.com', token: 'abc123' })).toBeNull()
+
+  // And new ones, whose ids Postgres makes.
+  const cy = await after.createUser({ id: '', name: 'Cy', email: 'cy@example.com', emailVerified: null })
+  await after.linkAccount({ userId: cy.id, type: 'oauth', provider: 'github', providerAccountId: '7' })
+  await after.createSession({ sessionToken: 'tok-2', userId: cy.id, expires })
+  expect(await after.getSessionAndUser('tok-2')).toMatchObject({ user: { id: cy.id } })
+  await after.deleteUser(ann.id)
+  expect(await after.getSessionAndUser('tok:en-1')).toBeNull()
+})
+
+test('rate-limit: RateLimiterPostgres goes on counting, and keeps blocks', async () => {
+  const limits = { points: 5, duration: 3600 }
+  const before = new RateLimiterRedis({ storeClient: redis.client, ...limits })
+  await before.consume('ann', 3)
+  await before.consume('10.0.0.7:443', 5)
+  await before.block('mallory', 86_400)
+  const blocked = (await before.get('mallory')).msBeforeNext
+
+  await migrate('rate-limit')
+
+  const after = new RateLimiterPostgres({
+    storeClient: pool,
+    storeType: 'pool',
+    tableName: 'rlflx',
+    tableCreated: true,
+    clearExpiredByTimeout: false,
+    ...limits,
+  })
+  expect(await after.get('ann')).toMatchObject({ consumedPoints: 3, remainingPoints: 2 })
+  expect(await after.consume('ann', 1)).toMatchObject({ consumedPoints: 4, remainingPoints: 1 })
+  await expect(after.consume('10.0.0.7:443')).rejects.toMatchObject({ remainingPoints: 0 })
+  await expect(after.consume('mallory')).rejects.toMatchObject({ remainingPoints: 0 })
+  const left = (await after.get('mallory')).msBeforeNext
+  expect(left).toBeLessThanOrEqual(blocked)
+  expect(left).toBeGreaterThan(blocked - 600_000)
+  expect(await after.consume('new', 1)).toMatchObject({ consumedPoints: 1 })
+})
+
+test('vercel-chat: chats and their messages are rows', async () => {
+  const server = await startUpstash(redis.port)
+  const kv = new Upstash({ url: server.url, token: server.token, enableTelemetry: false })
+  // As the template saves a chat.
+  const createdAt = Date.parse('2026-01-08T10:00:00Z')
+  const messages = [
+    { role: 'user', content: 'What is "1,5 €" in cents?' },
+    { role: 'assistant', content: '150', id: 'm2', tool: { name: 'calc', input: 1.5 } },
+  ]
+  await kv.hmset('chat:abc', {
+    id: 'abc',
+    title: 'Cents',
+    userId: 'u1',
+    createdAt,
+    path: '/chat/abc',
+    messages,
+  })
+  await kv.zadd('user:chat:u1', { score: createdAt, member: 'chat:abc' })
+  await kv.hmset('chat:new', {
+    id: 'new',
+    title: '42',
+    userId: 'u1',
+    createdAt,
+    path: '/chat/new',
+    messages: [],
+  })
+  await server.stop()
+
+  await migrate('vercel-chat')
+
+  const { rows: chats } = await database.query('select id, user_id, title, created_at from chats order by id')
+  expect(chats).toEqual([
+    { id: 'abc', user_id: 'u1', title: 'Cents', created_at: new Date(createdAt) },
+    { id: 'new', user_id: 'u1', title: '42', created_at: new Date(createdAt) },
+  ])
+  const { rows } = await database.query(
+    'select chat_id, position, role, content, more from chat_messages order by 1, 2',
+  )
+  expect(rows).toEqual([
+    { chat_id: 'abc', position: 0, role: 'user', content: 'What is "1,5 €" in cents?', more: {} },
+    {
+      chat_id: 'abc',
+      position: 1,
+      role: 'assistant',
+      content: '150',
+      more: { id: 'm2', tool: { name: 'calc', input: 1.5 } },
+    },
+  ])
+})
+
+describe('kvmig init --preset', () => {
+  test('leaves a project that is there alone, and does not write over a plan', async () => {
+    const folder = projectFolder({ 'migrations.yaml': 'version: 1 # mine\n' })
+    const init = (...argv: string[]) => runCli(['init', '--preset', ...argv], { cwd: folder.path })
+    const { code, stdout } = await init('authjs')
+    expect(code).toBe(0)
+    expect(stdout).toContain('Wrote plans/authjs.yaml')
+    expect(readFileSync(join(folder.path, 'migrations.yaml'), 'utf8')).toBe('version: 1 # mine\n')
+    expect(await init('authjs')).toMatchObject({ code: 1, stderr: expect.stringContaining('FILE_EXISTS') })
+    expect((await init('authjs', '--force')).code).toBe(0)
+    expect(await init('auth')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('There is no preset "auth".'),
+    })
+    folder.remove()
+  })
+
+  test('and preset: in a plan says that it is written out', async () => {
+    const folder = projectFolder({
+      'migrations.yaml': 'version: 1\nsources: { kv: "ndjson:./kv.ndjson" }\ntarget: pglite:memory\n',
+      'plans/a.yaml': 'version: 1\nplan: a\npreset: authjs\n',
+    })
+    const { stdout } = await runCli(['plan'], { cwd: folder.path })
+    folder.remove()
+    expect(stdout).toContain('kvmig init --preset NAME writes a plan out')
+  })
+
+  test('has a line in the docs for each', () => {
+    const page = readFileSync(resolve(import.meta.dirname, '../../docs/presets.md'), 'utf8')
+    expect([...page.matchAll(/^\| `([\w-]+)` \|/gm)].map((it) => it[1])).toEqual(
+      readPresets().map((it) => it.name),
+    )
+  })
+})
