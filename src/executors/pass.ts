@@ -83,7 +83,7 @@ export class Pass {
     const identity = await source.identity()
     const saved = await ledger.checkpoint(id)
     // A cursor of another process or another file would skip keys without a word (H08): scan again, which is idempotent.
-    const resumed = saved && (saved.identity === identity || saved.cursor === END) ? saved : undefined
+    const resumed = saved?.identity === identity ? saved : undefined
     const begin = async (tx: Transaction): Promise<Copy[]> => {
       await lease.fence(tx)
       const made: Copy[] = []

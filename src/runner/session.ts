@@ -7,6 +7,7 @@ import type { LedgerOptions } from '../state/postgres-ledger.ts'
 import type { OpenOptions } from '../target/connect.ts'
 import type { Target } from '../target/target.ts'
 import { resolveAddress } from './address.ts'
+import { warnOfClearText } from './clear-text.ts'
 
 /** The parts a session opens stores with; `src/catalog.ts` has them all. */
 export interface SessionParts extends MappingParts {
@@ -38,6 +39,7 @@ export class Session {
   readonly signal: AbortSignal
   readonly #options: SessionOptions
   readonly #sources = new Map<string, Promise<Source>>()
+  readonly #warnings: string[] = []
 
   private constructor(options: SessionOptions, target: Target) {
     this.#options = options
@@ -70,8 +72,11 @@ export class Session {
     const { project, parts, variables, environment, signal, perSecond } = this.#options
     const address = environmentOf(project, environment)?.sources.get(name) ?? project.sources.get(name)
     if (!address) throw new KvmigError('SOURCE_UNKNOWN', `There is no source "${name}" in ${project.file}.`)
+    const url = resolveAddress(address, variables)
+    const warning = warnOfClearText(name, url, address)
+    if (warning !== undefined) this.#warnings.push(warning)
     const rate = perSecond ?? project.budget.perSecond
-    return parts.openSource(resolveAddress(address, variables), {
+    return parts.openSource(url, {
       root: project.root,
       signal,
       ...(rate === undefined ? {} : { perSecond: rate }),
@@ -83,6 +88,11 @@ export class Session {
     // One that could not be opened was asked nothing; why not is told by the step that wanted it.
     const sources = await Promise.allSettled(this.#sources.values())
     return sources.reduce((sum, it) => sum + (it.status === 'fulfilled' ? it.value.commands() : 0), 0)
+  }
+
+  /** What is to be said of the connections that were opened: sentences, without addresses or secrets. */
+  get warnings(): readonly string[] {
+    return [...this.target.warnings, ...this.#warnings]
   }
 
   async close(): Promise<void> {

@@ -105,6 +105,20 @@ export function cellsOf(
   return new Map(columnNames.map((name, place) => [name, fields[place]!]))
 }
 
+/** Names of the columns in which two tuples of a table are not the same, in the order of the tuple. */
+export function differingColumns(
+  { columnNames }: Pick<TableRows, 'columnNames'>,
+  one: Buffer,
+  other: Buffer,
+): readonly string[] {
+  const [here, there] = [tupleFields(one), tupleFields(other)]
+  const isSame = (place: number) => {
+    const [a, b] = [here[place]!, there[place]!]
+    return a === null || b === null ? a === b : a.equals(b)
+  }
+  return columnNames.filter((_, place) => !isSame(place))
+}
+
 /** The key's fields of a row's tuple, as a tuple. */
 export function keyTupleOf({ keyIndexes }: Pick<TableRows, 'keyIndexes'>, tuple: Buffer): Buffer {
   const fields = tupleFields(tuple)

@@ -410,19 +410,11 @@ describe('the target', () => {
     )
     expect(told(await owned.run(APPLY, asRole))).toMatchInlineSnapshot(`
       "exit 1
-      customers  backfill customer:{id:int} ► customers: failed: PERMISSION  postgres://HOST/DB: ROLE may not do this: permission denied for table orders.
-      orders     backfill order:{id} ► orders: failed: PERMISSION  postgres://HOST/DB: ROLE may not do this: permission denied for table orders.
-      orders     backfill order:{id} ► lines: failed: PERMISSION  postgres://HOST/DB: ROLE may not do this: permission denied for table orders.
+      orders     table orders: failed: PERMISSION  ROLE may not do with table orders what a copy does.
 
-        ✗ failed   customers  > backfill  customer:{id:int} ► customers
-                PERMISSION  postgres://HOST/DB: ROLE may not do this: permission denied for table orders.
-                ► As the owner, run: GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE orders TO ROLE;
-        ✗ failed   orders     > backfill  order:{id} ► orders
-                PERMISSION  postgres://HOST/DB: ROLE may not do this: permission denied for table orders.
-                ► As the owner, run: GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE orders TO ROLE;
-        ✗ failed   orders     > backfill  order:{id} ► lines
-                PERMISSION  postgres://HOST/DB: ROLE may not do this: permission denied for table orders.
-                ► As the owner, run: GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE orders TO ROLE;"
+        ✗ failed   orders     ? table     orders
+                PERMISSION  ROLE may not do with table orders what a copy does.
+                ► As its owner: GRANT INSERT, UPDATE, DELETE ON TABLE "public"."orders" TO "ROLE";"
     `)
     await owned.close()
   })
