@@ -60,6 +60,20 @@ export class Batch implements RecordSink {
     while (this.rejects.at(-1)?.key.equals(key)) this.rejects.pop()
   }
 
+  /** The same with some of its rows, by their number; all rejects stay. */
+  only(wanted: (index: number) => boolean): Batch {
+    const kept = new Batch(this.compiled)
+    for (const [index, row] of this.rows.entries()) {
+      if (!wanted(index)) continue
+      kept.rows.push(row)
+      kept.keys.push(this.keys[index]!)
+      kept.parts.push(this.parts[index]!)
+    }
+    kept.rejects.push(...this.rejects)
+    Object.assign(kept.seen, this.seen)
+    return kept
+  }
+
   unmapped(): void {
     // The survey reports these; a copy has no use for them.
   }

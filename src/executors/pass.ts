@@ -15,6 +15,7 @@ import type { Transaction } from '../target/target.ts'
 import { addCounts, Batch, type CopyCounts, noCounts, shiftCounts, toQuarantine } from './batch.ts'
 import { loadCarefully } from './careful.ts'
 import { certainly } from './certainly.ts'
+import { claimBatch } from './claims.ts'
 import { databaseClock } from './clock.ts'
 import { settleContests } from './contests.ts'
 import type { Context, Counts } from './executor.ts'
@@ -297,18 +298,18 @@ export class Pass {
           const loaded = new Map<Copy, CopyCounts>()
           for (const { copy, batch } of batches) {
             if (batch.empty) continue
-            trying = copy.careful ? undefined : copy
-            const { counts, rejects } = await (copy.careful ? loadCarefully : loadDirectly)(
-              tx,
-              batch,
-              copy.loading,
-            )
+            const { batch: ours, live, dualWritten } = await claimBatch(tx, batch)
+            const careful = copy.careful || dualWritten
+            trying = careful ? undefined : copy
+            const load = careful ? loadCarefully : loadDirectly
+            const { counts, rejects } = await load(tx, ours, copy.loading)
             const { plan, mapping } = copy.compiled
             await ledger.quarantine.add(
               tx,
               rejects.map((it) => toQuarantine(plan, mapping.name, it)),
             )
-            loaded.set(copy, { ...counts, ...batch.seen })
+            // What a live write has touched is there, and newer than what was read.
+            loaded.set(copy, { ...counts, unchanged: counts.unchanged + live, ...batch.seen })
           }
           failpoint('backfill.batch-copied')
           return loaded
