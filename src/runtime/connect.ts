@@ -86,6 +86,8 @@ export interface Internals extends Pick<EngineOptions, 'probe' | 'protocol'> {
   readonly settleMillis?: number
   /** Between two looks at the outbox; 0: never. */
   readonly drainMillis?: number
+  /** So long a change is its writer's to carry. */
+  readonly ownMillis?: number
 }
 
 /**
@@ -178,6 +180,7 @@ export async function connect(options: ConnectOptions = {}, internals: Internals
       plans: project.plans.map((it) => it.name),
       instance,
       drainMillis: internals.drainMillis ?? 1000,
+      ownMillis: internals.ownMillis ?? 1000,
     })
     closers.unshift(
       () => shadow.close(),
@@ -304,26 +307,26 @@ function refuseForced(plan: string, side: 'source' | 'target', phase: string): v
   )
 }
 
+interface TaskOptions {
+  readonly plans: readonly string[]
+  readonly instance: string
+  readonly drainMillis: number
+  readonly ownMillis: number
+}
+
 /** What every instance does beside its work: it carries the outbox on, and tells what it measured. */
 class Tasks {
   readonly #engine: Engine
-  readonly #options: {
-    readonly plans: readonly string[]
-    readonly instance: string
-    readonly drainMillis: number
-  }
+  readonly #options: TaskOptions
   readonly #timers: NodeJS.Timeout[] = []
   #working: Promise<void> = Promise.resolve()
 
-  constructor(
-    engine: Engine,
-    options: { readonly plans: readonly string[]; readonly instance: string; readonly drainMillis: number },
-  ) {
+  constructor(engine: Engine, options: TaskOptions) {
     this.#engine = engine
     this.#options = options
     if (options.drainMillis > 0)
       this.#every(options.drainMillis, async () => {
-        while ((await this.#engine.drain(options.plans, OWN_MILLIS)) > 0);
+        while ((await this.#engine.drain(options.plans, options.ownMillis)) > 0);
       })
     this.#every(TELL_MILLIS, () => this.#tell())
   }
@@ -365,6 +368,4 @@ class Tasks {
   }
 }
 
-/** So long a change is its writer's to carry. */
-const OWN_MILLIS = 1000
 const TELL_MILLIS = 5000
