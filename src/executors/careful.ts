@@ -1,14 +1,15 @@
 import { failpoint } from '../failpoint.ts'
+import { canonicalTuples } from '../mapping/canonical-tuples.ts'
 import { rankOf } from '../mapping/rank.ts'
 import { compareRecords, decide, type Member, sameRecord, settle } from '../mapping/resolve.ts'
 import { showTable } from '../plan/table.ts'
 import type { Origin, Rival } from '../state/ledger.ts'
 import { type Traced, writerName } from '../state/trace.ts'
-import { canonicalRows } from '../target/canonical-rows.ts'
+import { readRowsAt } from '../target/read-rows.ts'
 import { rowKeyOf } from '../target/row-key.ts'
-import { cellsOf, keyTupleOf, reachTypes, readTuples } from '../target/table-rows.ts'
+import { cellsOf, keyTupleOf, reachTypes } from '../target/table-rows.ts'
 import type { Transaction } from '../target/target.ts'
-import type { Reject, Row } from '../value.ts'
+import type { Reject } from '../value.ts'
 import { type Batch, fingerprint, noLoadCounts, type Rejected } from './batch.ts'
 import type { Loaded, Loading } from './load.ts'
 import { existingRow, refusal } from './refusal.ts'
@@ -20,12 +21,15 @@ import { placeIn } from './writers.ts'
  * Writes a batch row by row as far as it must: compares with what is there, decides between records that give the same row as far as two
  * of them tell enough (the rest stays open, see `settleContests`), and rejects exactly the rows that the table refuses.
  */
-export const loadCarefully = (tx: Transaction, batch: Batch, loading: Loading): Promise<Loaded> =>
-  new CarefulLoad(tx, batch, loading).run()
+export const loadCarefully = (
+  tx: Transaction,
+  batch: Batch,
+  loading: Loading,
+  isOurs?: (row: number) => boolean,
+): Promise<Loaded> => new CarefulLoad(tx, batch, loading, isOurs).run()
 
 /** A record of the batch, and the row it gives. */
 interface Incoming extends Member {
-  readonly cellsOfRow: Row
   readonly tuple: Buffer
   readonly keyTuple: Buffer
   readonly row: Buffer
@@ -52,6 +56,8 @@ class CarefulLoad {
   readonly #tx: Transaction
   readonly #batch: Batch
   readonly #loading: Loading
+  /** Which rows of the batch may be written; all, where nobody says. */
+  readonly #isOurs: ((row: number) => boolean) | undefined
   readonly #place: number
   readonly #counts = noLoadCounts()
   readonly #rejects: Rejected[]
@@ -61,8 +67,14 @@ class CarefulLoad {
   /** Rows of ours that changed in the source, and that other records had given way to. */
   #challenged: ReadonlySet<string> = new Set()
 
-  constructor(tx: Transaction, batch: Batch, loading: Loading) {
+  constructor(
+    tx: Transaction,
+    batch: Batch,
+    loading: Loading,
+    isOurs: ((row: number) => boolean) | undefined,
+  ) {
     this.#tx = tx
+    this.#isOurs = isOurs
     this.#batch = batch
     this.#loading = loading
     this.#place = placeIn(loading.writers, batch.compiled)
@@ -100,10 +112,10 @@ class CarefulLoad {
       else byRow.set(name, [it])
     }
     const all = [...byRow.values()].map((it) => it.sort(compareRecords))
-    const there = await readTuples(
+    const there = await readRowsAt(
       this.#tx,
       table,
-      all.map((it) => it[0]!.cellsOfRow),
+      all.map((it) => it[0]!.keyTuple),
     )
     const rows = all.map((it) => it[0]!.row)
     const origins = writers.tracked ? await ledger.origins.find(this.#tx, showTable(table.name), rows) : []
@@ -130,27 +142,25 @@ class CarefulLoad {
   /** The records of the batch with rows as Postgres would have them; one that was read twice counts as its later reading. */
   async #records(): Promise<readonly Incoming[]> {
     const { table } = this.#loading
-    const { compiled, keys, parts } = this.#batch
-    const { rows, refused } = await canonicalRows(this.#tx, table.wires, this.#batch.rows)
+    const batch = this.#batch
+    const { tuples, refused } = await canonicalTuples(this.#tx, table, batch)
     const records = new Map<string, Incoming>()
-    const writer = table.writer()
-    for (const row of rows) writer.append(row)
-    for (const [index, cellsOfRow] of rows.entries()) {
-      const key = keys[index]!
-      const part = parts[index]!()
+    for (let index = 0; index < batch.count; index++) {
+      if (this.#isOurs?.(index) === false) continue
+      const key = batch.key(index)
+      const part = batch.part(index)
       const bad = refused.get(index)
       if (bad) {
         this.#rejects.push({ key, part, reject: { ...refusal(bad.error, table), column: bad.column } })
         continue
       }
-      const tuple = writer.tuple(index)
+      const tuple = tuples.tuple(index)
       const keyTuple = keyTupleOf(table, tuple)
       records.set(`${key.toString('latin1')}\0${part}`, {
         writer: this.#place,
-        policy: compiled.mapping.conflict,
+        policy: batch.compiled.mapping.conflict,
         key,
         part,
-        cellsOfRow,
         tuple,
         keyTuple,
         row: rowKeyOf(keyTuple),

@@ -6,7 +6,8 @@ import type { Ledger } from '../state/ledger.ts'
 import type { LedgerOptions } from '../state/postgres-ledger.ts'
 import type { OpenOptions } from '../target/connect.ts'
 import type { Target } from '../target/target.ts'
-import { resolveAddress } from './address.ts'
+import { resolveAddress, resolveOptions } from './address.ts'
+import { Budget } from './budget.ts'
 import { warnOfClearText } from './clear-text.ts'
 
 /** The parts a session opens stores with; `src/catalog.ts` has them all. */
@@ -40,6 +41,7 @@ export class Session {
   readonly #options: SessionOptions
   readonly #sources = new Map<string, Promise<Source>>()
   readonly #warnings: string[] = []
+  readonly #budget: Budget
 
   private constructor(options: SessionOptions, target: Target) {
     this.#options = options
@@ -48,6 +50,7 @@ export class Session {
     this.target = target
     const { leaseMillis } = options
     this.ledger = options.parts.createLedger(target, leaseMillis === undefined ? {} : { leaseMillis })
+    this.#budget = new Budget(options.project.budget, this.ledger)
     this.signal = options.signal
   }
 
@@ -79,6 +82,9 @@ export class Session {
     return parts.openSource(url, {
       root: project.root,
       signal,
+      variables,
+      options: resolveOptions(address, variables),
+      allowance: this.#budget,
       ...(rate === undefined ? {} : { perSecond: rate }),
     })
   }
@@ -98,6 +104,8 @@ export class Session {
   async close(): Promise<void> {
     const sources = await Promise.allSettled(this.#sources.values())
     await Promise.allSettled(sources.flatMap((it) => (it.status === 'fulfilled' ? [it.value.close()] : [])))
+    // A count that cannot be mended is too high; that is no reason to fail what was done.
+    await this.#budget.close().catch(() => {})
     await this.target.close()
   }
 }

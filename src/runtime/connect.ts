@@ -320,13 +320,18 @@ class Tasks {
   readonly #options: TaskOptions
   readonly #timers: NodeJS.Timeout[] = []
   #working: Promise<void> = Promise.resolve()
+  /** Whoever cannot reach the source leaves what is waiting to others for a while. */
+  #drainFrom = 0
 
   constructor(engine: Engine, options: TaskOptions) {
     this.#engine = engine
     this.#options = options
     if (options.drainMillis > 0)
       this.#every(options.drainMillis, async () => {
+        if (performance.now() < this.#drainFrom) return
+        this.#drainFrom = performance.now() + BACK_OFF_MILLIS
         while ((await this.#engine.drain(options.plans, options.ownMillis)) > 0);
+        this.#drainFrom = 0
       })
     this.#every(TELL_MILLIS, () => this.#tell())
   }
@@ -368,4 +373,5 @@ class Tasks {
   }
 }
 
+const BACK_OFF_MILLIS = 1000
 const TELL_MILLIS = 5000

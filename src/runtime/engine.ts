@@ -3,7 +3,7 @@ import { showTable } from '../plan/table.ts'
 import { type Change, decodeChange, encodeChange } from '../sources/change.ts'
 import type { LiveStore } from '../sources/live-store.ts'
 import type { Ledger } from '../state/ledger.ts'
-import { settle, takeOutbox } from '../state/outbox.ts'
+import { giveBack, type OutboxEntry, settle, takeOutbox } from '../state/outbox.ts'
 import { advance, claim, findTouches, outcomeOf, type Place } from '../state/touches.ts'
 import { writerName } from '../state/trace.ts'
 import { decodeTuple } from '../target/decode-tuple.ts'
@@ -141,46 +141,54 @@ export class Engine {
 
   /** Carries what is due in the outbox to the sources, and says how many changes that were. Throws what a source says. */
   async drain(plans: readonly string[], olderMillis: number): Promise<number> {
-    const { background, watcher, recorder, live, sourceOf } = this.#options
+    const { background, recorder } = this.#options
     let drained = 0
     for (const plan of plans) {
       const taken = await takeOutbox(background, { plan, limit: 200, olderMillis })
       if (taken.length === 0) continue
-      const store = await live(sourceOf(plan))
-      let epoch = watcher.route(plan).epoch
-      const ending = await walk(
-        this.#protocol.drain,
-        {
-          perform: async (step) => {
-            if (step.name === 'take') return 'ok'
-            if (step.name === 'settle') {
-              await background.transaction((tx) => settle(tx, plan, taken))
-              return 'ok'
-            }
-            const changes = taken.map(({ key, part, change, version }) => ({
-              key,
-              part,
-              change: decodeChange(change),
-              ...(does(step, 'compare-and-set') && { version }),
-            }))
-            const applied = await store.apply({ plan, epoch, changes })
-            return applied.fenced ? 'fenced' : 'ok'
-          },
-          ask: async () => 'failed',
-          refresh: async () => {
-            await watcher.look()
-            const route = watcher.route(plan)
-            epoch = route.epoch
-            return route.phase === 'D' ? 'over' : 'go on'
-          },
-        },
-        this.#options.probe,
-      )
+      const ending = await this.#carry(plan, taken).catch(async (error) => {
+        await giveBack(background, taken).catch(() => {})
+        throw error
+      })
       if (ending !== 'done') continue
       drained += taken.length
       recorder.count(plan, 'drained', taken.length)
     }
     return drained
+  }
+
+  async #carry(plan: string, taken: readonly OutboxEntry[]): Promise<Answer | 'again'> {
+    const { background, watcher, live, sourceOf } = this.#options
+    const store = await live(sourceOf(plan))
+    let epoch = watcher.route(plan).epoch
+    return walk(
+      this.#protocol.drain,
+      {
+        perform: async (step) => {
+          if (step.name === 'take') return 'ok'
+          if (step.name === 'settle') {
+            await background.transaction((tx) => settle(tx, plan, taken))
+            return 'ok'
+          }
+          const changes = taken.map(({ key, part, change, version }) => ({
+            key,
+            part,
+            change: decodeChange(change),
+            ...(does(step, 'compare-and-set') && { version }),
+          }))
+          const applied = await store.apply({ plan, epoch, changes })
+          return applied.fenced ? 'fenced' : 'ok'
+        },
+        ask: async () => 'failed',
+        refresh: async () => {
+          await watcher.look()
+          const route = watcher.route(plan)
+          epoch = route.epoch
+          return route.phase === 'D' ? 'over' : 'go on'
+        },
+      },
+      this.#options.probe,
+    )
   }
 
   /** The row with this key as Postgres has it; undefined where there is none, or where it has expired by the database's clock. */

@@ -137,12 +137,12 @@ const commands = fc.commands(
     fc.tuple(who, record, fc.boolean(), fc.boolean()).map((it) => new Write(...it)),
     fc.tuple(who, record, fc.constant(false), fc.constant(false)).map((it) => new Write(...it)),
     fc.tuple(who, record).map((it) => new Read(...it)),
-    fc
-      .tuple(who, fc.constantFrom(...POINTS), fc.constantFrom('kill', 'freeze'))
-      .map(
-        ([by, point, what]) =>
-          new Fault(`${what} ${by} ${point}`, (real) => void (real[by]!.at = { point, what })),
-      ),
+    fc.tuple(who, fc.constantFrom(...POINTS), fc.constantFrom('kill', 'freeze')).map(
+      ([by, point, what]) =>
+        new Fault(`${what} ${by} ${point}`, (real) => {
+          real[by]!.at = { point, what }
+        }),
+    ),
     who.map((by) => new Fault(`thaw ${by}`, (real) => real[by]!.thaw())),
     fc.nat({ max: 400 }).map((bytes) => new Fault(`cut the source after ${bytes}`, () => kv.cutAfter(bytes))),
     fc
