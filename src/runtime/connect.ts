@@ -6,11 +6,13 @@ import { formatDiagnostic } from '../diagnostic.ts'
 import { KvmigError } from '../errors.ts'
 import { forwardClaims } from '../mapping/claim.ts'
 import { type CompiledProject, compileProject } from '../mapping/compiled-project.ts'
+import type { CompiledMapping } from '../mapping/mapping.ts'
 import { loadProject } from '../plan/load.ts'
 import { mappingsOf, type Plan, type Project } from '../plan/plan.ts'
 import { filesIn } from '../plan/project-files.ts'
 import { resolveAddress } from '../runner/address.ts'
 import type { LiveStore } from '../sources/live-store.ts'
+import { commandKeys } from '../sources/redis/command-keys.ts'
 import type { Entry } from '../sources/source.ts'
 import { addMetrics } from '../state/metrics.ts'
 import { type OutboxDepth, outboxDepth } from '../state/outbox.ts'
@@ -29,6 +31,7 @@ import { Recorder } from './recorder.ts'
 import { RouteWatcher } from './route-watcher.ts'
 import { Shadow } from './shadow.ts'
 import type { JsValue } from './values.ts'
+import { wrapClient } from './wrap/wrap.ts'
 
 export interface ConnectOptions {
   /** The project file, or a project that was loaded already. Default: `migrations.yaml` of the working folder. */
@@ -73,6 +76,12 @@ export interface Kvmig {
    * plan does not find out in B that it cannot be written.
    */
   store<P extends string>(plan: P, mapping?: string): Store<RowOf<P>, KeyOf<P>>
+  /**
+   * The application's ioredis client, with its commands on keys that a plan claims routed by that plan; all others reach the client as
+   * they are. `source`: the name of the source that it is connected to; default: the only one. The client is still the application's to
+   * close.
+   */
+  wrap<C extends object>(client: C, source?: string): C
   /** What this instance measured, for Prometheus to scrape. */
   metrics(): Promise<string>
   /** Finishes what goes on in the background, says good-bye to the fleet, and closes the stores. */
@@ -200,6 +209,29 @@ export async function connect(options: ConnectOptions = {}, internals: Internals
           readThrough: options.readThrough?.includes(plan) ?? false,
           claims: claimsOf(compiled, kind),
         }) as never
+      },
+      wrap: (client, source = project.sources.keys().next().value ?? '') => {
+        if (!project.sources.has(source))
+          throw new KvmigError('SOURCE_UNKNOWN', `There is no source "${source}" in ${project.file}.`)
+        const kinds = new Map<CompiledMapping, RecordKind | Refusal>()
+        return wrapClient(client, {
+          engine,
+          router: compiled.router(source),
+          kindOf: (mapping) => {
+            const known =
+              kinds.get(mapping) ??
+              compileRecordKind(
+                planOf(project, mapping.plan),
+                mapping,
+                MAPPING_PARTS,
+                compiled.collides(mapping.table.name),
+              )
+            kinds.set(mapping, known)
+            return known
+          },
+          forced,
+          keysOf: commandKeys,
+        })
       },
       metrics: async () => {
         const depth: readonly OutboxDepth[] = await background

@@ -1,10 +1,12 @@
 import { KvmigError, SourceError, TargetError } from '../errors.ts'
+import type { Phase } from '../plan/plan.ts'
 import { showTable } from '../plan/table.ts'
 import { type Change, decodeChange, encodeChange } from '../sources/change.ts'
 import type { LiveStore } from '../sources/live-store.ts'
+import type { Entry } from '../sources/source.ts'
 import type { Ledger } from '../state/ledger.ts'
-import { giveBack, type OutboxEntry, settle, takeOutbox } from '../state/outbox.ts'
-import { advance, claim, findTouches, outcomeOf, type Place } from '../state/touches.ts'
+import { giveBack, type OutboxEntry, pendingOf, settle, takeOutbox } from '../state/outbox.ts'
+import { advance, amend, claim, findTouches, outcomeOf, type Place } from '../state/touches.ts'
 import { writerName } from '../state/trace.ts'
 import { decodeTuple } from '../target/decode-tuple.ts'
 import { DatabaseError } from '../target/error.ts'
@@ -21,7 +23,7 @@ import {
   type Step,
   writeProcedure,
 } from './protocol.ts'
-import type { RecordKind } from './record-kind.ts'
+import { oneWay, type RecordKind } from './record-kind.ts'
 import type { Recorder } from './recorder.ts'
 import type { RouteWatcher } from './route-watcher.ts'
 import { Settler } from './settler.ts'
@@ -35,6 +37,15 @@ export interface RecordWrite {
   readonly row: Row | undefined
   /** What the source gets. */
   readonly change: Change
+}
+
+/** A write of which what is there decides what it becomes. */
+export interface Modification {
+  readonly records: readonly { readonly kind: RecordKind; readonly place: Place }[]
+  /** Does more than the answer depend on what is there? Then it cannot be while instances write the source only. */
+  readonly needsBase: boolean
+  /** One write for each record, in their order; undefined: nothing is to be written. What it throws is thrown to the caller as it is. */
+  decide(bases: readonly (Entry | undefined)[]): readonly RecordWrite[] | undefined
 }
 
 export interface EngineOptions {
@@ -74,10 +85,60 @@ export class Engine {
    * Throws KvmigError: WRITE_REFUSED (nothing took place), WRITE_UNCONFIRMED (one side may have it; doing it again is safe).
    */
   async write(plan: string, writes: readonly RecordWrite[]): Promise<void> {
+    await this.#write(plan, writes)
+  }
+
+  /**
+   * Writes what depends on what is there: `decide` sees the records while nobody else can write them. False where the plan is in A: there the
+   * source has commands for that.
+   */
+  async modify(plan: string, modification: Modification): Promise<boolean> {
+    return this.#write(plan, modification)
+  }
+
+  /** Runs a command of the source's own, as long as the plan is in A; undefined where it is not any more. */
+  async command(
+    plan: string,
+    keys: readonly Buffer[],
+    words: readonly Buffer[],
+  ): Promise<{ reply: unknown } | undefined> {
+    const { watcher, live, sourceOf, recorder } = this.#options
+    for (let attempt = 0; attempt <= MOST_ATTEMPTS; attempt++) {
+      const entered = await watcher.enter(plan, 'write')
+      try {
+        if (entered.phase !== 'A') return undefined
+        const store = await live(sourceOf(plan))
+        recorder.count(plan, 'source.write')
+        const answer = await recorder.time(plan, 'source', 'put', () =>
+          store.command({ plan, epoch: entered.epoch, keys, words }),
+        )
+        if (!answer.fenced) {
+          if (answer.error !== undefined) throw new Error(answer.error)
+          return { reply: answer.reply }
+        }
+        recorder.count(plan, 'fenced')
+        entered.leave()
+        await this.#lookAgain(plan, answer.epoch)
+      } finally {
+        entered.leave()
+      }
+    }
+    throw refused(plan, undefined)
+  }
+
+  async #write(plan: string, writes: readonly RecordWrite[] | Modification): Promise<boolean> {
     const { watcher, recorder, policyOf } = this.#options
     for (let attempt = 0; ; attempt++) {
       const entered = await watcher.enter(plan, 'write')
-      const doer = new WriteDoer(this, plan, writes, entered.epoch)
+      if ('decide' in writes && entered.phase === 'A') {
+        entered.leave()
+        return false
+      }
+      if ('decide' in writes && writes.needsBase && entered.rollout) {
+        entered.leave()
+        throw inRollout(plan)
+      }
+      const doer = new WriteDoer(this, plan, writes, entered)
       let answer: Answer | 'again'
       try {
         answer = await walk(this.#protocol[writeProcedure(entered.phase)], doer, this.#options.probe)
@@ -89,11 +150,13 @@ export class Engine {
         await this.#lookAgain(plan, doer.fencedBy)
         continue
       }
+      if (doer.isUnchanged) return true
+      if (doer.complaint) throw doer.complaint
       const rollout = watcher.route(plan).rollout || entered.rollout
       const heard = answer === 'pending' ? answerPending(policyOf(plan), rollout) : answer
       if (answer === 'pending')
         recorder.count(plan, heard === 'done' ? 'write.degraded' : 'write.unconfirmed')
-      if (heard === 'done') return
+      if (heard === 'done') return true
       if (answer !== 'pending')
         recorder.count(plan, heard === 'unconfirmed' ? 'write.unconfirmed' : 'write.failed')
       throw heard === 'unconfirmed' ? unconfirmed(plan, doer.cause) : refused(plan, doer.cause)
@@ -297,6 +360,50 @@ export class Engine {
     await upsertRow(tx, table, table.tuple(row))
   }
 
+  /**
+   * Records as they are before a write that holds their locks and gave them these versions: as the source has them, if it is as far as the
+   * version before; else what is on its way there; else what the row gives back.
+   */
+  async bases(
+    tx: Transaction,
+    records: Modification['records'],
+    versions: readonly number[],
+    phase: Phase,
+  ): Promise<readonly (Entry | undefined)[]> {
+    const { live } = this.#options
+    const places = records.map((it) => it.place)
+    const there =
+      phase === 'D'
+        ? []
+        : await live(records[0]!.kind.source)
+            .then((store) => store.read(places))
+            .catch(() => [])
+    const pending = phase === 'D' ? [] : await pendingOf(tx, records[0]!.kind.plan, places)
+    const bases: (Entry | undefined)[] = []
+    for (const [index, { kind, place }] of records.entries()) {
+      const before = versions[index]! - 1
+      const record = there[index]
+      const waiting = pending.findLast((it) => it.key.equals(place.key) && it.part === place.part)
+      if (record?.version === before) bases.push(record.entry)
+      else if (waiting?.version === before) bases.push(entryOf(place, decodeChange(waiting.change)))
+      else bases.push(await this.#fromRow(tx, kind, place))
+    }
+    return bases
+  }
+
+  async #fromRow(tx: Transaction, kind: RecordKind, place: Place): Promise<Entry | undefined> {
+    const found = await this.#tuple(tx, kind, kind.keyOf(place))
+    if (!found) return undefined
+    if (!kind.changeOf) throw new Complaint(oneWay(kind))
+    const wires = found.table.wires.map((it) => it.wire)
+    return entryOf(place, kind.changeOf(decodeTuple(wires, found.tuple)))
+  }
+
+  /** Milliseconds since 1970 by a source's clock, which its expiries are counted by. */
+  async clock(source: string): Promise<number> {
+    return (await this.#options.live(source)).clock()
+  }
+
   /** Waits until what was carried is taken out of the outbox. */
   async close(): Promise<void> {
     await this.#settler.close()
@@ -338,15 +445,28 @@ class WriteDoer implements Doer {
   fencedBy: number | undefined
   readonly #engine: Engine
   readonly #plan: string
-  readonly #writes: readonly RecordWrite[]
+  /** `decide` said that nothing is to be written. */
+  isUnchanged = false
+  /** What `decide` refused. */
+  complaint: Error | undefined
+  readonly #modification: Modification | undefined
+  readonly #phase: Phase
+  #writes: readonly RecordWrite[]
   #epoch: number
   #transaction: string | undefined
   #versions: readonly number[] | undefined
 
-  constructor(engine: Engine, plan: string, writes: readonly RecordWrite[], epoch: number) {
+  constructor(
+    engine: Engine,
+    plan: string,
+    writes: readonly RecordWrite[] | Modification,
+    { phase, epoch }: { readonly phase: Phase; readonly epoch: number },
+  ) {
     this.#engine = engine
     this.#plan = plan
-    this.#writes = writes
+    this.#modification = 'decide' in writes ? writes : undefined
+    this.#writes = 'decide' in writes ? [] : writes
+    this.#phase = phase
     this.#epoch = epoch
   }
 
@@ -364,6 +484,10 @@ class WriteDoer implements Doer {
       return await this.#apply(step)
     } catch (error) {
       this.cause = error
+      if (error instanceof Complaint) {
+        this.complaint = error.cause as Error
+        return 'failed'
+      }
       return endingOf(error)
     }
   }
@@ -391,6 +515,7 @@ class WriteDoer implements Doer {
   }
 
   async #record(step: Step): Promise<Ending> {
+    if (this.#modification) return this.#recordModified(step, this.#modification)
     const { target, timeoutMillis, recorder } = this.#engine.options
     const places = this.#writes.map(({ place, row, change }) => ({
       ...place,
@@ -413,6 +538,50 @@ class WriteDoer implements Doer {
     )
   }
 
+  /** Version first, which locks the records; then what is there decides what they become. */
+  async #recordModified(step: Step, { records, decide }: Modification): Promise<Ending> {
+    const { target, timeoutMillis, recorder } = this.#engine.options
+    const places = records.map(({ place }) => ({ ...place, deleted: false }))
+    const ending = recorder.time(this.#plan, 'target', 'put', () =>
+      target.transaction(
+        async (tx): Promise<Ending> => {
+          const advanced = await advance(tx, { plan: this.#plan, epoch: this.#epoch }, places)
+          if (!advanced) return 'fenced'
+          const bases = await this.#engine.bases(tx, records, advanced.versions, this.#phase)
+          let writes: readonly RecordWrite[] | undefined
+          try {
+            writes = decide(bases)
+          } catch (cause) {
+            throw new Complaint(cause)
+          }
+          // Rolled back, version and all.
+          if (!writes) throw UNCHANGED
+          this.#writes = writes
+          this.#versions = advanced.versions
+          this.#transaction = advanced.transaction
+          await amend(
+            tx,
+            this.#plan,
+            writes.map(({ place, row, change }, index) => ({
+              ...place,
+              version: advanced.versions[index]!,
+              deleted: does(step, 'tombstone') && row === undefined,
+              ...(does(step, 'outbox') && { change: encodeChange(change) }),
+            })),
+          )
+          for (const write of writes) await this.#engine.writeRow(tx, write)
+          return 'ok'
+        },
+        { statementMillis: timeoutMillis, lockMillis: timeoutMillis },
+      ),
+    )
+    return ending.catch((error) => {
+      if (error !== UNCHANGED) throw error
+      this.isUnchanged = true
+      return 'failed'
+    })
+  }
+
   async #apply(step: Step): Promise<Ending> {
     const { live, recorder, sourceOf } = this.#engine.options
     const store = await live(sourceOf(this.#plan))
@@ -432,6 +601,28 @@ class WriteDoer implements Doer {
     return 'fenced'
   }
 }
+
+const UNCHANGED = new Error('nothing is to be written')
+
+/** What the caller did wrong, on its way out of a transaction. */
+class Complaint extends Error {
+  constructor(cause: unknown) {
+    super('complaint', { cause })
+  }
+}
+
+function entryOf({ key }: Place, change: Change): Entry | undefined {
+  if (change.do === 'delete') return undefined
+  const { value, expiresAt } = change
+  return { key, type: value.type, value, expiresAt, offset: 0, more: false }
+}
+
+const inRollout = (plan: string): KvmigError =>
+  new KvmigError(
+    'ROLLOUT_COMMAND',
+    `${plan} is being rolled out: as long as instances may write the source only, a write that depends on what is there could undo theirs.`,
+    { hint: 'Set values as a whole, or wait until kvmig apply --phase=B has ended the rollout.' },
+  )
 
 function endingOf(error: unknown): Ending {
   if (error instanceof TargetError) return error.code === 'COMMIT_UNKNOWN' ? 'lost' : 'failed'

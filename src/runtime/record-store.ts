@@ -5,7 +5,7 @@ import type { Entry } from '../sources/source.ts'
 import { type Cell, RejectError, type Row } from '../value.ts'
 import type { Engine } from './engine.ts'
 import { readSide } from './protocol.ts'
-import type { RecordKind } from './record-kind.ts'
+import { nameOf, oneWay, type RecordKind } from './record-kind.ts'
 import type { Shadow } from './shadow.ts'
 import { fromCell, type JsValue, toValue } from './values.ts'
 
@@ -160,9 +160,6 @@ function sameCell(a: Cell, b: Cell): boolean {
   return Object.is(a, b)
 }
 
-const nameOf = ({ plan, compiled: { mapping } }: RecordKind): string =>
-  mapping.name === plan ? plan : `${plan} ${mapping.name}`
-
 const rejected = (kind: RecordKind, code: string, message: string, column?: string): KvmigError =>
   new KvmigError(
     'REJECTED',
@@ -179,15 +176,6 @@ const unknownColumn = (kind: RecordKind, name: string): KvmigError =>
     'COLUMN_UNKNOWN',
     `${nameOf(kind)} fills no column ${name} of ${showTable(kind.compiled.table.name)}.`,
     { hint: `It fills ${kind.compiled.columns.map((it) => it.name).join(', ')}.` },
-  )
-
-export const oneWay = (kind: RecordKind): KvmigError =>
-  new KvmigError(
-    'ONE_WAY',
-    `${nameOf(kind)} has no way back from a row to the source: ${kind.compiled.oneWay.map((it) => `${it.column}: ${it.why}`).join('; ')}.`,
-    {
-      hint: 'Write it through the wrapped client, whose commands hold the source form, or keep that in a column.',
-    },
   )
 
 const notOurs = (kind: RecordKind): KvmigError =>
