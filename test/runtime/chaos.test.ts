@@ -32,18 +32,23 @@ const variables = {
 interface Instance {
   readonly kvmig: Kvmig
   at: { readonly point: string; readonly what: 'kill' | 'freeze' } | undefined
-  thaw: () => void
+  /** Lets go on whatever is frozen in it. */
+  thaw(): void
 }
 
 async function deploy(): Promise<Instance> {
-  const instance = { at: undefined, thaw: () => {} } as unknown as Instance
+  const frozen: (() => void)[] = []
+  const thaw = (): void => {
+    for (const go of frozen.splice(0)) go()
+  }
+  const instance = { at: undefined, thaw } as unknown as Instance
   const probe: Probe = async (point) => {
     if (instance.at?.point !== point) return
     const { what } = instance.at
     instance.at = undefined
     if (what === 'kill') throw new Error('killed')
     await new Promise<void>((resolve) => {
-      instance.thaw = resolve
+      frozen.push(resolve)
     })
   }
   const kvmig = await world.connect(
