@@ -1,67 +1,25 @@
-import { KvmigError, SourceError, TargetError } from '../errors.ts'
-import type { Phase } from '../plan/plan.ts'
-import { showTable } from '../plan/table.ts'
-import { type Change, decodeChange, encodeChange } from '../sources/change.ts'
-import type { LiveStore } from '../sources/live-store.ts'
-import type { Entry } from '../sources/source.ts'
-import type { Ledger } from '../state/ledger.ts'
-import { giveBack, type OutboxEntry, pendingOf, settle, takeOutbox } from '../state/outbox.ts'
-import { advance, amend, claim, findTouches, outcomeOf, type Place } from '../state/touches.ts'
-import { writerName } from '../state/trace.ts'
-import { decodeTuple } from '../target/decode-tuple.ts'
-import { DatabaseError } from '../target/error.ts'
-import { deleteRow, upsertRow } from '../target/row-write.ts'
-import { openTableRows, readTuples, type TableRows } from '../target/table-rows.ts'
-import type { Target, Transaction } from '../target/target.ts'
+import { KvmigError } from '../errors.ts'
+import { decodeChange } from '../sources/change.ts'
+import { giveBack, type OutboxEntry, settle, takeOutbox } from '../state/outbox.ts'
+import { holdEpoch } from '../state/route.ts'
+import { claim, type Place } from '../state/touches.ts'
 import type { Row } from '../value.ts'
-import {
-  type Answer,
-  answerPending,
-  type Ending,
-  type FailurePolicy,
-  PROTOCOL,
-  type Step,
-  writeProcedure,
-} from './protocol.ts'
-import { oneWay, type RecordKind } from './record-kind.ts'
+import { type Answer, answerPending, type FailurePolicy, PROTOCOL, writeProcedure } from './protocol.ts'
+import type { RecordKind } from './record-kind.ts'
+import type { Modification, RecordWrite } from './record-write.ts'
 import type { Recorder } from './recorder.ts'
 import type { RouteWatcher } from './route-watcher.ts'
+import { Rows, type RowsParts } from './rows.ts'
 import { Settler } from './settler.ts'
-import { type Doer, does, type Probe, walk } from './walk.ts'
+import { does, type Probe, walk } from './walk.ts'
+import { WriteDoer } from './write-doer.ts'
+import { inRollout, refused, unconfirmed } from './write-error.ts'
 
-/** One record's write. */
-export interface RecordWrite {
-  readonly kind: RecordKind
-  readonly place: Place
-  /** Undefined: there shall be no row. */
-  readonly row: Row | undefined
-  /** What the source gets. */
-  readonly change: Change
-}
-
-/** A write of which what is there decides what it becomes. */
-export interface Modification {
-  readonly records: readonly { readonly kind: RecordKind; readonly place: Place }[]
-  /** Does more than the answer depend on what is there? Then it cannot be while instances write the source only. */
-  readonly needsBase: boolean
-  /** One write for each record, in their order; undefined: nothing is to be written. What it throws is thrown to the caller as it is. */
-  decide(bases: readonly (Entry | undefined)[]): readonly RecordWrite[] | undefined
-}
-
-export interface EngineOptions {
-  readonly target: Target
-  /** For what goes on in the background: never in the way of the application's own operations. */
-  readonly background: Target
-  readonly ledger: Ledger
+export interface EngineOptions extends RowsParts {
   readonly watcher: RouteWatcher
   readonly recorder: Recorder
-  readonly live: (source: string) => Promise<LiveStore>
   readonly sourceOf: (plan: string) => string
   readonly policyOf: (plan: string) => FailurePolicy
-  /** Are origins kept for a kind's table? */
-  readonly isTracked: (kind: RecordKind) => boolean
-  /** How long a statement, or a lock it waits for, may take. */
-  readonly timeoutMillis: number
   readonly probe?: Probe | undefined
   /** Other tables than the real one are for tests: what is left out of it has to show. */
   readonly protocol?: typeof PROTOCOL
@@ -72,12 +30,13 @@ export class Engine {
   readonly #options: EngineOptions
   readonly #protocol: typeof PROTOCOL
   readonly #settler: Settler
-  readonly #tables = new Map<RecordKind, TableRows>()
+  readonly rows: Rows
 
   constructor(options: EngineOptions) {
     this.#options = options
     this.#protocol = options.protocol ?? PROTOCOL
     this.#settler = new Settler(options.background)
+    this.rows = new Rows(options)
   }
 
   /**
@@ -183,10 +142,9 @@ export class Engine {
             }
             await background.transaction(async (tx) => {
               copied = false
-              const [held] = await tx.query('SELECT kvmig.fence($1, $2) AS ok', [kind.plan, entered.epoch])
-              if (does(step, 'fence') && held!.ok !== 't') return
+              if (does(step, 'fence') && !(await holdEpoch(tx, kind.plan, entered.epoch))) return
               if (does(step, 'claim') && !(await claim(tx, kind.plan, [place]))[0]) return
-              await this.writeRow(tx, { kind, place, row })
+              await this.rows.write(tx, { kind, place, row })
               copied = true
             })
             return 'ok'
@@ -254,151 +212,6 @@ export class Engine {
     )
   }
 
-  /** The row with this key as Postgres has it; undefined where there is none, or where it has expired by the database's clock. */
-  async readRow(kind: RecordKind, key: Row): Promise<Row | undefined> {
-    const { target, timeoutMillis } = this.#options
-    return target.transaction(
-      async (tx) => {
-        const found = await this.#tuple(tx, kind, key)
-        return (
-          found &&
-          decodeTuple(
-            found.table.wires.map((it) => it.wire),
-            found.tuple,
-          )
-        )
-      },
-      { readOnly: true, statementMillis: timeoutMillis, lockMillis: timeoutMillis },
-    )
-  }
-
-  /** The same for a comparison: the stored bytes, the version of the record, and how to make bytes of a row. */
-  async look(
-    kind: RecordKind,
-    key: Row,
-    place: Place,
-  ): Promise<{ readonly version: number; readonly tuple: Buffer | undefined; encode(row: Row): Buffer }> {
-    return this.#options.background.transaction(
-      async (tx) => {
-        const [touch] = await findTouches(tx, kind.plan, [place])
-        const found = await this.#tuple(tx, kind, key)
-        const table = await this.table(tx, kind)
-        return { version: touch?.version ?? 0, tuple: found?.tuple, encode: (row) => table.tuple(row) }
-      },
-      { readOnly: true },
-    )
-  }
-
-  async #tuple(
-    tx: Transaction,
-    kind: RecordKind,
-    key: Row,
-  ): Promise<{ readonly table: TableRows; readonly tuple: Buffer } | undefined> {
-    const table = await this.table(tx, kind)
-    const [tuple] = await readTuples(tx, table, [rowOfKey(kind, key)])
-    if (!tuple) return undefined
-    if (kind.expiryIndex >= 0) {
-      const expiry = decodeTuple(
-        table.wires.map((it) => it.wire),
-        tuple,
-      )[kind.expiryIndex]
-      if (expiry !== null) {
-        const [row] = await tx.query(
-          'SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now',
-        )
-        // A cell of a timestamptz is in microseconds.
-        if ((expiry as bigint) <= BigInt(row!.now!)) return undefined
-      }
-    }
-    return { table, tuple }
-  }
-
-  async table(tx: Transaction, kind: RecordKind): Promise<TableRows> {
-    const known = this.#tables.get(kind)
-    if (known) return known
-    const { table, columns, keyIndexes } = kind.compiled
-    const opened = await openTableRows(tx, { name: table.name, columns, keyIndexes })
-    this.#tables.set(kind, opened)
-    return opened
-  }
-
-  /** The row of a record, or none, with its origin where origins are kept. */
-  async writeRow(
-    tx: Transaction,
-    { kind, place, row }: Pick<RecordWrite, 'kind' | 'place' | 'row'>,
-  ): Promise<void> {
-    const table = await this.table(tx, kind)
-    const { ledger, isTracked } = this.#options
-    const name = showTable(table.name)
-    const key = row ? table.keyIndexes.map((it) => row[it]!) : kind.keyOf(place)
-    const keyRow = rowOfKey(kind, key)
-    if (!row) {
-      await deleteRow(tx, table, table.keyTuple(keyRow))
-      if (isTracked(kind)) await ledger.origins.remove(tx, name, [table.rowKey(keyRow)])
-      return
-    }
-    if (isTracked(kind)) {
-      const rowKey = table.rowKey(row)
-      const [origin] = await ledger.origins.find(tx, name, [rowKey])
-      const [there] = origin ? [] : await readTuples(tx, table, [row])
-      if (there && kind.compiled.mapping.existing !== 'update')
-        throw new KvmigError(
-          'EXISTING_ROW',
-          `${name} has a row with this key that was there before the migration, and ${kind.plan} does not say existing: update.`,
-        )
-      await ledger.origins.save(tx, name, [
-        {
-          row: rowKey,
-          writer: writerName(kind.compiled),
-          key: place.key,
-          part: place.part,
-          state: 'stands',
-          existed: origin?.existed ?? there !== undefined,
-        },
-      ])
-    }
-    await upsertRow(tx, table, table.tuple(row))
-  }
-
-  /**
-   * Records as they are before a write that holds their locks and gave them these versions: as the source has them, if it is as far as the
-   * version before; else what is on its way there; else what the row gives back.
-   */
-  async bases(
-    tx: Transaction,
-    records: Modification['records'],
-    versions: readonly number[],
-    phase: Phase,
-  ): Promise<readonly (Entry | undefined)[]> {
-    const { live } = this.#options
-    const places = records.map((it) => it.place)
-    const there =
-      phase === 'D'
-        ? []
-        : await live(records[0]!.kind.source)
-            .then((store) => store.read(places))
-            .catch(() => [])
-    const pending = phase === 'D' ? [] : await pendingOf(tx, records[0]!.kind.plan, places)
-    const bases: (Entry | undefined)[] = []
-    for (const [index, { kind, place }] of records.entries()) {
-      const before = versions[index]! - 1
-      const record = there[index]
-      const waiting = pending.findLast((it) => it.key.equals(place.key) && it.part === place.part)
-      if (record?.version === before) bases.push(record.entry)
-      else if (waiting?.version === before) bases.push(entryOf(place, decodeChange(waiting.change)))
-      else bases.push(await this.#fromRow(tx, kind, place))
-    }
-    return bases
-  }
-
-  async #fromRow(tx: Transaction, kind: RecordKind, place: Place): Promise<Entry | undefined> {
-    const found = await this.#tuple(tx, kind, kind.keyOf(place))
-    if (!found) return undefined
-    if (!kind.changeOf) throw new Complaint(oneWay(kind))
-    const wires = found.table.wires.map((it) => it.wire)
-    return entryOf(place, kind.changeOf(decodeTuple(wires, found.tuple)))
-  }
-
   /** Milliseconds since 1970 by a source's clock, which its expiries are counted by. */
   async clock(source: string): Promise<number> {
     return (await this.#options.live(source)).clock()
@@ -431,227 +244,3 @@ export class Engine {
 }
 
 const MOST_ATTEMPTS = 5
-
-/** A row of nothing but its key. */
-function rowOfKey({ compiled: { columns, keyIndexes } }: RecordKind, key: Row): Row {
-  const row: Row[number][] = new Array(columns.length).fill(null)
-  for (const [at, index] of keyIndexes.entries()) row[index] = key[at]!
-  return row
-}
-
-/** One application write on its way through the steps. */
-class WriteDoer implements Doer {
-  cause: unknown
-  fencedBy: number | undefined
-  readonly #engine: Engine
-  readonly #plan: string
-  /** `decide` said that nothing is to be written. */
-  isUnchanged = false
-  /** What `decide` refused. */
-  complaint: Error | undefined
-  readonly #modification: Modification | undefined
-  readonly #phase: Phase
-  #writes: readonly RecordWrite[]
-  #epoch: number
-  #transaction: string | undefined
-  #versions: readonly number[] | undefined
-
-  constructor(
-    engine: Engine,
-    plan: string,
-    writes: readonly RecordWrite[] | Modification,
-    { phase, epoch }: { readonly phase: Phase; readonly epoch: number },
-  ) {
-    this.#engine = engine
-    this.#plan = plan
-    this.#modification = 'decide' in writes ? writes : undefined
-    this.#writes = 'decide' in writes ? [] : writes
-    this.#phase = phase
-    this.#epoch = epoch
-  }
-
-  perform = async (step: Step): Promise<Ending> => {
-    try {
-      if (step.name === 'record') return await this.#record(step)
-      if (step.name === 'settle') {
-        // Not waited for: what stays in the outbox is only carried again.
-        this.#engine.settler.add(
-          this.#plan,
-          this.#writes.map(({ place }, index) => ({ ...place, version: this.#versions![index]! })),
-        )
-        return 'ok'
-      }
-      return await this.#apply(step)
-    } catch (error) {
-      this.cause = error
-      if (error instanceof Complaint) {
-        this.complaint = error.cause as Error
-        return 'failed'
-      }
-      return endingOf(error)
-    }
-  }
-
-  ask = async (): Promise<'ok' | 'failed' | 'lost'> => {
-    const { target, timeoutMillis } = this.#engine.options
-    const until = performance.now() + timeoutMillis
-    while (this.#transaction !== undefined && performance.now() < until) {
-      const id = this.#transaction
-      const outcome = await target
-        .transaction((tx) => outcomeOf(tx, id), { readOnly: true })
-        .catch(() => 'open' as const)
-      if (outcome !== 'open') return outcome === 'committed' ? 'ok' : 'failed'
-      await new Promise((resolve) => setTimeout(resolve, 20))
-    }
-    return 'lost'
-  }
-
-  refresh = async (step: Step): Promise<'go on' | 'over'> => {
-    const { watcher } = this.#engine.options
-    await watcher.look().catch(() => {})
-    const { phase, epoch } = watcher.route(this.#plan)
-    this.#epoch = epoch
-    return step.side === 'source' && phase === 'D' ? 'over' : 'go on'
-  }
-
-  async #record(step: Step): Promise<Ending> {
-    if (this.#modification) return this.#recordModified(step, this.#modification)
-    const { target, timeoutMillis, recorder } = this.#engine.options
-    const places = this.#writes.map(({ place, row, change }) => ({
-      ...place,
-      deleted: does(step, 'tombstone') && row === undefined,
-      ...(does(step, 'outbox') && { change: encodeChange(change) }),
-    }))
-    const operation = this.#writes.some((it) => it.row) ? 'put' : 'delete'
-    return recorder.time(this.#plan, 'target', operation, () =>
-      target.transaction(
-        async (tx): Promise<Ending> => {
-          const advanced = await advance(tx, { plan: this.#plan, epoch: this.#epoch }, places)
-          if (!advanced) return 'fenced'
-          this.#versions = advanced.versions
-          this.#transaction = advanced.transaction
-          for (const write of this.#writes) await this.#engine.writeRow(tx, write)
-          return 'ok'
-        },
-        { statementMillis: timeoutMillis, lockMillis: timeoutMillis },
-      ),
-    )
-  }
-
-  /** Version first, which locks the records; then what is there decides what they become. */
-  async #recordModified(step: Step, { records, decide }: Modification): Promise<Ending> {
-    const { target, timeoutMillis, recorder } = this.#engine.options
-    const places = records.map(({ place }) => ({ ...place, deleted: false }))
-    const ending = recorder.time(this.#plan, 'target', 'put', () =>
-      target.transaction(
-        async (tx): Promise<Ending> => {
-          const advanced = await advance(tx, { plan: this.#plan, epoch: this.#epoch }, places)
-          if (!advanced) return 'fenced'
-          const bases = await this.#engine.bases(tx, records, advanced.versions, this.#phase)
-          let writes: readonly RecordWrite[] | undefined
-          try {
-            writes = decide(bases)
-          } catch (cause) {
-            throw new Complaint(cause)
-          }
-          // Rolled back, version and all.
-          if (!writes) throw UNCHANGED
-          this.#writes = writes
-          this.#versions = advanced.versions
-          this.#transaction = advanced.transaction
-          await amend(
-            tx,
-            this.#plan,
-            writes.map(({ place, row, change }, index) => ({
-              ...place,
-              version: advanced.versions[index]!,
-              deleted: does(step, 'tombstone') && row === undefined,
-              ...(does(step, 'outbox') && { change: encodeChange(change) }),
-            })),
-          )
-          for (const write of writes) await this.#engine.writeRow(tx, write)
-          return 'ok'
-        },
-        { statementMillis: timeoutMillis, lockMillis: timeoutMillis },
-      ),
-    )
-    return ending.catch((error) => {
-      if (error !== UNCHANGED) throw error
-      this.isUnchanged = true
-      return 'failed'
-    })
-  }
-
-  async #apply(step: Step): Promise<Ending> {
-    const { live, recorder, sourceOf } = this.#engine.options
-    const store = await live(sourceOf(this.#plan))
-    const versioned = does(step, 'compare-and-set')
-    const changes = this.#writes.map(({ place, change }, index) => ({
-      ...place,
-      change,
-      ...(versioned && { version: this.#versions![index]! }),
-    }))
-    const operation = this.#writes.some((it) => it.change.do === 'put') ? 'put' : 'delete'
-    const applied = await recorder.time(this.#plan, 'source', operation, () =>
-      store.apply({ plan: this.#plan, epoch: this.#epoch, changes }),
-    )
-    recorder.count(this.#plan, 'source.write')
-    if (!applied.fenced) return 'ok'
-    this.fencedBy = applied.epoch
-    return 'fenced'
-  }
-}
-
-const UNCHANGED = new Error('nothing is to be written')
-
-/** What the caller did wrong, on its way out of a transaction. */
-class Complaint extends Error {
-  constructor(cause: unknown) {
-    super('complaint', { cause })
-  }
-}
-
-function entryOf({ key }: Place, change: Change): Entry | undefined {
-  if (change.do === 'delete') return undefined
-  const { value, expiresAt } = change
-  return { key, type: value.type, value, expiresAt, offset: 0, more: false }
-}
-
-const inRollout = (plan: string): KvmigError =>
-  new KvmigError(
-    'ROLLOUT_COMMAND',
-    `${plan} is being rolled out: as long as instances may write the source only, a write that depends on what is there could undo theirs.`,
-    { hint: 'Set values as a whole, or wait until kvmig apply --phase=B has ended the rollout.' },
-  )
-
-function endingOf(error: unknown): Ending {
-  if (error instanceof TargetError) return error.code === 'COMMIT_UNKNOWN' ? 'lost' : 'failed'
-  if (error instanceof SourceError) return LOST.has(error.code) ? 'lost' : 'failed'
-  if (error instanceof KvmigError) return 'failed'
-  throw error
-}
-
-const LOST: ReadonlySet<string> = new Set(['SOURCE_LOST', 'SOURCE_TIMEOUT'])
-
-const unconfirmed = (plan: string, cause: unknown): KvmigError =>
-  new KvmigError(
-    'WRITE_UNCONFIRMED',
-    `A write of ${plan} is not confirmed by both sides: one may have it. ${wordsOf(cause)}`,
-    {
-      cause,
-      hint: 'Doing the same again is safe. If Postgres took it, it reaches the source from the outbox also without that.',
-    },
-  )
-
-const refused = (plan: string, cause: unknown): KvmigError => {
-  const isOrphan = cause instanceof DatabaseError && cause.sqlState === '23503'
-  return new KvmigError('WRITE_REFUSED', `A write of ${plan} did not take place. ${wordsOf(cause)}`, {
-    cause,
-    hint: isOrphan
-      ? 'What the row refers to has to be there first: write that before it.'
-      : 'Nothing was changed on either side.',
-  })
-}
-
-// Errors of kvmig's own hold no values.
-const wordsOf = (cause: unknown): string => (cause instanceof KvmigError ? cause.message : '')

@@ -76,7 +76,7 @@ export function recordStore(parts: RecordStoreParts): Store {
     return made.fate === 'row' ? made.row : undefined
   }
   const fromTarget = (key: Row): Promise<Row | undefined> =>
-    recorder.time(kind.plan, 'target', 'get', () => engine.readRow(kind, key))
+    recorder.time(kind.plan, 'target', 'get', () => engine.rows.read(kind, key))
 
   const get = async (key: Row): Promise<Row | undefined> => {
     const entered = await watcher.enter(kind.plan, 'read')

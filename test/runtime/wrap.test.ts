@@ -159,6 +159,13 @@ describe('a wrapped client', () => {
     expect(await world.rows(`SELECT n FROM counters WHERE id = 'h23'`)).toEqual([{ n: '101' }])
   })
 
+  test('H58 a key that only the source has lost, by eviction, counts on where Postgres is', async () => {
+    await redis.set('counter:h58', '100')
+    await raw.del('counter:h58')
+    expect(await redis.incr('counter:h58')).toBe(101)
+    expect(await raw.get('counter:h58')).toBe('101')
+  })
+
   test('H25 two who write different fields of one hash that is a record keep both', async () => {
     await Promise.all([redis.hset('profile:h25', 'name', 'Ann'), redis.hset('profile:h25', 'visits', '3')])
     expect(await raw.hgetall('profile:h25')).toEqual({ name: 'Ann', visits: '3' })

@@ -4,9 +4,10 @@ import { ENTRY_TYPES, type EntryType } from '../../plan/plan.ts'
 import type { Change } from '../../sources/change.ts'
 import type { Entry } from '../../sources/source.ts'
 import type { Row } from '../../value.ts'
-import type { Engine, RecordWrite } from '../engine.ts'
+import type { Engine } from '../engine.ts'
 import { readSide } from '../protocol.ts'
 import { nameOf, oneWay, type RecordKind, type Refusal } from '../record-kind.ts'
+import type { RecordWrite } from '../record-write.ts'
 import { NATIVE_READS, TARGET_READS } from './read-commands.ts'
 import { type Subject, WRITE_COMMANDS, type WriteCommand } from './write-commands.ts'
 
@@ -214,7 +215,7 @@ class Invocation {
         if (!kind.changeOf) throw oneWay(kind)
         const place = placeOf(subject)
         const row: Row | undefined = await engine.options.recorder.time(kind.plan, 'target', 'get', () =>
-          engine.readRow(kind, kind.keyOf(place)),
+          engine.rows.read(kind, kind.keyOf(place)),
         )
         const change = row && kind.changeOf(row)
         if (change?.do !== 'put') return undefined
