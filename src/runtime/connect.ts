@@ -175,6 +175,17 @@ export async function connect(options: ConnectOptions = {}, internals: Internals
       live,
       sourceOf: (plan) => planOf(project, plan).source,
       policyOf: (plan) => failureOf(planOf(project, plan)),
+      kindOfTable: (table) => {
+        const [mapping, ...others] = compiled.writers(table)
+        if (!mapping || others.length > 0) return undefined
+        const kind = compileRecordKind(
+          planOf(project, mapping.plan),
+          mapping,
+          MAPPING_PARTS,
+          compiled.collides(table),
+        )
+        return 'because' in kind ? undefined : kind
+      },
       isTracked: (kind) => compiled.tracked(kind.compiled.table.name),
       timeoutMillis,
       ...internals,

@@ -1,8 +1,10 @@
 import { KvmigError } from '../errors.ts'
+import type { TableName } from '../plan/table.ts'
 import { decodeChange } from '../sources/change.ts'
 import { giveBack, type OutboxEntry, settle, takeOutbox } from '../state/outbox.ts'
 import { holdEpoch } from '../state/route.ts'
 import { claim, type Place } from '../state/touches.ts'
+import { DatabaseError } from '../target/error.ts'
 import type { Row } from '../value.ts'
 import { type Answer, answerPending, type FailurePolicy, PROTOCOL, writeProcedure } from './protocol.ts'
 import type { RecordKind } from './record-kind.ts'
@@ -20,6 +22,8 @@ export interface EngineOptions extends RowsParts {
   readonly recorder: Recorder
   readonly sourceOf: (plan: string) => string
   readonly policyOf: (plan: string) => FailurePolicy
+  /** The records that fill a table, if it is those of one mapping that can be dual-written. */
+  readonly kindOfTable: (table: TableName) => RecordKind | undefined
   readonly probe?: Probe | undefined
   /** Other tables than the real one are for tests: what is left out of it has to show. */
   readonly protocol?: typeof PROTOCOL
@@ -111,6 +115,7 @@ export class Engine {
       }
       if (doer.isUnchanged) return true
       if (doer.complaint) throw doer.complaint
+      if (answer === 'refused' && attempt < MOST_ATTEMPTS && (await this.#copyParents(doer))) continue
       const rollout = watcher.route(plan).rollout || entered.rollout
       const heard = answer === 'pending' ? answerPending(policyOf(plan), rollout) : answer
       if (answer === 'pending')
@@ -120,6 +125,20 @@ export class Engine {
         recorder.count(plan, heard === 'unconfirmed' ? 'write.unconfirmed' : 'write.failed')
       throw heard === 'unconfirmed' ? unconfirmed(plan, doer.cause) : refused(plan, doer.cause)
     }
+  }
+
+  /** A row whose parent only the source has: a writer of the source alone made it. It is taken over first, as a copy. */
+  async #copyParents({ cause, writes }: WriteDoer): Promise<boolean> {
+    if (!(cause instanceof DatabaseError) || cause.sqlState !== '23503' || !cause.constraint) return false
+    let copied = false
+    for (const write of writes) {
+      const parent = await this.rows.parentOf(write, cause.constraint)
+      const kind = parent && this.#options.kindOfTable(parent.table)
+      const key = kind?.compiled.mapping.key.map((name) => parent!.cells.get(name))
+      if (!kind || !key || key.includes(undefined)) continue
+      copied = (await this.copy(kind, kind.placeOf(key as Row)).catch(() => false)) || copied
+    }
+    return copied
   }
 
   /** Takes a record over that only the source has, unless a live write has touched it. Says whether it did. */

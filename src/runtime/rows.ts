@@ -1,6 +1,6 @@
 import { KvmigError } from '../errors.ts'
 import type { Phase } from '../plan/plan.ts'
-import { showTable } from '../plan/table.ts'
+import { showTable, type TableName } from '../plan/table.ts'
 import { type Change, decodeChange } from '../sources/change.ts'
 import type { LiveStore } from '../sources/live-store.ts'
 import type { Entry } from '../sources/source.ts'
@@ -12,7 +12,7 @@ import { decodeTuple } from '../target/decode-tuple.ts'
 import { deleteRow, upsertRow } from '../target/row-write.ts'
 import { openTableRows, readTuples, type TableRows } from '../target/table-rows.ts'
 import type { Target, Transaction } from '../target/target.ts'
-import type { Row } from '../value.ts'
+import type { Cell, Row } from '../value.ts'
 import { oneWay, type RecordKind } from './record-kind.ts'
 import type { Modification, RecordWrite } from './record-write.ts'
 import { Complaint } from './write-error.ts'
@@ -104,6 +104,19 @@ export class Rows {
     const opened = await openTableRows(tx, { name: table.name, columns, keyIndexes })
     this.#tables.set(kind, opened)
     return opened
+  }
+
+  /** What the columns of a row that a foreign key refused refer to; undefined where the row refers to nothing. */
+  async parentOf(
+    { kind, row }: Pick<RecordWrite, 'kind' | 'row'>,
+    constraint: string,
+  ): Promise<{ readonly table: TableName; readonly cells: ReadonlyMap<string, Cell> } | undefined> {
+    const table = await this.#parts.background.transaction((tx) => this.#table(tx, kind), { readOnly: true })
+    const reference = table.references.find((it) => it.name === constraint)
+    if (!reference || !row) return undefined
+    const cells = reference.columns.map((name) => row[table.columnNames.indexOf(name)] ?? null)
+    if (cells.includes(null)) return undefined
+    return { table: reference.to, cells: new Map(reference.toColumns.map((name, at) => [name, cells[at]!])) }
   }
 
   /** The row of a record, or none, with its origin where origins are kept. */

@@ -38,6 +38,10 @@ export class WriteDoer implements Doer {
     this.#epoch = epoch
   }
 
+  get writes(): readonly RecordWrite[] {
+    return this.#writes
+  }
+
   perform = async (step: Step): Promise<Ending> => {
     try {
       if (step.name === 'record') return await this.#record(step)

@@ -199,6 +199,13 @@ describe('writes', () => {
     expect(await world.rows('SELECT * FROM pets')).toHaveLength(1)
   })
 
+  test('H37 a parent that only the source has is taken over first', async () => {
+    await world.redis.client.set('user:parent', '{"name":"P"}')
+    await plain.store('pets').put({ id: 'puss', owner: 'parent' })
+    expect(await target('parent')).toBe('P')
+    expect(await world.rows(`SELECT owner FROM pets WHERE id = 'puss'`)).toEqual([{ owner: 'parent' }])
+  })
+
   test('a process that dies after Postgres took the write leaves it to the others', async () => {
     const dying = await connect((point) => {
       if (point === 'after.record') throw new Error('killed')
