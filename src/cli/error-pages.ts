@@ -24,6 +24,14 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
     'a column that is not in the target',
     'The table was changed since the plan was made. kvmig plan --live shows the difference.',
   ],
+  COLUMN_UNKNOWN: [
+    'a column that the mapping does not fill',
+    'A store takes the columns that its mapping fills, by their names in the table; the message lists them.',
+  ],
+  COMMAND_UNSUPPORTED: [
+    'a command on a claimed key that dual-write cannot carry',
+    'docs/runtime.md lists the commands that are written to both sides, and those that Postgres answers. Every other one on a key that a plan claims is refused in every phase, so that it is found in A. Use one of those, or store().',
+  ],
   COMMIT_ROLLED_BACK: [
     'a transaction was rolled back instead of committed',
     'Nothing of it was kept. Run the same again.',
@@ -53,6 +61,10 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
     'the target has no space left',
     'What was committed stays. Make room or raise the quota, then apply again.',
   ],
+  DUAL_WRITE: [
+    'records that cannot be written to both sides',
+    'In this version a record is one place in the source and one row in the target. The message says what is in the way; such plans can be copied, and not dual-written.',
+  ],
   ENVIRONMENT_UNKNOWN: [
     'an environment that the project does not name',
     '--env takes the names under environments: in migrations.yaml.',
@@ -61,6 +73,10 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
   ENV_MISSING: [
     'an environment variable is not set',
     'An address needs it: set it, put it into .env beside the project file, or give a default: ${NAME:-rdb:./backup.rdb}.',
+  ],
+  EPOCH_AHEAD: [
+    'the source knows a newer epoch than the ledger',
+    'The source was dual-written under another ledger, which was dropped since, or the target is another one. If that one is gone for good: HDEL kvmig:epoch PLAN in the source.',
   ],
   FILE_EXISTS: [
     'a file is there already',
@@ -79,6 +95,10 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
     'the server ended a transaction that was idle',
     'Run the same again. On a slow line use smaller batches: --batch 2000.',
   ],
+  KEY_MISSING: [
+    'a key without one of its columns',
+    'get and delete take the columns of the key of the mapping, put takes them among the others.',
+  ],
   LEASE_HELD: [
     'somebody else is applying',
     'Wait until they have finished. A holder that died loses the lease after half a minute; kvmig unlock ID takes it away at once.',
@@ -92,6 +112,18 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
     'a newer kvmig has been here',
     'Use the same version or a newer one: an older one would not understand what that one remembers.',
   ],
+  LIVE_PART: [
+    'an element that cannot be written by itself',
+    'A field of a hash and a member of a set can; the items of a list and the messages of a stream have their place from the others.',
+  ],
+  LIVE_STREAM: [
+    'a stream cannot be written to both sides',
+    'Redis gives the messages of a stream their ids. Such keys can be copied, and not dual-written.',
+  ],
+  LIVE_UNABLE: [
+    'a source that cannot take part in dual-write',
+    'It has to compare and set at one instant. docs/sources.md says which can.',
+  ],
   LOCK_TIMEOUT: [
     'a lock was not to be had in time',
     'Another session holds the table or the row: look for long transactions in pg_stat_activity, then apply again.',
@@ -100,10 +132,18 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
     'the target refused the login',
     'Check user and password, and pg_hba.conf. Special characters are percent-encoded.',
   ],
+  MAPPING_UNKNOWN: [
+    'a mapping that the plan does not have',
+    'store(plan, mapping) takes the name of a mapping: its table, and table.2 for the second into the same one.',
+  ],
   NOTHING_TO_ACCEPT: ['no open record fits', 'kvmig status lists what is in quarantine, by reason.'],
   NOT_A_TIME: [
     'recency of a column that is no time',
     'recency: { column: … } wants a timestamptz, timestamp or date.',
+  ],
+  NOT_CLAIMED: [
+    'a record that its mapping would not take',
+    'By its key and content another rule of the project has it, or none. Look at match and where of the mapping, and at the rules before it.',
   ],
   NOT_CONFIRMED: [
     'nobody was there to confirm',
@@ -124,6 +164,10 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
   OUT_OF_MEMORY: [
     'the target is out of memory',
     'Use smaller transactions (--batch 2000), or give the server more.',
+  ],
+  OVERRIDE: [
+    'an override that makes no sense',
+    'USE_POSTGRES_<PLAN> is true or false, and names a plan. It cannot read Postgres in A, when not all is there, nor the source in D, when nobody writes it any more.',
   ],
   PERMISSION: [
     'a permission is missing',
@@ -177,9 +221,25 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
     'the target takes no writes',
     'It is a replica, or the role is read-only. Use the primary, and the role that applies.',
   ],
+  REJECTED: [
+    'a value that cannot be stored on both sides',
+    'The message names the column and the reason; docs/quarantine.md explains each. Nothing was written.',
+  ],
   REJECT_LIMIT: [
     'more records were rejected than the plan allows',
     'kvmig status shows the reasons. Mend the mapping or the data, or raise reject: { limit: … } knowingly.',
+  ],
+  ROLLOUT_COMMAND: [
+    'a command that has to wait for the end of the rollout',
+    'As long as instances may write the source only, a write that depends on what is there could undo theirs. Set values as a whole, or wait until kvmig apply --phase=B has ended the rollout.',
+  ],
+  ROUTE_CHANGED: [
+    'somebody else changed the route first',
+    'Look with kvmig status where the plan is now, then decide again.',
+  ],
+  ROUTE_UNKNOWN: [
+    'the route of a plan cannot be looked up',
+    'The target is out of reach, and without it nobody knows where the plan is read and written. It is tried again with the next operation.',
   ],
   ROW_SECURITY: [
     'a policy hides rows',
@@ -249,6 +309,10 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
     'the user of the source may not do that',
     'The message names the command or the keys. docs/sources.md has the ACL that kvmig wants.',
   ],
+  SOURCE_NOSCRIPT: [
+    'the source has forgotten a script',
+    'It is sent again by itself. If this persists, the user may not run EVAL: docs/sources.md lists the permissions.',
+  ],
   SOURCE_OOM: ['the source has no memory left', 'Give it more memory, or free some.'],
   SOURCE_PROTOCOL: [
     'the source does not answer as a Redis does',
@@ -280,6 +344,10 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
   SOURCE_UNSTABLE: [
     'a list that is never left alone',
     'It was written to during every attempt to read it. Pause its writers for a moment, or take it from a backup.',
+  ],
+  SOURCE_WRONGTYPE: [
+    'a key of another type than the plan says',
+    'Somebody else writes it as something else. kvmig trace KEY shows what it is.',
   ],
   STARTING: ['the target is starting or stopping', 'Run the same again in a moment.'],
   STILL_REFERENCED: [
@@ -317,4 +385,12 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
     'Run it again with KVMIG_DEBUG=1 to see where, and please report it. No data of yours is printed.',
   ],
   USAGE: ['the command line cannot be read', 'kvmig COMMAND --help has its options and examples.'],
+  WRITE_REFUSED: [
+    'a write that did not take place',
+    'The message says why. Nothing was changed on either side. If a row is missing that this one refers to, write that first.',
+  ],
+  WRITE_UNCONFIRMED: [
+    'a write of which one side is not confirmed',
+    'Postgres may have it, and then the outbox carries it to the source. Doing the same again is safe. docs/runtime.md: failure policies.',
+  ],
 }
