@@ -22,6 +22,7 @@ import { listen } from '../target/listen.ts'
 import { VERSION } from '../version.ts'
 import { Engine, type EngineOptions } from './engine.ts'
 import { forcedSides } from './forced-sides.ts'
+import type { Plans } from './index.ts'
 import { prometheusText } from './prometheus.ts'
 import type { FailurePolicy } from './protocol.ts'
 import { compileRecordKind, type RecordKind, type Refusal } from './record-kind.ts'
@@ -52,20 +53,10 @@ export interface ConnectOptions {
   readonly readThrough?: readonly string[]
 }
 
-/** Names of plans, and the rows and keys of their stores: what `kvmig types` writes. */
-// An interface, so that a project can add its plans to it.
-// biome-ignore lint/suspicious/noEmptyInterface: see above
-export interface Plans {}
-
-type RowOf<P> = P extends keyof Plans
-  ? Plans[P] extends { row: infer R extends object }
-    ? R
-    : never
-  : Record<string, JsValue>
-type KeyOf<P> = P extends keyof Plans
-  ? Plans[P] extends { key: infer K extends object }
-    ? K
-    : never
+type Typed<P, Part extends string> = P extends keyof Plans
+  ? Plans[P] extends { readonly [name in Part]: infer T extends object }
+    ? T
+    : Record<string, JsValue>
   : Record<string, JsValue>
 
 /** The application's end of the migration. */
@@ -75,7 +66,10 @@ export interface Kvmig {
    * The records of a plan; of one of its mappings, where it has several. Throws what makes dual-write impossible for them, by name: a
    * plan does not find out in B that it cannot be written.
    */
-  store<P extends string>(plan: P, mapping?: string): Store<RowOf<P>, KeyOf<P>>
+  store<P extends string>(
+    plan: P,
+    mapping?: string,
+  ): Store<Typed<P, 'row'>, Typed<P, 'key'>, Typed<P, 'input'>>
   /**
    * The application's ioredis client, with its commands on keys that a plan claims routed by that plan; all others reach the client as
    * they are. `source`: the name of the source that it is connected to; default: the only one. The client is still the application's to

@@ -16,14 +16,18 @@ export type Columns = Readonly<Record<string, unknown>>
  * The records of one mapping, as rows. Where they are read and written is the plan's route's business: the application does not know, and
  * does not change when it does.
  */
-export interface Store<R extends object = Record<string, JsValue>, K extends object = Partial<R>> {
+export interface Store<
+  R extends object = Record<string, JsValue>,
+  K extends object = Partial<R>,
+  I extends object = R,
+> {
   /** The row with this key (the columns of the mapping's key); undefined where there is none, or where it has expired. */
   get(key: K): Promise<R | undefined>
   /**
    * Writes a row over what has its key. Columns left out take what the mapping gives for a missing value. Throws REJECTED for what the
    * target cannot hold or the source could not give back, WRITE_REFUSED and WRITE_UNCONFIRMED.
    */
-  put(row: R): Promise<void>
+  put(row: I): Promise<void>
   delete(key: K): Promise<void>
 }
 

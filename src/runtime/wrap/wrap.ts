@@ -125,17 +125,25 @@ class Invocation {
     for (;;) {
       const answer = await engine.command(plan, this.#keys, [Buffer.from(this.#name), ...this.#args])
       if (answer) return answer.reply
-      const now = await engine.clock(kinds[0]!.source)
+      const now = TIMED.test([this.#name, ...this.#args.slice(2)].join(' '))
+        ? await engine.clock(kinds[0]!.source)
+        : Number.NaN
+      const context = { now, byElement: subjects[0]!.element !== 'key' }
       let reply: unknown
       const records = subjects.map((it, index) => ({ kind: kinds[index]!, place: placeOf(it) }))
+      if (command.isBlind?.(this.#args)) {
+        const effect = command.effect([], this.#args, context)
+        await engine.write(
+          plan,
+          effect.changes.map((change, index) => this.#writeOf(records[index]!, change, undefined)),
+        )
+        return effect.reply
+      }
       const written = await engine.modify(plan, {
         records,
         needsBase: this.#needsBase(command, subjects),
         decide: (bases) => {
-          const effect = command.effect(bases, this.#args, {
-            now,
-            byElement: subjects[0]!.element !== 'key',
-          })
+          const effect = command.effect(bases, this.#args, context)
           reply = effect.reply
           if (effect.changes.every((it) => it === undefined)) return undefined
           return effect.changes.map((change, index) => this.#writeOf(records[index]!, change, bases[index]))
@@ -273,6 +281,9 @@ class Invocation {
     return kind
   }
 }
+
+/** Commands and options that count from now. */
+const TIMED = /^p?(expire|expireat|setex)( |$)|^set .*\b(ex|px)( |$)/i
 
 const placeOf = ({ key, element, name }: Subject) => ({
   key,

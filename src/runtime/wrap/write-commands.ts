@@ -24,6 +24,8 @@ export interface WriteCommand {
   subjects(args: readonly Buffer[], isElement: (key: Buffer, type: EntryType) => boolean): readonly Subject[]
   /** Does what it writes depend on what is there, and not only what it answers? */
   needsBase(args: readonly Buffer[]): boolean
+  /** Is neither what it writes nor what it answers a matter of what is there? Then nobody looks. Default: no. */
+  isBlind?(args: readonly Buffer[]): boolean
   /** Throws CommandError for what Redis would refuse. */
   effect(bases: readonly (Entry | undefined)[], args: readonly Buffer[], context: EffectContext): Effect
 }
@@ -97,19 +99,25 @@ const expiring = (at: (amount: number, now: number) => number): WriteCommand =>
     return { changes: [expiresAt <= now ? GONE : put(base.value!, expiresAt)], reply: 1 }
   }, undefined)
 
-const setWith = (unit: number): WriteCommand =>
-  one(
+const setWith = (unit: number): WriteCommand => ({
+  isBlind: () => true,
+  ...one(
     (_, args, { now }) => ({
       changes: [string(args[2]!, now + Number(integer(args[1])) * unit)],
       reply: 'OK',
     }),
     'string',
     false,
-  )
+  ),
+})
+
+const looks = (args: readonly Buffer[]): boolean =>
+  args.slice(2).some((it) => /^(nx|xx|get|keepttl)$/i.test(text(it)))
 
 const SET: WriteCommand = {
   subjects: ([key]) => [whole(key!, 'string')],
-  needsBase: (args) => args.slice(2).some((it) => /^(nx|xx|get|keepttl)$/i.test(text(it))),
+  needsBase: looks,
+  isBlind: (args) => !looks(args),
   effect: ([base], [, value, ...options], { now }) => {
     let expiresAt: number | null = null
     let onlyIf: 'nx' | 'xx' | undefined
@@ -272,6 +280,7 @@ export const WRITE_COMMANDS: Readonly<Record<string, WriteCommand>> = {
   mset: {
     subjects: (args) => unique(evens(args)).map((it) => whole(it, 'string')),
     needsBase: () => false,
+    isBlind: () => true,
     effect: (_, args) => ({
       changes: [...pairsOf(args).values()].map((it) => string(it, null)),
       reply: 'OK',
