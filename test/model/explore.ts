@@ -261,17 +261,19 @@ function settled(state: State): State {
 
 /** What is wrong with an end: sides that differ, a confirmed write that is lost, one that is older than a later one, or was never made. */
 function judge({ target, source, confirmed, before }: State, { writers, old }: Scenario): string | undefined {
-  if (target.phase !== 'D' && target.row !== source.value)
+  // In A the source is all there is; in D the target.
+  const decisive = target.phase === 'A' ? source.value : target.row
+  if (target.phase !== 'A' && target.phase !== 'D' && target.row !== source.value)
     return `the target has ${target.row}, the source ${source.value}`
-  if (target.row === 'first') return confirmed.length > 0 ? `${confirmed.join(', ')} is lost` : undefined
+  if (decisive === 'first') return confirmed.length > 0 ? `${confirmed.join(', ')} is lost` : undefined
   const writes: [string, Value][] = Object.entries(writers).map(([name, what]) => [
     name,
     what === 'set' ? name : null,
   ])
   if (old) writes.push(['old', old === 'set' ? 'old' : null])
-  const makers = writes.filter(([, value]) => value === target.row).map(([name]) => name)
-  if (makers.length === 0) return `nobody wrote ${target.row}`
+  const makers = writes.filter(([, value]) => value === decisive).map(([name]) => name)
+  if (makers.length === 0) return `nobody wrote ${decisive}`
   const isLast = (maker: string) =>
     !writes.some(([other]) => confirmed.includes(other) && before.includes(`${maker}<${other}`))
-  return makers.some(isLast) ? undefined : `${target.row} is older than a write that was confirmed later`
+  return makers.some(isLast) ? undefined : `${decisive} is older than a write that was confirmed later`
 }

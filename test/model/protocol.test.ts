@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { PROTOCOL } from '../../src/runtime/protocol.ts'
 import { explore } from './explore.ts'
-import { ABLATIONS, retirement, rollout, steady } from './scenarios.ts'
+import { ABLATIONS, backToA, retirement, rollout, steady } from './scenarios.ts'
 
 const PAIRS = [
   { w1: 'set', w2: 'set' },
@@ -29,6 +29,10 @@ describe('the protocol, in every interleaving', () => {
     })
   })
 
+  test('keeps what was written when it goes back to A, if what waits is carried over within the flip', () => {
+    expect(explore(backToA(PAIRS[0], { drained: true }))).toMatchObject({ violations: 0, example: undefined })
+  })
+
   test('keeps what is written while the source is retired', () => {
     expect(explore(retirement(PROTOCOL, PAIRS[1]))).toMatchObject({ violations: 0, example: undefined })
   })
@@ -48,6 +52,10 @@ describe('each element is needed: taken out, the exploration finds', () => {
   test('what goes wrong without the epoch', () => {
     const found = explore(rollout(ABLATIONS.epoch, { w1: 'set' }, undefined))
     expect(found.example).toMatch(/w1/)
+  })
+
+  test('what goes wrong when it goes back to A and what waits is left waiting', () => {
+    expect(explore(backToA(PAIRS[0], { drained: false }), { first: true }).example).toBeDefined()
   })
 
   test('what goes wrong without the catch-up at the end of the rollout (H01)', () => {

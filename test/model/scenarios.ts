@@ -1,6 +1,6 @@
 import { type Act, PROTOCOL, type Step } from '../../src/runtime/protocol.ts'
 import type { Operation, Scenario } from './explore.ts'
-import type { State } from './state.ts'
+import { onSource, type State } from './state.ts'
 
 type Protocol = typeof PROTOCOL
 
@@ -105,4 +105,31 @@ export const retirement = (protocol: Protocol, writers: Scenario['writers']): Sc
   copier: false,
   operator: [flip('D'), raise],
   start: { phase: 'C', rollout: false },
+})
+
+/** Back to A, where the source decides alone again and its writes have no version: what waits for it goes there within the flip, or not. */
+export const backToA = (
+  writers: Scenario['writers'],
+  { drained }: { readonly drained: boolean },
+): Scenario => ({
+  protocol: PROTOCOL,
+  policy: 'available',
+  writers,
+  copier: false,
+  operator: [
+    {
+      name: drained ? 'flip to A, carrying over what waits' : 'flip to A',
+      act: (state) => {
+        const { target } = state
+        if (drained) {
+          for (const { version, value } of target.outbox.toSorted((a, b) => a.version - b.version))
+            onSource(state, { acts: ['compare-and-set'], epoch: target.epoch, version, value })
+          target.outbox.length = 0
+        }
+        Object.assign(target, { phase: 'A', epoch: target.epoch + 1 })
+      },
+    },
+    raise,
+  ],
+  start: { phase: 'B', rollout: false },
 })
