@@ -172,6 +172,12 @@ function createProgram(io: Io, version: string, done: (code: number) => void): C
     )
     .action(action(() => import('./commands/graph.ts'), 'plans'))
 
+  program
+    .command('types')
+    .description('TypeScript of the plans, for the runtime, and of their tables, for Kysely')
+    .option('--out <file>', 'into this file, not to stdout')
+    .action(action(() => import('./commands/types.ts')))
+
   program.commandsGroup('Mend:')
   program
     .command('retry')

@@ -26,7 +26,11 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
   ],
   COLUMN_UNKNOWN: [
     'a column that the mapping does not fill',
-    'A record has the columns under fields: of its mapping, by those names.',
+    'A store takes the columns that its mapping fills, by their names in the table; the message lists them.',
+  ],
+  COMMAND_UNSUPPORTED: [
+    'a command on a claimed key that dual-write cannot carry',
+    'docs/runtime.md lists the commands that are written to both sides, and those that Postgres answers. Every other one on a key that a plan claims is refused in every phase, so that it is found in A. Use one of those, or store().',
   ],
   COMMIT_ROLLED_BACK: [
     'a transaction was rolled back instead of committed',
@@ -59,7 +63,7 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
   ],
   DUAL_WRITE: [
     'records that cannot be written to both sides',
-    'Dual-write takes records that are one place in the source and one row in the target. The message says what stands in the way.',
+    'In this version a record is one place in the source and one row in the target. The message says what is in the way; such plans can be copied, and not dual-written.',
   ],
   ENVIRONMENT_UNKNOWN: [
     'an environment that the project does not name',
@@ -71,8 +75,8 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
     'An address needs it: set it, put it into .env beside the project file, or give a default: ${NAME:-rdb:./backup.rdb}.',
   ],
   EPOCH_AHEAD: [
-    'the source knows a later epoch than the ledger',
-    'It was dual-written under another ledger: another database, or one that was restored. Nothing is written until that is settled.',
+    'the source knows a newer epoch than the ledger',
+    'The source was dual-written under another ledger, which was dropped since, or the target is another one. If that one is gone for good: HDEL kvmig:epoch PLAN in the source.',
   ],
   FILE_EXISTS: [
     'a file is there already',
@@ -92,8 +96,8 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
     'Run the same again. On a slow line use smaller batches: --batch 2000.',
   ],
   KEY_MISSING: [
-    'a record without a part of its key',
-    "get, put and del take all columns of the mapping's key.",
+    'a key without one of its columns',
+    'get and delete take the columns of the key of the mapping, put takes them among the others.',
   ],
   LEASE_HELD: [
     'somebody else is applying',
@@ -109,16 +113,16 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
     'Use the same version or a newer one: an older one would not understand what that one remembers.',
   ],
   LIVE_PART: [
-    'a part of an entry that cannot be written by itself',
-    'Fields, members and whole entries can be. Items of lists are written with their list.',
+    'an element that cannot be written by itself',
+    'A field of a hash and a member of a set can; the items of a list and the messages of a stream have their place from the others.',
   ],
   LIVE_STREAM: [
-    'a stream cannot be dual-written',
-    'Redis gives messages their ids, so they would differ on both sides. Move streams at a quiet moment.',
+    'a stream cannot be written to both sides',
+    'Redis gives the messages of a stream their ids. Such keys can be copied, and not dual-written.',
   ],
   LIVE_UNABLE: [
-    'a kind of source that the runtime cannot write',
-    'Dual-write takes a Redis: redis:// or rediss://.',
+    'a source that cannot take part in dual-write',
+    'It has to compare and set at one instant. docs/sources.md says which can.',
   ],
   LOCK_TIMEOUT: [
     'a lock was not to be had in time',
@@ -142,8 +146,8 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
     'recency: { column: … } wants a timestamptz, timestamp or date.',
   ],
   NOT_CLAIMED: [
-    'a record that another rule would take',
-    'Its key or its content fits another rule, so the backfill would not take it as this one. Look at match and where.',
+    'a record that its mapping would not take',
+    'By its key and content another rule of the project has it, or none. Look at match and where of the mapping, and at the rules before it.',
   ],
   NOT_CONFIRMED: [
     'nobody was there to confirm',
@@ -166,8 +170,8 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
     'Use smaller transactions (--batch 2000), or give the server more.',
   ],
   OVERRIDE: [
-    'an environment override that makes no sense',
-    'USE_POSTGRES_PLAN is true or false, for a plan that there is; true not before all rows are there, false not after the source was retired.',
+    'an override that makes no sense',
+    'USE_POSTGRES_<PLAN> is true or false, and names a plan. It cannot read Postgres in A, when not all is there, nor the source in D, when nobody writes it any more.',
   ],
   PERMISSION: [
     'a permission is missing',
@@ -226,17 +230,24 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
     'The store holds a part of them. Empty it and begin again: elements of lists would come twice otherwise.',
   ],
   REJECTED: [
-    'a record that cannot become a row',
-    'The message names the column and the reason; docs/quarantine.md has the reasons.',
+    'a value that cannot be stored on both sides',
+    'The message names the column and the reason; docs/quarantine.md explains each. Nothing was written.',
   ],
   REJECT_LIMIT: [
     'more records were rejected than the plan allows',
     'kvmig status shows the reasons. Mend the mapping or the data, or raise reject: { limit: … } knowingly.',
   ],
-  ROUTE_CHANGED: ['the route was changed by somebody else', 'Look at kvmig status, and decide again.'],
+  ROLLOUT_COMMAND: [
+    'a command that has to wait for the end of the rollout',
+    'As long as instances may write the source only, a write that depends on what is there could undo theirs. Set values as a whole, or wait until kvmig apply --phase=B has ended the rollout.',
+  ],
+  ROUTE_CHANGED: [
+    'somebody else changed the route first',
+    'Look with kvmig status where the plan is now, then decide again.',
+  ],
   ROUTE_UNKNOWN: [
-    'the route cannot be looked up',
-    'The target is out of reach, and nobody knows where to read or write. The next operation tries again.',
+    'the route of a plan cannot be looked up',
+    'The target is out of reach, and without it nobody knows where the plan is read and written. It is tried again with the next operation.',
   ],
   ROW_SECURITY: [
     'a policy hides rows',
@@ -310,20 +321,24 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
     'the user of the source may not do that',
     'The message names the command or the keys. docs/sources.md has the ACL that kvmig wants.',
   ],
+  SOURCE_NOSCRIPT: [
+    'the source has forgotten a script',
+    'It is sent again by itself. If this persists, the user may not run EVAL: docs/sources.md lists the permissions.',
+  ],
   SOURCE_OOM: ['the source has no memory left', 'Give it more memory, or free some.'],
   SOURCE_PROTOCOL: [
     'the source does not answer as a Redis does',
     'Is this the address of a Redis, and does it want TLS (rediss://) or none (redis://)?',
-  ],
-  SOURCE_READ_ONLY: [
-    'a kind of store that kvmig does not write',
-    'kvmig rebuild --into takes a Redis: redis:// or rediss://.',
   ],
   SOURCE_QUOTA: [
     "the provider's quota is used up",
     'Wait for the day in the message or raise the plan; a backup from the console can be read with rdb:.',
   ],
   SOURCE_READONLY: ['the source is a read-only replica', 'Use the address of the primary.'],
+  SOURCE_READ_ONLY: [
+    'a kind of store that kvmig does not write',
+    'kvmig rebuild --into takes a Redis: redis:// or rediss://.',
+  ],
   SOURCE_REFUSED: ['the source refused the connection', 'Is the server running, and is this its port?'],
   SOURCE_REPLY: [
     'the source answered with something else than asked',
@@ -361,7 +376,7 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
   ],
   SOURCE_WRONGTYPE: [
     'a key of another type than the plan says',
-    'Somebody writes that key in another way. kvmig trace KEY shows which rule has it.',
+    'Somebody else writes it as something else. kvmig trace KEY shows what it is.',
   ],
   STARTING: ['the target is starting or stopping', 'Run the same again in a moment.'],
   STILL_REFERENCED: [
@@ -383,11 +398,11 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
   ],
   TABLE_MISSING: [
     'a table that is not there',
-    'Where phase A was never applied, apply it. Where somebody dropped the table since: kvmig rollback PLAN, then kvmig apply --phase=A.',
+    'Was it dropped or renamed? kvmig plan --live shows what is there.',
   ],
   TABLE_TAKEN: [
-    'a table of that name that this plan did not make',
-    'If another plan made it (a plan that was renamed, for one), the message names that plan: kvmig rollback takes it back by its old name, also where its file is gone. A table of the application: name the file with its DDL under schema: in the project, or choose another name.',
+    'a table of that name that kvmig did not make',
+    'Name the file with its DDL under schema: in the project, or choose another name.',
   ],
   TIMEOUT: [
     'a statement took longer than its limit',
@@ -409,10 +424,10 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
   USAGE: ['the command line cannot be read', 'kvmig COMMAND --help has its options and examples.'],
   WRITE_REFUSED: [
     'a write that did not take place',
-    'Neither side has it. The message says why; trying again is safe.',
+    'The message says why. Nothing was changed on either side. If a row is missing that this one refers to, write that first.',
   ],
   WRITE_UNCONFIRMED: [
-    'a write that one side may have',
-    'Trying again is safe by its operation id; the outbox carries over what Postgres took.',
+    'a write of which one side is not confirmed',
+    'Postgres may have it, and then the outbox carries it to the source. Doing the same again is safe. docs/runtime.md: failure policies.',
   ],
 }

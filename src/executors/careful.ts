@@ -21,8 +21,12 @@ import { placeIn } from './writers.ts'
  * Writes a batch row by row as far as it must: compares with what is there, decides between records that give the same row as far as two
  * of them tell enough (the rest stays open, see `settleContests`), and rejects exactly the rows that the table refuses.
  */
-export const loadCarefully = (tx: Transaction, batch: Batch, loading: Loading): Promise<Loaded> =>
-  new CarefulLoad(tx, batch, loading).run()
+export const loadCarefully = (
+  tx: Transaction,
+  batch: Batch,
+  loading: Loading,
+  isOurs?: (row: number) => boolean,
+): Promise<Loaded> => new CarefulLoad(tx, batch, loading, isOurs).run()
 
 /** Rows that are looked up and compared at once, and their bytes. */
 const LOOKED_UP = 5_000
@@ -56,6 +60,8 @@ class CarefulLoad {
   readonly #tx: Transaction
   readonly #batch: Batch
   readonly #loading: Loading
+  /** Which rows of the batch may be written; all, where nobody says. */
+  readonly #isOurs: ((row: number) => boolean) | undefined
   readonly #place: number
   readonly #counts = noLoadCounts()
   readonly #rejects: Rejected[]
@@ -65,8 +71,14 @@ class CarefulLoad {
   /** Rows of ours that changed in the source, and that other records had given way to. */
   #challenged: ReadonlySet<string> = new Set()
 
-  constructor(tx: Transaction, batch: Batch, loading: Loading) {
+  constructor(
+    tx: Transaction,
+    batch: Batch,
+    loading: Loading,
+    isOurs: ((row: number) => boolean) | undefined,
+  ) {
     this.#tx = tx
+    this.#isOurs = isOurs
     this.#batch = batch
     this.#loading = loading
     this.#place = placeIn(loading.writers, batch.compiled)
@@ -171,6 +183,7 @@ class CarefulLoad {
     const { tuples, refused } = await canonicalTuples(this.#tx, table, batch)
     const records = new Map<string, Incoming>()
     for (let index = 0; index < batch.count; index++) {
+      if (this.#isOurs?.(index) === false) continue
       const key = batch.key(index)
       const part = batch.part(index)
       const bad = refused.get(index)

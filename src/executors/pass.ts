@@ -16,6 +16,7 @@ import type { Transaction } from '../target/target.ts'
 import { addCounts, Batch, type CopyCounts, type Mark, noCounts, shiftCounts, toQuarantine } from './batch.ts'
 import { loadCarefully } from './careful.ts'
 import { certainly } from './certainly.ts'
+import { claimBatch } from './claims.ts'
 import { databaseClock } from './clock.ts'
 import { settleContests } from './contests.ts'
 import type { Context, Counts } from './executor.ts'
@@ -350,18 +351,19 @@ export class Pass {
           const loaded = new Map<Copy, CopyCounts>()
           for (const { copy, batch } of batches) {
             if (batch.empty) continue
-            trying = copy.careful ? undefined : copy
-            const { counts, rejects } = await (copy.careful ? loadCarefully : loadDirectly)(
-              tx,
-              batch,
-              copy.loading,
-            )
+            const claimed = await claimBatch(tx, batch)
+            const careful = copy.careful || claimed !== undefined
+            trying = careful ? undefined : copy
+            const { counts, rejects } = careful
+              ? await loadCarefully(tx, batch, copy.loading, claimed?.isOurs)
+              : await loadDirectly(tx, batch, copy.loading)
             const { plan, mapping } = copy.compiled
             await ledger.quarantine.add(
               tx,
               rejects.map((it) => toQuarantine(plan, mapping.name, it)),
             )
-            loaded.set(copy, { ...counts, ...batch.seen })
+            // What a live write has touched is there, and newer than what was read.
+            loaded.set(copy, { ...counts, unchanged: counts.unchanged + (claimed?.live ?? 0), ...batch.seen })
           }
           failpoint('backfill.batch-copied')
           return loaded

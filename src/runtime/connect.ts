@@ -6,13 +6,14 @@ import { formatDiagnostic } from '../diagnostic.ts'
 import { KvmigError } from '../errors.ts'
 import { forwardClaims } from '../mapping/claim.ts'
 import { type CompiledProject, compileProject } from '../mapping/compiled-project.ts'
+import type { CompiledMapping } from '../mapping/mapping.ts'
 import { loadProject } from '../plan/load.ts'
 import { mappingsOf, type Plan, type Project } from '../plan/plan.ts'
 import { filesIn } from '../plan/project-files.ts'
 import { resolveAddress } from '../runner/address.ts'
 import type { LiveStore } from '../sources/live-store.ts'
+import { commandKeys } from '../sources/redis/command-keys.ts'
 import type { Entry } from '../sources/source.ts'
-import { addMetrics } from '../state/metrics.ts'
 import { type OutboxDepth, outboxDepth } from '../state/outbox.ts'
 import { openLedger } from '../state/postgres-ledger.ts'
 import { ROUTE_CHANNEL } from '../state/route.ts'
@@ -21,6 +22,7 @@ import { listen } from '../target/listen.ts'
 import { VERSION } from '../version.ts'
 import { Engine, type EngineOptions } from './engine.ts'
 import { forcedSides } from './forced-sides.ts'
+import type { Plans } from './index.ts'
 import { prometheusText } from './prometheus.ts'
 import type { FailurePolicy } from './protocol.ts'
 import { compileRecordKind, type RecordKind, type Refusal } from './record-kind.ts'
@@ -28,7 +30,9 @@ import { recordStore, type Store } from './record-store.ts'
 import { Recorder } from './recorder.ts'
 import { RouteWatcher } from './route-watcher.ts'
 import { Shadow } from './shadow.ts'
+import { Tasks } from './tasks.ts'
 import type { JsValue } from './values.ts'
+import { wrapClient } from './wrap/wrap.ts'
 
 export interface ConnectOptions {
   /** The project file, or a project that was loaded already. Default: `migrations.yaml` of the working folder. */
@@ -49,20 +53,10 @@ export interface ConnectOptions {
   readonly readThrough?: readonly string[]
 }
 
-/** Names of plans, and the rows and keys of their stores: what `kvmig types` writes. */
-// An interface, so that a project can add its plans to it.
-// biome-ignore lint/suspicious/noEmptyInterface: see above
-export interface Plans {}
-
-type RowOf<P> = P extends keyof Plans
-  ? Plans[P] extends { row: infer R extends object }
-    ? R
-    : never
-  : Record<string, JsValue>
-type KeyOf<P> = P extends keyof Plans
-  ? Plans[P] extends { key: infer K extends object }
-    ? K
-    : never
+type Typed<P, Part extends string> = P extends keyof Plans
+  ? Plans[P] extends { readonly [name in Part]: infer T extends object }
+    ? T
+    : Record<string, JsValue>
   : Record<string, JsValue>
 
 /** The application's end of the migration. */
@@ -72,7 +66,16 @@ export interface Kvmig {
    * The records of a plan; of one of its mappings, where it has several. Throws what makes dual-write impossible for them, by name: a
    * plan does not find out in B that it cannot be written.
    */
-  store<P extends string>(plan: P, mapping?: string): Store<RowOf<P>, KeyOf<P>>
+  store<P extends string>(
+    plan: P,
+    mapping?: string,
+  ): Store<Typed<P, 'row'>, Typed<P, 'key'>, Typed<P, 'input'>>
+  /**
+   * The application's ioredis client, with its commands on keys that a plan claims routed by that plan; all others reach the client as
+   * they are. `source`: the name of the source that it is connected to; default: the only one. The client is still the application's to
+   * close.
+   */
+  wrap<C extends object>(client: C, source?: string): C
   /** What this instance measured, for Prometheus to scrape. */
   metrics(): Promise<string>
   /** Finishes what goes on in the background, says good-bye to the fleet, and closes the stores. */
@@ -86,6 +89,8 @@ export interface Internals extends Pick<EngineOptions, 'probe' | 'protocol'> {
   readonly settleMillis?: number
   /** Between two looks at the outbox; 0: never. */
   readonly drainMillis?: number
+  /** So long a change is its writer's to carry. */
+  readonly ownMillis?: number
 }
 
 /**
@@ -164,6 +169,17 @@ export async function connect(options: ConnectOptions = {}, internals: Internals
       live,
       sourceOf: (plan) => planOf(project, plan).source,
       policyOf: (plan) => failureOf(planOf(project, plan)),
+      kindOfTable: (table) => {
+        const [mapping, ...others] = compiled.writers(table)
+        if (!mapping || others.length > 0) return undefined
+        const kind = compileRecordKind(
+          planOf(project, mapping.plan),
+          mapping,
+          MAPPING_PARTS,
+          compiled.collides(table),
+        )
+        return 'because' in kind ? undefined : kind
+      },
       isTracked: (kind) => compiled.tracked(kind.compiled.table.name),
       timeoutMillis,
       ...internals,
@@ -178,6 +194,7 @@ export async function connect(options: ConnectOptions = {}, internals: Internals
       plans: project.plans.map((it) => it.name),
       instance,
       drainMillis: internals.drainMillis ?? 1000,
+      ownMillis: internals.ownMillis ?? 1000,
     })
     closers.unshift(
       () => shadow.close(),
@@ -197,6 +214,29 @@ export async function connect(options: ConnectOptions = {}, internals: Internals
           readThrough: options.readThrough?.includes(plan) ?? false,
           claims: claimsOf(compiled, kind),
         }) as never
+      },
+      wrap: (client, source = project.sources.keys().next().value ?? '') => {
+        if (!project.sources.has(source))
+          throw new KvmigError('SOURCE_UNKNOWN', `There is no source "${source}" in ${project.file}.`)
+        const kinds = new Map<CompiledMapping, RecordKind | Refusal>()
+        return wrapClient(client, {
+          engine,
+          router: compiled.router(source),
+          kindOf: (mapping) => {
+            const known =
+              kinds.get(mapping) ??
+              compileRecordKind(
+                planOf(project, mapping.plan),
+                mapping,
+                MAPPING_PARTS,
+                compiled.collides(mapping.table.name),
+              )
+            kinds.set(mapping, known)
+            return known
+          },
+          forced,
+          keysOf: commandKeys,
+        })
       },
       metrics: async () => {
         const depth: readonly OutboxDepth[] = await background
@@ -303,68 +343,3 @@ function refuseForced(plan: string, side: 'source' | 'target', phase: string): v
     { hint: 'Take the variable away.' },
   )
 }
-
-/** What every instance does beside its work: it carries the outbox on, and tells what it measured. */
-class Tasks {
-  readonly #engine: Engine
-  readonly #options: {
-    readonly plans: readonly string[]
-    readonly instance: string
-    readonly drainMillis: number
-  }
-  readonly #timers: NodeJS.Timeout[] = []
-  #working: Promise<void> = Promise.resolve()
-
-  constructor(
-    engine: Engine,
-    options: { readonly plans: readonly string[]; readonly instance: string; readonly drainMillis: number },
-  ) {
-    this.#engine = engine
-    this.#options = options
-    if (options.drainMillis > 0)
-      this.#every(options.drainMillis, async () => {
-        while ((await this.#engine.drain(options.plans, OWN_MILLIS)) > 0);
-      })
-    this.#every(TELL_MILLIS, () => this.#tell())
-  }
-
-  async close(): Promise<void> {
-    for (const it of this.#timers) clearInterval(it)
-    await this.#working
-    await this.#engine.close()
-    await this.#tell().catch(() => {})
-  }
-
-  #every(millis: number, work: () => Promise<void>): void {
-    let isBusy = false
-    const timer = setInterval(() => {
-      if (isBusy) return
-      isBusy = true
-      // Out of reach: there is a next time, and `kvmig status` shows what is waiting.
-      const done = work()
-        .catch(() => {})
-        .finally(() => {
-          isBusy = false
-        })
-      this.#working = Promise.all([this.#working, done]).then(() => {})
-    }, millis)
-    timer.unref()
-    this.#timers.push(timer)
-  }
-
-  async #tell(): Promise<void> {
-    const { recorder, background } = this.#engine.options
-    const told = recorder.take()
-    if (told.latencies.length + told.counters.length === 0) return
-    try {
-      await addMetrics(background, this.#options.instance, told)
-    } catch (error) {
-      recorder.putBack(told)
-      throw error
-    }
-  }
-}
-
-/** So long a change is its writer's to carry. */
-const OWN_MILLIS = 1000
-const TELL_MILLIS = 5000

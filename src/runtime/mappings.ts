@@ -11,8 +11,8 @@ import type { Entry } from '../sources/source.ts'
 import type { Cell, Reject } from '../value.ts'
 
 /**
- * The part of kvmig that lives inside the migrating application. In this version: the plans' mappings, the very ones that the backfill and
- * every check use, so that an application's own tests can ask what kvmig will make of what it writes. Dual-write comes with phase B.
+ * The plans' mappings, the very ones that the backfill, every check and dual-write use, so that an application's own tests can ask what
+ * kvmig will make of what it writes.
  */
 export interface Mappings {
   /** What becomes of an entry of a source (default: the only one). */

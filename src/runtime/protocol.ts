@@ -38,7 +38,7 @@ export interface Step {
   readonly side: 'source' | 'target'
   readonly does: readonly Act[]
   /** What follows. `lost`: nobody knows whether it took place; the target can be asked later, the source need not be. */
-  readonly then: { readonly [ending in Ending]: Next }
+  readonly on: { readonly [ending in Ending]: Next }
 }
 
 export type Ending = 'ok' | 'failed' | 'lost' | 'fenced'
@@ -62,7 +62,7 @@ const settle: Step = {
   side: 'target',
   does: ['settle'],
   // What stays in the outbox is carried again, and found to be there.
-  then: { ok: 'done', failed: 'done', lost: 'done', fenced: 'done' },
+  on: { ok: 'done', failed: 'done', lost: 'done', fenced: 'done' },
 }
 
 export const PROTOCOL: Readonly<Record<Procedure, readonly Step[]>> = {
@@ -71,7 +71,7 @@ export const PROTOCOL: Readonly<Record<Procedure, readonly Step[]>> = {
       name: 'set',
       side: 'source',
       does: ['fence', 'set'],
-      then: { ok: 'done', failed: 'refused', lost: 'unconfirmed', fenced: 'again' },
+      on: { ok: 'done', failed: 'refused', lost: 'unconfirmed', fenced: 'again' },
     },
   ],
   'dual-write': [
@@ -79,13 +79,13 @@ export const PROTOCOL: Readonly<Record<Procedure, readonly Step[]>> = {
       name: 'record',
       side: 'target',
       does: ['fence', 'advance', 'tombstone', 'outbox', 'row'],
-      then: { ok: 'next', failed: 'refused', lost: 'ask', fenced: 'again' },
+      on: { ok: 'next', failed: 'refused', lost: 'ask', fenced: 'again' },
     },
     {
       name: 'carry',
       side: 'source',
       does: ['fence', 'compare-and-set'],
-      then: { ok: 'next', failed: 'pending', lost: 'pending', fenced: 'retry' },
+      on: { ok: 'next', failed: 'pending', lost: 'pending', fenced: 'retry' },
     },
     settle,
   ],
@@ -94,7 +94,7 @@ export const PROTOCOL: Readonly<Record<Procedure, readonly Step[]>> = {
       name: 'record',
       side: 'target',
       does: ['fence', 'advance', 'tombstone', 'row'],
-      then: { ok: 'done', failed: 'refused', lost: 'ask', fenced: 'again' },
+      on: { ok: 'done', failed: 'refused', lost: 'ask', fenced: 'again' },
     },
   ],
   // The backfill while others may write, the catch-up pass, read-through.
@@ -103,13 +103,13 @@ export const PROTOCOL: Readonly<Record<Procedure, readonly Step[]>> = {
       name: 'read',
       side: 'source',
       does: ['read'],
-      then: { ok: 'next', failed: 'refused', lost: 'refused', fenced: 'refused' },
+      on: { ok: 'next', failed: 'refused', lost: 'refused', fenced: 'refused' },
     },
     {
       name: 'copy',
       side: 'target',
       does: ['fence', 'claim', 'row'],
-      then: { ok: 'done', failed: 'refused', lost: 'refused', fenced: 'refused' },
+      on: { ok: 'done', failed: 'refused', lost: 'refused', fenced: 'refused' },
     },
   ],
   drain: [
@@ -117,13 +117,13 @@ export const PROTOCOL: Readonly<Record<Procedure, readonly Step[]>> = {
       name: 'take',
       side: 'target',
       does: ['take'],
-      then: { ok: 'next', failed: 'refused', lost: 'refused', fenced: 'refused' },
+      on: { ok: 'next', failed: 'refused', lost: 'refused', fenced: 'refused' },
     },
     {
       name: 'carry',
       side: 'source',
       does: ['fence', 'compare-and-set'],
-      then: { ok: 'next', failed: 'pending', lost: 'pending', fenced: 'retry' },
+      on: { ok: 'next', failed: 'pending', lost: 'pending', fenced: 'retry' },
     },
     settle,
   ],

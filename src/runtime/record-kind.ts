@@ -1,3 +1,4 @@
+import { KvmigError } from '../errors.ts'
 import { compileMapping } from '../mapping/compile.ts'
 import type { MappingParts } from '../mapping/compiled-project.ts'
 import { groupOf } from '../mapping/group.ts'
@@ -170,3 +171,16 @@ function forwardOne(compiled: CompiledMapping, { part }: Place, entry: Entry): F
   }
   return compiled.forward(entry, sink) === 'filtered' ? { fate: 'filtered' } : (found ?? { fate: 'filtered' })
 }
+
+/** For people: a plan, and its mapping where that is called otherwise. */
+export const nameOf = ({ plan, compiled: { mapping } }: RecordKind): string =>
+  mapping.name === plan ? plan : `${plan} ${mapping.name}`
+
+export const oneWay = (kind: RecordKind): KvmigError =>
+  new KvmigError(
+    'ONE_WAY',
+    `${nameOf(kind)} has no way back from a row to the source: ${kind.compiled.oneWay.map((it) => `${it.column}: ${it.why}`).join('; ')}.`,
+    {
+      hint: 'Write it through the wrapped client, whose commands hold the source form, or keep that in a column.',
+    },
+  )

@@ -5,7 +5,7 @@ import type { Entry } from '../sources/source.ts'
 import { type Cell, RejectError, type Row } from '../value.ts'
 import type { Engine } from './engine.ts'
 import { readSide } from './protocol.ts'
-import type { RecordKind } from './record-kind.ts'
+import { nameOf, oneWay, type RecordKind } from './record-kind.ts'
 import type { Shadow } from './shadow.ts'
 import { fromCell, type JsValue, toValue } from './values.ts'
 
@@ -16,14 +16,18 @@ export type Columns = Readonly<Record<string, unknown>>
  * The records of one mapping, as rows. Where they are read and written is the plan's route's business: the application does not know, and
  * does not change when it does.
  */
-export interface Store<R extends object = Record<string, JsValue>, K extends object = Partial<R>> {
+export interface Store<
+  R extends object = Record<string, JsValue>,
+  K extends object = Partial<R>,
+  I extends object = R,
+> {
   /** The row with this key (the columns of the mapping's key); undefined where there is none, or where it has expired. */
   get(key: K): Promise<R | undefined>
   /**
    * Writes a row over what has its key. Columns left out take what the mapping gives for a missing value. Throws REJECTED for what the
    * target cannot hold or the source could not give back, WRITE_REFUSED and WRITE_UNCONFIRMED.
    */
-  put(row: R): Promise<void>
+  put(row: I): Promise<void>
   delete(key: K): Promise<void>
 }
 
@@ -76,7 +80,7 @@ export function recordStore(parts: RecordStoreParts): Store {
     return made.fate === 'row' ? made.row : undefined
   }
   const fromTarget = (key: Row): Promise<Row | undefined> =>
-    recorder.time(kind.plan, 'target', 'get', () => engine.readRow(kind, key))
+    recorder.time(kind.plan, 'target', 'get', () => engine.rows.read(kind, key))
 
   const get = async (key: Row): Promise<Row | undefined> => {
     const entered = await watcher.enter(kind.plan, 'read')
@@ -160,9 +164,6 @@ function sameCell(a: Cell, b: Cell): boolean {
   return Object.is(a, b)
 }
 
-const nameOf = ({ plan, compiled: { mapping } }: RecordKind): string =>
-  mapping.name === plan ? plan : `${plan} ${mapping.name}`
-
 const rejected = (kind: RecordKind, code: string, message: string, column?: string): KvmigError =>
   new KvmigError(
     'REJECTED',
@@ -179,15 +180,6 @@ const unknownColumn = (kind: RecordKind, name: string): KvmigError =>
     'COLUMN_UNKNOWN',
     `${nameOf(kind)} fills no column ${name} of ${showTable(kind.compiled.table.name)}.`,
     { hint: `It fills ${kind.compiled.columns.map((it) => it.name).join(', ')}.` },
-  )
-
-export const oneWay = (kind: RecordKind): KvmigError =>
-  new KvmigError(
-    'ONE_WAY',
-    `${nameOf(kind)} has no way back from a row to the source: ${kind.compiled.oneWay.map((it) => `${it.column}: ${it.why}`).join('; ')}.`,
-    {
-      hint: 'Write it through the wrapped client, whose commands hold the source form, or keep that in a column.',
-    },
   )
 
 const notOurs = (kind: RecordKind): KvmigError =>

@@ -30,8 +30,8 @@ export class Settler {
 
   async #work(): Promise<void> {
     while (this.#waiting.size > 0) {
-      // Those of this turn of the loop come together.
-      await new Promise((resolve) => setImmediate(resolve))
+      // Those of a moment come together: one by one they would cost as much as the writes.
+      await new Promise((resolve) => setTimeout(resolve, GATHER_MILLIS))
       const all = [...this.#waiting]
       this.#waiting.clear()
       for (const [plan, entries] of all)
@@ -39,3 +39,5 @@ export class Settler {
     }
   }
 }
+
+const GATHER_MILLIS = 20

@@ -69,7 +69,7 @@ export class Shadow {
     const place = kind.placeOf(key)
     const store = await this.#engine.options.live(kind.source)
     // The target first: what the source says after it cannot be older than what the target knew.
-    const target = await this.#engine.look(kind, key, place)
+    const target = await this.#engine.rows.look(kind, key, place)
     const [record] = await store.read([place])
     const made = record?.entry && kind.forward(place, record.entry)
     // What the mapping does not take has no row on the other side, either.

@@ -27,10 +27,10 @@ export async function walk(
     await probe?.(`before.${step.name}`)
     const ending = await perform(step)
     await probe?.(`after.${step.name}`)
-    let next = step.then[ending]
+    let next = step.on[ending]
     if (next === 'ask') {
       const asked = await ask(step)
-      next = asked === 'lost' ? 'unconfirmed' : step.then[asked]
+      next = asked === 'lost' ? 'unconfirmed' : step.on[asked]
     }
     if (next === 'next') index += 1
     else if (next === 'retry') {

@@ -13,6 +13,10 @@ export interface LiveStore {
   apply(write: LiveWrite): Promise<LiveApplied>
   /** Records as they are, each with its version from the same instant; undefined where there is none. */
   read(records: readonly LivePlace[]): Promise<readonly LiveRecord[]>
+  /** Runs one command of the store's own on these keys, asking the epoch first, at one instant: how writes go while the store is alone (phase A). */
+  command(command: LiveCommand): Promise<LiveAnswer>
+  /** Milliseconds since 1970 by the store's clock. */
+  clock(): Promise<number>
   /** From now on whoever writes with a smaller epoch is refused. Lower than what is there: no change. */
   raiseEpoch(plan: string, epoch: number): Promise<void>
   /** What the store knows of a plan's epoch; undefined before anybody wrote. */
@@ -51,6 +55,19 @@ export interface LiveRecord {
   /** Undefined: it is not there. Of an element: an entry with that element alone. */
   readonly entry: Entry | undefined
 }
+
+export interface LiveCommand {
+  readonly plan: string
+  readonly epoch: number
+  readonly keys: readonly Buffer[]
+  /** Name and arguments. */
+  readonly words: readonly Buffer[]
+}
+
+/** `error`: what the store says to the command, in its own words. */
+export type LiveAnswer =
+  | { readonly fenced: true; readonly epoch: number }
+  | { readonly fenced: false; readonly reply: unknown; readonly error?: string }
 
 export interface LiveContext {
   readonly root: string

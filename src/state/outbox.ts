@@ -1,4 +1,4 @@
-import { byteaArray } from '../target/parameters.ts'
+import { byteaArray, textArray } from '../target/parameters.ts'
 import type { Target, Transaction } from '../target/target.ts'
 import { type Place, unitOf } from './touches.ts'
 
@@ -48,6 +48,21 @@ export async function takeOutbox(
     )
     return rows.map(readEntry).sort((a, b) => a.version - b.version)
   })
+}
+
+/** Gives entries back at once that whoever took them could not carry: somebody else may have better luck. */
+export async function giveBack(target: Target, entries: readonly OutboxEntry[]): Promise<void> {
+  await target.transaction((tx) =>
+    tx.query(
+      `UPDATE kvmig.outbox o SET tried_at = NULL FROM unnest($1::text[], $2::bytea[], $3::text::bigint[]) AS g(plan, unit, version)
+        WHERE (o.plan, o.unit, o.version) = (g.plan, g.unit, g.version)`,
+      [
+        textArray(entries.map((it) => it.plan)),
+        byteaArray(entries.map(unitOf)),
+        `{${entries.map((it) => it.version).join(',')}}`,
+      ],
+    ),
+  )
 }
 
 /** Entries of these records that are still waiting, by version: for whoever holds the records' locks. */

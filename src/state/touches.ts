@@ -80,6 +80,36 @@ export async function advance(
 }
 
 /**
+ * Completes a write whose content depends on what was there: `advance` first, without changes, which locks the records; then look; then
+ * this, with what each becomes and its version, in the same transaction.
+ */
+export async function amend(
+  tx: Transaction,
+  plan: string,
+  places: readonly (Advance & { readonly version: number })[],
+): Promise<void> {
+  await tx.query(
+    `WITH given AS (
+        SELECT unit, key, part, deleted, change, version::bigint
+        FROM unnest($2::bytea[], $3::bytea[], $4::bytea[], $5::text[]::boolean[], $6::bytea[], $7::text[]) AS u(unit, key, part, deleted, change, version)
+      ), marked AS (
+        UPDATE kvmig.touch t SET deleted = g.deleted FROM given g WHERE t.plan = $1 AND t.unit = g.unit AND g.deleted
+      )
+      INSERT INTO kvmig.outbox (plan, unit, version, key, part, change)
+        SELECT $1, unit, version, key, part, change FROM given WHERE change IS NOT NULL`,
+    [
+      plan,
+      byteaArray(places.map(unitOf)),
+      byteaArray(places.map((it) => it.key)),
+      byteaArray(places.map((it) => Buffer.from(it.part))),
+      textArray(places.map((it) => String(it.deleted))),
+      byteaArray(places.map((it) => it.change ?? null)),
+      textArray(places.map((it) => String(it.version))),
+    ],
+  )
+}
+
+/**
  * What became of a transaction whose COMMIT was not answered, by its id. `open`: the server has not noticed yet that its client is gone.
  */
 export async function outcomeOf(

@@ -85,7 +85,7 @@ test('help goes to stdout, and names every command and exit code', async () => {
   expect(commands).toEqual([
     ...['init', 'inspect', 'schema', 'explain'],
     ...['plan', 'apply', 'check', 'test'],
-    ...['status', 'diff', 'trace', 'graph'],
+    ...['status', 'diff', 'trace', 'graph', 'types'],
     ...['retry', 'accept', 'unlock'],
     ...['rollback', 'rebuild', 'uninstall'],
   ])

@@ -2,12 +2,21 @@ import { createHash } from 'node:crypto'
 import type { Redis } from 'ioredis'
 import { SourceError } from '../../errors.ts'
 import type { Change } from '../change.ts'
-import type { LiveApplied, LiveContext, LivePlace, LiveRecord, LiveStore, LiveWrite } from '../live-store.ts'
+import type {
+  LiveAnswer,
+  LiveApplied,
+  LiveCommand,
+  LiveContext,
+  LivePlace,
+  LiveRecord,
+  LiveStore,
+  LiveWrite,
+} from '../live-store.ts'
 import type { Entry, EntryValue } from '../source.ts'
 import type { RedisAddress } from './address.ts'
 import { trust } from './connection.ts'
 import { explain, lost } from './explain.ts'
-import { EPOCHS, RAISE, READ, versionsKey, WRITE } from './live-script.ts'
+import { COMMAND, EPOCHS, RAISE, READ, versionsKey, WRITE } from './live-script.ts'
 import { readValue } from './value.ts'
 
 /** A Redis that is written to by the protocol. A lost connection is made again; what was under way then has failed, or not. */
@@ -95,6 +104,21 @@ export class LiveRedis implements LiveStore {
         }
       }),
     )
+  }
+
+  async command({ plan, epoch, keys, words }: LiveCommand): Promise<LiveAnswer> {
+    const [word, reply] = (await this.#run(COMMAND, [EPOCHS, ...keys], [plan, String(epoch), ...words])) as [
+      Buffer,
+      unknown,
+    ]
+    if (String(word) === 'fenced') return { fenced: true, epoch: Number(String(reply)) }
+    if (String(word) === 'error') return { fenced: false, reply: null, error: String(reply) }
+    return { fenced: false, reply: reply ?? null }
+  }
+
+  async clock(): Promise<number> {
+    const [seconds, micros] = await this.#ask(() => this.#client.time())
+    return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000)
   }
 
   async raiseEpoch(plan: string, epoch: number): Promise<void> {

@@ -79,6 +79,16 @@ else value = false end
 return {kind, expiry, version, value}
 `
 
+/** KEYS: the hash of epochs, the command's keys. ARGV: plan, epoch, the command. */
+export const COMMAND = `
+local seen = redis.call('HGET', KEYS[1], ARGV[1])
+if seen and tonumber(seen) > tonumber(ARGV[2]) then return {'fenced', seen} end
+if not seen or tonumber(seen) < tonumber(ARGV[2]) then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end
+local reply = redis.pcall(unpack(ARGV, 3))
+if type(reply) == 'table' and reply.err then return {'error', reply.err} end
+return {'ok', reply}
+`
+
 /** KEYS: the hash of epochs. ARGV: plan, epoch. */
 export const RAISE = `
 local seen = redis.call('HGET', KEYS[1], ARGV[1])

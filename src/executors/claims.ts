@@ -1,0 +1,26 @@
+import { claim } from '../state/touches.ts'
+import type { Transaction } from '../target/target.ts'
+import type { Batch } from './batch.ts'
+
+/** What a copy may write of a batch. */
+export interface Claimed {
+  isOurs(row: number): boolean
+  /** Rows that a live write has touched. */
+  readonly live: number
+}
+
+/**
+ * Claims the records of a batch. In phase A nobody else writes to Postgres, and there is nothing to claim: undefined. From B on instances of
+ * the application do; those records that a live write has touched, be it a delete, are newer than what was read, and stay as they are.
+ */
+export async function claimBatch(tx: Transaction, batch: Batch): Promise<Claimed | undefined> {
+  const { plan } = batch.compiled
+  const [route] = await tx.query('SELECT phase FROM kvmig.route WHERE plan = $1', [plan])
+  if (!route || route.phase === 'A') return undefined
+  const places = Array.from({ length: batch.count }, (_, row) => ({
+    key: batch.key(row),
+    part: batch.part(row),
+  }))
+  const claimed = places.length === 0 ? [] : await claim(tx, plan, places)
+  return { isOurs: (row) => claimed[row]!, live: claimed.filter((it) => !it).length }
+}

@@ -1,0 +1,212 @@
+import { KvmigError } from '../errors.ts'
+import type { Phase } from '../plan/plan.ts'
+import { showTable, type TableName } from '../plan/table.ts'
+import { type Change, decodeChange } from '../sources/change.ts'
+import type { LiveStore } from '../sources/live-store.ts'
+import type { Entry } from '../sources/source.ts'
+import type { Ledger } from '../state/ledger.ts'
+import { pendingOf } from '../state/outbox.ts'
+import { findTouches, type Place } from '../state/touches.ts'
+import { writerName } from '../state/trace.ts'
+import { decodeTuple } from '../target/decode-tuple.ts'
+import { deleteRow, upsertRow } from '../target/row-write.ts'
+import { openTableRows, readTuples, type TableRows } from '../target/table-rows.ts'
+import type { Target, Transaction } from '../target/target.ts'
+import type { Cell, Row } from '../value.ts'
+import { oneWay, type RecordKind } from './record-kind.ts'
+import type { Modification, RecordWrite } from './record-write.ts'
+import { Complaint } from './write-error.ts'
+
+export interface RowsParts {
+  readonly target: Target
+  /** For what goes on in the background: never in the way of the application's own operations. */
+  readonly background: Target
+  readonly ledger: Ledger
+  readonly live: (source: string) => Promise<LiveStore>
+  /** Are origins kept for a kind's table? */
+  readonly isTracked: (kind: RecordKind) => boolean
+  /** How long a statement, or a lock it waits for, may take. */
+  readonly timeoutMillis: number
+}
+
+/** The rows of records: reading them, writing them, and what a record was before a write. */
+export class Rows {
+  readonly #parts: RowsParts
+  readonly #tables = new Map<RecordKind, TableRows>()
+
+  constructor(parts: RowsParts) {
+    this.#parts = parts
+  }
+
+  /** The row with this key as Postgres has it; undefined where there is none, or where it has expired by the database's clock. */
+  async read(kind: RecordKind, key: Row): Promise<Row | undefined> {
+    const { target, timeoutMillis } = this.#parts
+    return target.transaction(
+      async (tx) => {
+        const found = await this.#tuple(tx, kind, key)
+        return (
+          found &&
+          decodeTuple(
+            found.table.wires.map((it) => it.wire),
+            found.tuple,
+          )
+        )
+      },
+      { readOnly: true, statementMillis: timeoutMillis, lockMillis: timeoutMillis },
+    )
+  }
+
+  /** The same for a comparison: the stored bytes, the version of the record, and how to make bytes of a row. */
+  async look(
+    kind: RecordKind,
+    key: Row,
+    place: Place,
+  ): Promise<{ readonly version: number; readonly tuple: Buffer | undefined; encode(row: Row): Buffer }> {
+    return this.#parts.background.transaction(
+      async (tx) => {
+        const [touch] = await findTouches(tx, kind.plan, [place])
+        const found = await this.#tuple(tx, kind, key)
+        const table = await this.#table(tx, kind)
+        return { version: touch?.version ?? 0, tuple: found?.tuple, encode: (row) => table.tuple(row) }
+      },
+      { readOnly: true },
+    )
+  }
+
+  async #tuple(
+    tx: Transaction,
+    kind: RecordKind,
+    key: Row,
+  ): Promise<{ readonly table: TableRows; readonly tuple: Buffer } | undefined> {
+    const table = await this.#table(tx, kind)
+    const [tuple] = await readTuples(tx, table, [rowOfKey(kind, key)])
+    if (!tuple) return undefined
+    if (kind.expiryIndex >= 0) {
+      const expiry = decodeTuple(
+        table.wires.map((it) => it.wire),
+        tuple,
+      )[kind.expiryIndex]
+      if (expiry !== null) {
+        const [row] = await tx.query(
+          'SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now',
+        )
+        // A cell of a timestamptz is in microseconds.
+        if ((expiry as bigint) <= BigInt(row!.now!)) return undefined
+      }
+    }
+    return { table, tuple }
+  }
+
+  async #table(tx: Transaction, kind: RecordKind): Promise<TableRows> {
+    const known = this.#tables.get(kind)
+    if (known) return known
+    const { table, columns, keyIndexes } = kind.compiled
+    const opened = await openTableRows(tx, { name: table.name, columns, keyIndexes })
+    this.#tables.set(kind, opened)
+    return opened
+  }
+
+  /** What the columns of a row that a foreign key refused refer to; undefined where the row refers to nothing. */
+  async parentOf(
+    { kind, row }: Pick<RecordWrite, 'kind' | 'row'>,
+    constraint: string,
+  ): Promise<{ readonly table: TableName; readonly cells: ReadonlyMap<string, Cell> } | undefined> {
+    const table = await this.#parts.background.transaction((tx) => this.#table(tx, kind), { readOnly: true })
+    const reference = table.references.find((it) => it.name === constraint)
+    if (!reference || !row) return undefined
+    const cells = reference.columns.map((name) => row[table.columnNames.indexOf(name)] ?? null)
+    if (cells.includes(null)) return undefined
+    return { table: reference.to, cells: new Map(reference.toColumns.map((name, at) => [name, cells[at]!])) }
+  }
+
+  /** The row of a record, or none, with its origin where origins are kept. */
+  async write(
+    tx: Transaction,
+    { kind, place, row }: Pick<RecordWrite, 'kind' | 'place' | 'row'>,
+  ): Promise<void> {
+    const table = await this.#table(tx, kind)
+    const { ledger, isTracked } = this.#parts
+    const name = showTable(table.name)
+    const key = row ? table.keyIndexes.map((it) => row[it]!) : kind.keyOf(place)
+    const keyRow = rowOfKey(kind, key)
+    if (!row) {
+      await deleteRow(tx, table, table.keyTuple(keyRow))
+      if (isTracked(kind)) await ledger.origins.remove(tx, name, [table.rowKey(keyRow)])
+      return
+    }
+    if (isTracked(kind)) {
+      const rowKey = table.rowKey(row)
+      const [origin] = await ledger.origins.find(tx, name, [rowKey])
+      const [there] = origin ? [] : await readTuples(tx, table, [row])
+      if (there && kind.compiled.mapping.existing !== 'update')
+        throw new KvmigError(
+          'EXISTING_ROW',
+          `${name} has a row with this key that was there before the migration, and ${kind.plan} does not say existing: update.`,
+        )
+      await ledger.origins.save(tx, name, [
+        {
+          row: rowKey,
+          writer: writerName(kind.compiled),
+          key: place.key,
+          part: place.part,
+          state: 'stands',
+          existed: origin?.existed ?? there !== undefined,
+        },
+      ])
+    }
+    await upsertRow(tx, table, table.tuple(row))
+  }
+
+  /**
+   * Records as they are before a write that holds their locks and gave them these versions: as the source has them, if it is as far as the
+   * version before; else what is on its way there; else what the row gives back.
+   */
+  async bases(
+    tx: Transaction,
+    records: Modification['records'],
+    versions: readonly number[],
+    phase: Phase,
+  ): Promise<readonly (Entry | undefined)[]> {
+    const { live } = this.#parts
+    const places = records.map((it) => it.place)
+    const there =
+      phase === 'D'
+        ? []
+        : await live(records[0]!.kind.source)
+            .then((store) => store.read(places))
+            .catch(() => [])
+    const pending = phase === 'D' ? [] : await pendingOf(tx, records[0]!.kind.plan, places)
+    const bases: (Entry | undefined)[] = []
+    for (const [index, { kind, place }] of records.entries()) {
+      const before = versions[index]! - 1
+      const record = there[index]
+      const waiting = pending.findLast((it) => it.key.equals(place.key) && it.part === place.part)
+      // A key that only the source has lost, by eviction or a failover, is not gone: Postgres has its row.
+      if (record?.version === before && record.entry) bases.push(record.entry)
+      else if (waiting?.version === before) bases.push(entryOf(place, decodeChange(waiting.change)))
+      else bases.push(await this.#fromRow(tx, kind, place))
+    }
+    return bases
+  }
+
+  async #fromRow(tx: Transaction, kind: RecordKind, place: Place): Promise<Entry | undefined> {
+    const found = await this.#tuple(tx, kind, kind.keyOf(place))
+    if (!found) return undefined
+    if (!kind.changeOf) throw new Complaint(oneWay(kind))
+    const wires = found.table.wires.map((it) => it.wire)
+    return entryOf(place, kind.changeOf(decodeTuple(wires, found.tuple)))
+  }
+}
+
+/** A row of nothing but its key. */
+function rowOfKey({ compiled: { columns, keyIndexes } }: RecordKind, key: Row): Row {
+  const row: Row[number][] = new Array(columns.length).fill(null)
+  for (const [at, index] of keyIndexes.entries()) row[index] = key[at]!
+  return row
+}
+
+function entryOf({ key }: Place, change: Change): Entry | undefined {
+  if (change.do === 'delete') return undefined
+  const { value, expiresAt } = change
+  return { key, type: value.type, value, expiresAt, offset: 0, more: false }
+}

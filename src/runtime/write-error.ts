@@ -1,0 +1,53 @@
+import { KvmigError, SourceError, TargetError } from '../errors.ts'
+import { DatabaseError } from '../target/error.ts'
+import type { Ending } from './protocol.ts'
+
+/** On its way out of a transaction in which nothing is to be written. */
+export const UNCHANGED = new Error('nothing is to be written')
+
+/** What the caller did wrong, on its way out of a transaction. */
+export class Complaint extends Error {
+  constructor(cause: unknown) {
+    super('complaint', { cause })
+  }
+}
+
+export const inRollout = (plan: string): KvmigError =>
+  new KvmigError(
+    'ROLLOUT_COMMAND',
+    `${plan} is being rolled out: as long as instances may write the source only, a write that depends on what is there could undo theirs.`,
+    { hint: 'Set values as a whole, or wait until kvmig apply --phase=B has ended the rollout.' },
+  )
+
+/** How a step ended that threw. What is no fault of a store is thrown on. */
+export function endingOf(error: unknown): Ending {
+  if (error instanceof TargetError) return error.code === 'COMMIT_UNKNOWN' ? 'lost' : 'failed'
+  if (error instanceof SourceError) return LOST.has(error.code) ? 'lost' : 'failed'
+  if (error instanceof KvmigError) return 'failed'
+  throw error
+}
+
+const LOST: ReadonlySet<string> = new Set(['SOURCE_LOST', 'SOURCE_TIMEOUT'])
+
+export const unconfirmed = (plan: string, cause: unknown): KvmigError =>
+  new KvmigError(
+    'WRITE_UNCONFIRMED',
+    `A write of ${plan} is not confirmed by both sides: one may have it. ${wordsOf(cause)}`,
+    {
+      cause,
+      hint: 'Doing the same again is safe. If Postgres took it, it reaches the source from the outbox also without that.',
+    },
+  )
+
+export const refused = (plan: string, cause: unknown): KvmigError => {
+  const isOrphan = cause instanceof DatabaseError && cause.sqlState === '23503'
+  return new KvmigError('WRITE_REFUSED', `A write of ${plan} did not take place. ${wordsOf(cause)}`, {
+    cause,
+    hint: isOrphan
+      ? 'What the row refers to has to be there first: write that before it.'
+      : 'Nothing was changed on either side.',
+  })
+}
+
+// Errors of kvmig's own hold no values.
+const wordsOf = (cause: unknown): string => (cause instanceof KvmigError ? cause.message : '')

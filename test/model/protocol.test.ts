@@ -1,0 +1,66 @@
+import { describe, expect, test } from 'vitest'
+import { PROTOCOL } from '../../src/runtime/protocol.ts'
+import { explore } from './explore.ts'
+import { ABLATIONS, backToA, retirement, rollout, steady } from './scenarios.ts'
+
+const PAIRS = [
+  { w1: 'set', w2: 'set' },
+  { w1: 'set', w2: 'delete' },
+  { w1: 'delete', w2: 'delete' },
+] as const
+
+describe('the protocol, in every interleaving', () => {
+  test.each(PAIRS)('keeps both sides together in B and over a cutover: %o', (pair) => {
+    expect(explore(steady(PROTOCOL, pair))).toMatchObject({ violations: 0, example: undefined })
+  })
+
+  test.each(['set', 'delete'] as const)(
+    'loses nothing from A to the end of the rollout, beside an old writer (%s)',
+    (old) => {
+      for (const writers of [{ w1: 'set' }, { w1: 'delete' }] as const)
+        expect(explore(rollout(PROTOCOL, writers, old))).toMatchObject({ violations: 0, example: undefined })
+    },
+  )
+
+  test('loses nothing of two instances that slept through the rollout', () => {
+    expect(explore(rollout(PROTOCOL, PAIRS[0], undefined))).toMatchObject({
+      violations: 0,
+      example: undefined,
+    })
+  })
+
+  test('keeps what was written when it goes back to A, if what waits is carried over within the flip', () => {
+    expect(explore(backToA(PAIRS[0], { drained: true }))).toMatchObject({ violations: 0, example: undefined })
+  })
+
+  test('keeps what is written while the source is retired', () => {
+    expect(explore(retirement(PROTOCOL, PAIRS[1]))).toMatchObject({ violations: 0, example: undefined })
+  })
+})
+
+describe('each element is needed: taken out, the exploration finds', () => {
+  test.each(['claim', 'tombstone', 'version', 'outbox'] as const)(
+    'what goes wrong without the %s',
+    (element) => {
+      const found = PAIRS.flatMap(
+        (pair) => explore(steady(ABLATIONS[element], pair), { first: true }).example ?? [],
+      )
+      expect(found).not.toEqual([])
+    },
+  )
+
+  test('what goes wrong without the epoch', () => {
+    const found = explore(rollout(ABLATIONS.epoch, { w1: 'set' }, undefined))
+    expect(found.example).toMatch(/w1/)
+  })
+
+  test('what goes wrong when it goes back to A and what waits is left waiting', () => {
+    expect(explore(backToA(PAIRS[0], { drained: false }), { first: true }).example).toBeDefined()
+  })
+
+  test('what goes wrong without the catch-up at the end of the rollout (H01)', () => {
+    expect(explore(rollout(PROTOCOL, { w1: 'set' }, 'set', { caughtUp: false })).violations).toBeGreaterThan(
+      0,
+    )
+  })
+})
