@@ -33,4 +33,12 @@ export const FAILPOINTS = [
   'run.finished',
 ] as const
 
-export type FailpointName = (typeof FAILPOINTS)[number]
+/** Those of what comes after phase A. Each is killed at in the tests of its own part. */
+export const LATER_FAILPOINTS = [
+  'archive.part-written',
+  'archive.written',
+  'archive.keys-removed',
+  'archive.key-restored',
+] as const
+
+export type FailpointName = (typeof FAILPOINTS)[number] | (typeof LATER_FAILPOINTS)[number]

@@ -21,6 +21,7 @@ const RANKS: Readonly<Record<string, number>> = {
   mapping: 3,
   state: 3,
   checks: 4,
+  archive: 4.5,
   executors: 5,
   // An edge like cli: it gathers the catalog.
   runtime: 8,

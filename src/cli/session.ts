@@ -60,6 +60,7 @@ function metered(source: Source, meter: { bytes: number }): Source {
     scan: (selection, from) => measure(source.scan(selection, from)),
     read: (keys) => measure(source.read(keys)),
     ...(source.count ? { count: () => source.count!() } : {}),
+    ...(source.edit ? { edit: () => source.edit!() } : {}),
     commands: () => source.commands(),
     close: () => source.close(),
   }

@@ -1,5 +1,6 @@
 import type { OptionSchema } from '../plan/catalog.ts'
 import type { EntryType } from '../plan/plan.ts'
+import type { StoreEditor } from './editor.ts'
 
 /** The stateless part of a driver: it knows its URL schemes, and opens stores. Client libraries are imported inside `open`. */
 export interface SourceAdapter {
@@ -34,6 +35,8 @@ export interface Source {
   read(keys: readonly Buffer[]): AsyncIterable<Page>
   /** Number of keys in the store, where it can tell cheaply. */
   count?(): Promise<number>
+  /** A store that kvmig can also retire and bring back. Absent: it is only read. */
+  edit?(): Promise<StoreEditor>
   /** Commands sent so far (what a bill would count). */
   commands(): number
   close(): Promise<void>

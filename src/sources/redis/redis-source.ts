@@ -1,7 +1,9 @@
 import { SourceError } from '../../errors.ts'
+import type { StoreEditor } from '../editor.ts'
 import type { Cursor, Page, Selection, Source, SourceContext } from '../source.ts'
 import type { RedisAddress } from './address.ts'
 import { Connection, LIMITS, type Limits, type Line } from './connection.ts'
+import { RedisEditor } from './editor.ts'
 import { explain, mayPass } from './explain.ts'
 import { MONOTONIC, Pace } from './pace.ts'
 import { PageSize } from './page-size.ts'
@@ -104,6 +106,21 @@ export class RedisSource implements Source {
     const [reply] = await connection.ask(new Request().add('DBSIZE'))
     if (typeof reply !== 'number') throw explain(this.label, reply)
     return reply
+  }
+
+  async edit(): Promise<StoreEditor> {
+    const identity = await this.identity()
+    return new RedisEditor({
+      label: this.label,
+      connect: async () => {
+        const connection = await Connection.open(this.#line)
+        if (this.#identityOf(connection) === identity || connection.runId === undefined) return connection
+        connection.close()
+        throw this.#changed()
+      },
+      read: (keys) => this.read(keys),
+      wait: (error, failures) => this.#recover(error, failures),
+    })
   }
 
   commands(): number {
