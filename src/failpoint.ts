@@ -35,6 +35,7 @@ export const FAILPOINTS = [
 
 /** Those of what comes after phase A. Each is killed at in the tests of its own part. */
 export const LATER_FAILPOINTS = [
+  'archive.begun',
   'archive.part-written',
   'archive.written',
   'archive.keys-removed',

@@ -189,6 +189,24 @@ function createProgram(io: Io, version: string, done: (code: number) => void): C
     .argument('<id>', 'of the lease, as `kvmig status` shows it')
     .action(action(() => import('./commands/unlock.ts'), 'id'))
 
+  program.commandsGroup('Keep:')
+  program
+    .command('archive')
+    .description('write the source data of plans to a folder, checksummed, and read it back')
+    .argument('[plans...]', 'names of plans (default: all)')
+    .option('--to <folder>', 'where to, if the plan has no archive:')
+    .option('--json', 'the result as JSON')
+    .action(action(() => import('./commands/archive.ts'), 'plans'))
+  program
+    .command('restore')
+    .description('bring an archive back into a store, with its expiries')
+    .argument('<archive>', 'the folder with its manifest.json')
+    .option('--into <source>', 'name of the source, if the project has several')
+    .option('--replace', 'also keys that hold something else by now')
+    .option('-y, --yes', 'do not ask')
+    .option('--json', 'the result as JSON')
+    .action(action(() => import('./commands/restore.ts'), 'archive'))
+
   program.commandsGroup('Go back:')
   program
     .command('rollback')

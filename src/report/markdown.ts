@@ -3,6 +3,7 @@ import { closing } from './closing.ts'
 import { applySections } from './markdown/apply.ts'
 import { checkSections } from './markdown/check.ts'
 import { diffSections } from './markdown/diff.ts'
+import { phaseSections } from './markdown/phase.ts'
 import { planSections } from './markdown/plan.ts'
 import { joinSections, type Section } from './markdown/section.ts'
 import { statusSections } from './markdown/status.ts'
@@ -21,6 +22,7 @@ const VOICES: {
   diff: diffSections,
   test: testSections,
   trace: traceSections,
+  phase: phaseSections,
 }
 
 /** What a comment on GitHub may hold, with room to spare. */

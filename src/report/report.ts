@@ -19,6 +19,7 @@ export type Report =
   | DiffReport
   | TestReport
   | TraceReport
+  | PhaseReport
 
 interface ReportBase {
   /** The project file, as the user named it. */
@@ -272,4 +273,28 @@ export interface TraceReport extends ReportBase {
     readonly message: string
     readonly accepted?: string
   }[]
+}
+
+/** What a command of the phases after A did, act by act: `apply --phase=B`, `rollback`, `drill`, `reconcile`, `watch`, `archive`, `restore`. */
+export interface PhaseReport extends ReportBase {
+  readonly kind: 'phase'
+  /** As it was called: `apply --phase=B`. */
+  readonly command: string
+  /** `waiting`: only time or people are missing. `fired`: a trigger did. */
+  readonly outcome: 'done' | 'waiting' | 'closed' | 'failed' | 'fired' | 'interrupted'
+  readonly acts: readonly Act[]
+  readonly gates: readonly GateResult[]
+  readonly millis: number
+  /** What to do next, as a sentence. */
+  readonly next?: string
+}
+
+/** One thing that was done, or that something waits for. */
+export interface Act {
+  readonly plan: string
+  readonly status: 'done' | 'kept' | 'waiting' | 'failed' | 'fired'
+  /** One word: `route`, `fleet`, `catch-up`, `archive`. */
+  readonly verb: string
+  /** What it was about and what came of it; counts, keys and names only. */
+  readonly detail: string
 }

@@ -4,6 +4,7 @@ import type { Report } from './report.ts'
 import { applyLines } from './text/apply.ts'
 import { checkLines } from './text/check.ts'
 import { diffLines } from './text/diff.ts'
+import { phaseLines } from './text/phase.ts'
 import { planLines } from './text/plan.ts'
 import { statusLines } from './text/status.ts'
 import { testLines } from './text/test.ts'
@@ -19,6 +20,7 @@ const VOICES: {
   diff: diffLines,
   test: testLines,
   trace: traceLines,
+  phase: phaseLines,
 }
 
 /** A report for a person at a terminal: the same bytes for the same report, colours apart; the last line says what happened and what to do. */

@@ -1,6 +1,6 @@
 import { KvmigError } from '../errors.ts'
 import { type CompiledProject, compileProject, type MappingParts } from '../mapping/compiled-project.ts'
-import type { Environment, Project } from '../plan/plan.ts'
+import type { Environment, Project, StoreAddress } from '../plan/plan.ts'
 import type { Source, SourceContext } from '../sources/source.ts'
 import type { Ledger } from '../state/ledger.ts'
 import type { LedgerOptions } from '../state/postgres-ledger.ts'
@@ -76,6 +76,11 @@ export class Session {
       signal,
       ...(rate === undefined ? {} : { perSecond: rate }),
     })
+  }
+
+  /** A text of a plan with `${NAME}` replaced, as in addresses. Throws ENV_MISSING. */
+  resolve(url: string, at: StoreAddress['at']): string {
+    return resolveAddress({ url, at }, this.#options.variables)
   }
 
   /** Source commands sent so far, all sources together. */

@@ -23,7 +23,11 @@ export async function dump(client: Redis): Promise<Record<string, string>> {
   const keys = (await client.keysBuffer('*')).sort(Buffer.compare)
   const found: Record<string, string> = {}
   for (const key of keys) {
-    const value = await client.dumpBuffer(key)
+    // A set has no order, and DUMP shows the one it happens to have.
+    const isSet = (await client.type(key)) === 'set'
+    const value = isSet
+      ? Buffer.concat((await client.smembersBuffer(key)).sort(Buffer.compare))
+      : await client.dumpBuffer(key)
     found[key.toString('latin1')] = `${value?.toString('base64')} ${await client.pexpiretime(key)}`
   }
   return found
