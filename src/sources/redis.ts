@@ -1,4 +1,5 @@
 import { parseRedisAddress } from './redis/address.ts'
+import { LiveRedis } from './redis/live-redis.ts'
 import { RedisSource } from './redis/redis-source.ts'
 import type { SourceAdapter } from './source.ts'
 
@@ -12,4 +13,5 @@ export const redis: SourceAdapter = {
   summary: 'A Redis server: every type, values as bytes, expiries from the same instant as their values.',
   options: { type: 'object', additionalProperties: false, properties: {} },
   open: (address, context) => RedisSource.open(parseRedisAddress(address, context.root), context),
+  openLive: (address, context) => LiveRedis.open(parseRedisAddress(address, context.root), context),
 }

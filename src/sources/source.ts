@@ -1,6 +1,7 @@
 import type { OptionSchema } from '../plan/catalog.ts'
 import type { EntryType } from '../plan/plan.ts'
 import type { StoreEditor } from './editor.ts'
+import type { LiveContext, LiveStore } from './live-store.ts'
 
 /** The stateless part of a driver: it knows its URL schemes, and opens stores. Client libraries are imported inside `open`. */
 export interface SourceAdapter {
@@ -12,6 +13,8 @@ export interface SourceAdapter {
   /** What migrations.yaml may say beside the URL. */
   readonly options: OptionSchema
   open(address: string, context: SourceContext): Promise<Source>
+  /** Only stores that can take part in dual-write: those that can compare and set. */
+  openLive?(address: string, context: LiveContext): Promise<LiveStore>
 }
 
 export interface SourceContext {

@@ -239,6 +239,10 @@ export interface Origin extends Rival {
 
 export interface Route {
   readonly phase: Phase
+  /** Counts the changes of a plan's route; never used twice. Every write carries it. */
   readonly epoch: number
+  /** When it changed, by the database's clock. */
   readonly since: string
+  /** May instances be alive that write the source only (the beginning of B)? Then a write fails when the source does, whatever the policy. */
+  readonly rollout: boolean
 }

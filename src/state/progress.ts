@@ -84,9 +84,14 @@ export function progress(target: Target): Progress {
         async (tx) => {
           const rows = await tx.db.selectFrom('kvmig.route').selectAll().orderBy('plan').execute()
           return new Map(
-            rows.map(({ plan, phase, epoch, since }) => [
+            rows.map(({ plan, phase, epoch, since, rollout }) => [
               plan as string,
-              { phase: phase as Phase, epoch: Number(epoch), since: isoTime(since) },
+              {
+                phase: phase as Phase,
+                epoch: Number(epoch),
+                since: isoTime(since),
+                rollout: rollout === 't',
+              },
             ]),
           )
         },
@@ -96,14 +101,19 @@ export function progress(target: Target): Progress {
     async saveRoute(tx, plan, phase) {
       // The same phase twice is one change of route.
       await tx.query(
-        `INSERT INTO kvmig.route AS r (plan, phase, epoch) VALUES ($1, $2, 1)
+        `INSERT INTO kvmig.route AS r (plan, phase, epoch)
+          VALUES ($1, $2, 1 + coalesce((SELECT epoch FROM kvmig.last_epoch WHERE plan = $1), 0))
           ON CONFLICT (plan) DO UPDATE SET phase = excluded.phase, epoch = r.epoch + 1, since = now() WHERE r.phase <> excluded.phase`,
         [plan, phase],
       )
     },
 
     async forgetRoute(tx, plan) {
-      await tx.db.deleteFrom('kvmig.route').where('plan', '=', plan).execute()
+      await tx.query(
+        `WITH gone AS (DELETE FROM kvmig.route WHERE plan = $1 RETURNING plan, epoch)
+          INSERT INTO kvmig.last_epoch SELECT * FROM gone ON CONFLICT (plan) DO UPDATE SET epoch = excluded.epoch`,
+        [plan],
+      )
     },
   }
 }

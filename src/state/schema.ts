@@ -203,4 +203,85 @@ const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (target, row_key, writer, record_digest)
   );
   `,
+  `
+  -- While instances may be alive that write the source only: the source decides, and a write fails when the source does.
+  ALTER TABLE kvmig.route ADD COLUMN rollout boolean NOT NULL DEFAULT false;
+
+  -- Where the epochs of a plan go on after its route was forgotten: an epoch is never used twice.
+  CREATE TABLE kvmig.last_epoch (
+    plan text PRIMARY KEY,
+    epoch bigint NOT NULL
+  );
+
+  -- Is this the plan's epoch, and does it stay so until the transaction ends? A change of route waits for those who asked. The role of
+  -- the application needs no right to write routes for that. Volatile: it sees what was committed while it waited for the lock.
+  CREATE FUNCTION kvmig.fence(of_plan text, of_epoch bigint) RETURNS boolean
+    LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog AS $$
+  BEGIN
+    PERFORM pg_advisory_xact_lock_shared(hashtextextended('kvmig.route ' || of_plan, 0));
+    RETURN EXISTS (SELECT FROM kvmig.route r WHERE r.plan = of_plan AND r.epoch = of_epoch);
+  END $$;
+
+  CREATE TABLE kvmig.instance (
+    id text PRIMARY KEY,
+    version text NOT NULL,
+    host text NOT NULL,
+    started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    seen_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    -- By plan: the epoch that the instance acts on.
+    epochs jsonb NOT NULL
+  );
+
+  -- One line for each record that the application wrote or a pass claimed since dual-write began. No line: the backfill's.
+  CREATE TABLE kvmig.touch (
+    plan text NOT NULL,
+    unit bytea NOT NULL,
+    key bytea NOT NULL,
+    part bytea NOT NULL,
+    version bigint NOT NULL,
+    origin text NOT NULL CHECK (origin IN ('live', 'copy')),
+    deleted boolean NOT NULL,
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (plan, unit)
+  ) WITH (fillfactor = 80);
+
+  -- Changes of the source that are not confirmed yet. The only place of the ledger that holds values: the ones on their way.
+  CREATE TABLE kvmig.outbox (
+    plan text NOT NULL,
+    unit bytea NOT NULL,
+    version bigint NOT NULL,
+    key bytea NOT NULL,
+    part bytea NOT NULL,
+    change bytea NOT NULL,
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    attempts integer NOT NULL DEFAULT 0,
+    tried_at timestamptz,
+    PRIMARY KEY (plan, unit, version)
+  );
+  CREATE INDEX outbox_at ON kvmig.outbox (plan, at);
+
+  -- What instances measured, in buckets of ten seconds of the database's clock. Histograms add up.
+  CREATE TABLE kvmig.latency (
+    plan text NOT NULL,
+    at timestamptz NOT NULL,
+    instance text NOT NULL,
+    side text NOT NULL,
+    operation text NOT NULL,
+    count bigint NOT NULL,
+    errors bigint NOT NULL,
+    histogram bigint[] NOT NULL,
+    PRIMARY KEY (plan, at, instance, side, operation)
+  );
+  CREATE INDEX latency_at ON kvmig.latency (at);
+
+  CREATE TABLE kvmig.counter (
+    plan text NOT NULL,
+    at timestamptz NOT NULL,
+    instance text NOT NULL,
+    name text NOT NULL,
+    count bigint NOT NULL,
+    PRIMARY KEY (plan, at, instance, name)
+  );
+  CREATE INDEX counter_at ON kvmig.counter (at);
+  `,
 ]

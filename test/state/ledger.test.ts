@@ -28,6 +28,7 @@ describe.each(TARGETS)('the ledger on %s', async (kind) => {
     expect(await ledger.installed()).toBe(true)
     expect(await target.transaction((tx) => tx.query('SELECT version FROM kvmig.version'))).toEqual([
       { version: '1' },
+      { version: '2' },
     ])
   })
 

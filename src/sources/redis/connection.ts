@@ -187,8 +187,10 @@ async function connected({ address, signal, limits }: Line): Promise<Redis> {
   }
 }
 
-// Said explicitly, so that NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment does not switch it off.
-async function trust({ authority }: RedisAddress): Promise<{ rejectUnauthorized: true; ca?: string[] }> {
+/** Said explicitly, so that NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment does not switch it off. */
+export async function trust({
+  authority,
+}: RedisAddress): Promise<{ rejectUnauthorized: true; ca?: string[] }> {
   if (authority === undefined) return { rejectUnauthorized: true }
   const { rootCertificates } = await import('node:tls')
   try {

@@ -1,0 +1,60 @@
+import type { Change } from './change.ts'
+import type { Entry } from './source.ts'
+
+/**
+ * A store that takes part in dual-write: it applies changes by compare-and-set on a version that it keeps beside each record, and refuses
+ * whoever carries an epoch that is over. Errors are SourceErrors; after SOURCE_LOST and SOURCE_TIMEOUT nobody knows whether a write took
+ * place, and doing it again is safe.
+ */
+export interface LiveStore {
+  /** Without credentials, for people. */
+  readonly label: string
+  /** All changes at one instant. */
+  apply(write: LiveWrite): Promise<LiveApplied>
+  /** Records as they are, each with its version from the same instant; undefined where there is none. */
+  read(records: readonly LivePlace[]): Promise<readonly LiveRecord[]>
+  /** From now on whoever writes with a smaller epoch is refused. Lower than what is there: no change. */
+  raiseEpoch(plan: string, epoch: number): Promise<void>
+  /** What the store knows of a plan's epoch; undefined before anybody wrote. */
+  epoch(plan: string): Promise<number | undefined>
+  /** Forgets an epoch and the versions beside these keys: after D, and after the ledger was uninstalled. */
+  forget(plan: string, keys: readonly Buffer[]): Promise<void>
+  close(): Promise<void>
+}
+
+/** A record of the store: a key ('' as part), or one of its elements (`field:name`, `member:x`). */
+export interface LivePlace {
+  readonly key: Buffer
+  readonly part: string
+}
+
+export interface LiveWrite {
+  readonly plan: string
+  readonly epoch: number
+  readonly changes: readonly LiveChange[]
+}
+
+export interface LiveChange extends LivePlace {
+  readonly change: Change
+  /** Applied only if the record's version is smaller. Absent: applied in any case, version kept (phase A, where there are none). */
+  readonly version?: number
+}
+
+/** `older`: the record has this version or a newer one already, and was left alone. */
+export type LiveApplied =
+  | { readonly fenced: true; readonly epoch: number }
+  | { readonly fenced: false; readonly results: readonly ('applied' | 'older')[] }
+
+export interface LiveRecord {
+  /** 0: nobody wrote it through the protocol. */
+  readonly version: number
+  /** Undefined: it is not there. Of an element: an entry with that element alone. */
+  readonly entry: Entry | undefined
+}
+
+export interface LiveContext {
+  readonly root: string
+  readonly signal: AbortSignal
+  /** A command that was not answered for so long has failed, or not: SOURCE_TIMEOUT. */
+  readonly timeoutMillis?: number
+}

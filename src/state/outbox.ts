@@ -1,0 +1,104 @@
+import { byteaArray } from '../target/parameters.ts'
+import type { Target, Transaction } from '../target/target.ts'
+import { type Place, unitOf } from './touches.ts'
+
+/** A change of the source that was committed in Postgres and is not confirmed by the source yet. */
+export interface OutboxEntry extends Place {
+  readonly plan: string
+  readonly version: number
+  /** What `encodeChange` made. */
+  readonly change: Buffer
+  readonly attempts: number
+}
+
+export interface OutboxDepth {
+  readonly plan: string
+  readonly entries: number
+  /** Age of the oldest, in milliseconds by the database's clock. */
+  readonly oldestMillis: number
+}
+
+/**
+ * Entries that are due, oldest first, and nobody else's for `leaseMillis`: whoever took them carries them to the source by
+ * compare-and-set and then calls `settle`; if he dies, somebody takes them again, which does no harm. `olderMillis` leaves to the writers
+ * what they have only just written.
+ */
+export async function takeOutbox(
+  target: Target,
+  options: {
+    readonly plan?: string
+    readonly limit: number
+    readonly olderMillis?: number
+    readonly leaseMillis?: number
+  },
+): Promise<readonly OutboxEntry[]> {
+  const { plan, limit, olderMillis = 0, leaseMillis = 5000 } = options
+  return target.transaction(async (tx) => {
+    const rows = await tx.query(
+      `UPDATE kvmig.outbox o SET attempts = attempts + 1, tried_at = clock_timestamp()
+        FROM (
+          SELECT plan, unit, version FROM kvmig.outbox
+          WHERE plan = coalesce($1, plan) AND at <= clock_timestamp() - $3 * interval '1 millisecond'
+            AND (tried_at IS NULL OR tried_at <= clock_timestamp() - $4 * interval '1 millisecond')
+          ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED
+        ) due
+        WHERE (o.plan, o.unit, o.version) = (due.plan, due.unit, due.version)
+        RETURNING ${ENTRY}`,
+      [plan ?? null, limit, olderMillis, leaseMillis],
+    )
+    return rows.map(readEntry).sort((a, b) => a.version - b.version)
+  })
+}
+
+/** Entries of these records that are still waiting, by version: for whoever holds the records' locks. */
+export async function pendingOf(
+  tx: Transaction,
+  plan: string,
+  places: readonly Place[],
+): Promise<readonly OutboxEntry[]> {
+  const rows = await tx.query(
+    `SELECT ${ENTRY} FROM kvmig.outbox o WHERE o.plan = $1 AND o.unit = ANY ($2::bytea[]) ORDER BY o.version`,
+    [plan, byteaArray(places.map(unitOf))],
+  )
+  return rows.map(readEntry)
+}
+
+/** Takes entries out that the source has confirmed, and with them older ones of the same records, which are void. */
+export async function settle(
+  tx: Transaction,
+  plan: string,
+  entries: readonly (Place & { readonly version: number })[],
+): Promise<void> {
+  if (entries.length === 0) return
+  await tx.query(
+    `DELETE FROM kvmig.outbox o USING unnest($2::bytea[], $3::text::bigint[]) AS d(unit, version)
+      WHERE o.plan = $1 AND o.unit = d.unit AND o.version <= d.version`,
+    [plan, byteaArray(entries.map(unitOf)), `{${entries.map((it) => it.version).join(',')}}`],
+  )
+}
+
+/** How much is waiting, by plan; a plan with nothing is left out. An outbox that is not empty closes gate C. */
+export async function outboxDepth(tx: Transaction): Promise<readonly OutboxDepth[]> {
+  const rows = await tx.query(
+    `SELECT plan, count(*) AS entries, (extract(epoch FROM clock_timestamp() - min(at)) * 1000)::bigint AS oldest
+      FROM kvmig.outbox GROUP BY plan ORDER BY plan`,
+  )
+  return rows.map((it) => ({
+    plan: it.plan!,
+    entries: Number(it.entries),
+    oldestMillis: Number(it.oldest),
+  }))
+}
+
+const ENTRY = 'o.plan, o.key, o.part, o.version, o.change, o.attempts'
+
+const readEntry = (row: Readonly<Record<string, string | null>>): OutboxEntry => ({
+  plan: row.plan!,
+  key: bytesOf(row.key!),
+  part: bytesOf(row.part!).toString(),
+  version: Number(row.version),
+  change: bytesOf(row.change!),
+  attempts: Number(row.attempts),
+})
+
+const bytesOf = (text: string): Buffer => Buffer.from(text.slice(2), 'hex')

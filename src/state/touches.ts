@@ -1,0 +1,189 @@
+import { createHash } from 'node:crypto'
+import { byteaArray, textArray } from '../target/parameters.ts'
+import type { Transaction } from '../target/target.ts'
+
+/** A record of the source: its key, and its part of the entry ('' for the whole). What versions, tombstones and claims are about. */
+export interface Place {
+  readonly key: Buffer
+  readonly part: string
+}
+
+/**
+ * What is known of a record since dual-write began. `live`: the application wrote it, `version` times. `copy`: a pass claimed it, and
+ * nobody wrote it since. `deleted`: a tombstone; there is no row, and nothing but a live write makes one again.
+ */
+export interface Touch extends Place {
+  readonly version: number
+  readonly origin: 'live' | 'copy'
+  readonly deleted: boolean
+}
+
+/** One record's change on its way to both sides. */
+export interface Advance extends Place {
+  readonly deleted: boolean
+  /** What the outbox carries to the source (`encodeChange`); absent where the source is not written any more. */
+  readonly change?: Buffer
+}
+
+/** What `advance` did: the new version of each record, in the order they were given, and the transaction's id, for `outcomeOf`. */
+export interface Advanced {
+  readonly versions: readonly number[]
+  readonly transaction: string
+}
+
+/** Stands for a place in the ledger's indexes: 16 bytes of a SHA-256. */
+export const unitOf = ({ key, part }: Place): Buffer =>
+  createHash('sha256').update(`${key.length} `).update(key).update(part).digest().subarray(0, 16)
+
+/**
+ * The first half of a live write, in one statement: asks whether `epoch` is still the plan's, raises the version of every record, and
+ * puts its change into the outbox. Undefined: fenced, and nothing was done. The records stay locked until the transaction ends, so that
+ * rows written after it in the same transaction have the order of the versions. A place given twice is an error.
+ */
+export async function advance(
+  tx: Transaction,
+  { plan, epoch }: { readonly plan: string; readonly epoch: number },
+  places: readonly Advance[],
+): Promise<Advanced | undefined> {
+  const units = places.map(unitOf)
+  const rows = await tx.query(
+    `WITH fence AS MATERIALIZED (SELECT kvmig.fence($1, $2) AS ok),
+      given AS (
+        SELECT * FROM unnest($3::bytea[], $4::bytea[], $5::bytea[], $6::text[]::boolean[], $7::bytea[]) AS u(unit, key, part, deleted, change)
+      ), advanced AS (
+        INSERT INTO kvmig.touch AS t (plan, unit, key, part, version, origin, deleted)
+          SELECT $1, unit, key, part, 1, 'live', deleted FROM given, fence WHERE fence.ok ORDER BY unit
+        ON CONFLICT (plan, unit) DO UPDATE
+          SET version = t.version + 1, origin = 'live', deleted = excluded.deleted, at = clock_timestamp()
+        RETURNING unit, version
+      ), queued AS (
+        INSERT INTO kvmig.outbox (plan, unit, version, key, part, change)
+          SELECT $1, g.unit, a.version, g.key, g.part, g.change FROM advanced a JOIN given g USING (unit) WHERE g.change IS NOT NULL
+      )
+      SELECT f.ok, a.unit, a.version, pg_current_xact_id() AS transaction FROM fence f LEFT JOIN advanced a ON true`,
+    [
+      plan,
+      epoch,
+      byteaArray(units),
+      byteaArray(places.map((it) => it.key)),
+      byteaArray(places.map((it) => Buffer.from(it.part))),
+      textArray(places.map((it) => String(it.deleted))),
+      byteaArray(places.map((it) => it.change ?? null)),
+    ],
+  )
+  if (rows[0]!.ok !== 't') return undefined
+  const versions = new Map(rows.map((it) => [it.unit, Number(it.version)]))
+  return {
+    versions: units.map((it) => versions.get(`\\x${it.toString('hex')}`)!),
+    transaction: rows[0]!.transaction!,
+  }
+}
+
+/**
+ * What became of a transaction whose COMMIT was not answered, by its id. `open`: the server has not noticed yet that its client is gone.
+ */
+export async function outcomeOf(
+  tx: Transaction,
+  transaction: string,
+): Promise<'committed' | 'aborted' | 'open'> {
+  const [row] = await tx.query('SELECT pg_xact_status($1::text::xid8) AS status', [transaction])
+  if (row!.status === 'in progress') return 'open'
+  return row!.status === 'committed' ? 'committed' : 'aborted'
+}
+
+/**
+ * Claims records for a pass (backfill while dual-write lasts, catch-up, read-through): true for those that no live write has touched, by
+ * place in the list; only their rows may be written or deleted in this transaction. `deleted` leaves a tombstone that the next claim may
+ * take back. A live write that comes later waits for the transaction, and wins; one that came before has won.
+ */
+export async function claim(
+  tx: Transaction,
+  plan: string,
+  places: readonly Place[],
+  { deleted = false }: { readonly deleted?: boolean } = {},
+): Promise<readonly boolean[]> {
+  const units = places.map(unitOf)
+  const rows = await tx.query(
+    `INSERT INTO kvmig.touch AS t (plan, unit, key, part, version, origin, deleted)
+        SELECT DISTINCT ON (unit) $1, unit, key, part, 0, 'copy', $5::boolean
+        FROM unnest($2::bytea[], $3::bytea[], $4::bytea[]) AS u(unit, key, part) ORDER BY unit
+      ON CONFLICT (plan, unit) DO UPDATE SET deleted = excluded.deleted, at = clock_timestamp() WHERE t.origin = 'copy'
+      RETURNING unit`,
+    [
+      plan,
+      byteaArray(units),
+      byteaArray(places.map((it) => it.key)),
+      byteaArray(places.map((it) => Buffer.from(it.part))),
+      String(deleted),
+    ],
+  )
+  const claimed = new Set(rows.map((it) => it.unit))
+  return units.map((it) => claimed.has(`\\x${it.toString('hex')}`))
+}
+
+/**
+ * What is known of records; undefined where nothing is. With `lock`, nobody writes them until the transaction ends: for a repair, which
+ * looks at both sides first. (A record that nobody has touched cannot be locked: claim it.)
+ */
+export async function findTouches(
+  tx: Transaction,
+  plan: string,
+  places: readonly Place[],
+  { lock = false }: { readonly lock?: boolean } = {},
+): Promise<readonly (Touch | undefined)[]> {
+  const units = places.map(unitOf)
+  const rows = await tx.query(
+    `SELECT unit, version, origin, deleted FROM kvmig.touch WHERE plan = $1 AND unit = ANY ($2::bytea[])
+      ORDER BY unit${lock ? ' FOR UPDATE' : ''}`,
+    [plan, byteaArray(units)],
+  )
+  const found = new Map(rows.map((it) => [it.unit, it]))
+  return units.map((unit, index) => {
+    const row = found.get(`\\x${unit.toString('hex')}`)
+    if (!row) return undefined
+    const { key, part } = places[index]!
+    return {
+      key,
+      part,
+      version: Number(row.version),
+      origin: row.origin as Touch['origin'],
+      deleted: row.deleted === 't',
+    }
+  })
+}
+
+/** All records of a plan that were touched, in chunks, in the order of their units; for sweeps and for rebuilding the source. */
+export async function* scanTouches(
+  tx: Transaction,
+  plan: string,
+  { live = false, chunk = 1000 }: { readonly live?: boolean; readonly chunk?: number } = {},
+): AsyncGenerator<readonly Touch[]> {
+  let after: Buffer = Buffer.alloc(0)
+  for (;;) {
+    const rows = await tx.query(
+      `SELECT unit, key, part, version, origin, deleted FROM kvmig.touch
+        WHERE plan = $1 AND unit > $2 AND (NOT $3::boolean OR origin = 'live') ORDER BY unit LIMIT $4`,
+      [plan, after, String(live), chunk],
+    )
+    if (rows.length === 0) return
+    yield rows.map((row) => ({
+      key: bytesOf(row.key!),
+      part: bytesOf(row.part!).toString(),
+      version: Number(row.version),
+      origin: row.origin as Touch['origin'],
+      deleted: row.deleted === 't',
+    }))
+    after = bytesOf(rows.at(-1)!.unit!)
+  }
+}
+
+/**
+ * Hands every record of a plan back to the copy, versions kept: after a rollback to A, when the source is written alone again, the next
+ * catch-up may overwrite what was dual-written before.
+ */
+export async function releaseTouches(tx: Transaction, plan: string): Promise<void> {
+  await tx.query(`UPDATE kvmig.touch SET origin = 'copy' WHERE plan = $1 AND origin = 'live'`, [plan])
+}
+
+// Postgres writes bytea as \x and hexadecimal digits.
+const bytesOf = (text: string): Buffer => Buffer.from(text.slice(2), 'hex')
