@@ -35,6 +35,13 @@ export const FAILPOINTS = [
 
 /** Those of what comes after phase A. Each is killed at in the tests of its own part. */
 export const LATER_FAILPOINTS = [
+  'catch-up.claimed',
+  'catch-up.written',
+  'catch-up.committed',
+  'catch-up.done',
+  'route.flipped',
+  'route.raised',
+  'outbox.applied',
   'archive.begun',
   'archive.part-written',
   'archive.written',

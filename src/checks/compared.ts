@@ -44,6 +44,10 @@ export interface Difference {
   /** Undefined for a row whose record cannot be told. */
   readonly key: Buffer | undefined
   readonly part: Part
+  /** The mapping that gives the row, or gave it. */
+  readonly writer?: Pick<CompiledMapping, 'plan'> & { readonly mapping: string }
+  /** The key tuple of the row, where there is one or should be one. */
+  readonly row?: Buffer
 }
 
 export interface ComparedOptions {
@@ -140,6 +144,7 @@ export class Compared {
         it,
         found: there_ ? this.#different : this.#missing,
         row: rowKeys[index]!,
+        tuple: keyTupleOf(rows, given_),
         ...(owns ? { owns } : {}),
         ...(!owns && origin?.state === 'stands' && there_
           ? { giving: { given: given_, there: there_, origin } }
@@ -177,14 +182,15 @@ export class Compared {
         .filter((it) => it.writer === writerName(odd[0]!.it.compiled))
         .map((it) => `${it.row.toString('latin1')}${recordName(it)}`),
     )
-    for (const { it, found, row, owns, giving } of odd) {
+    for (const { it, found, row, tuple, owns, giving } of odd) {
       if (quarantined.has(nameOf(it))) {
         it.quarantined()
         continue
       }
       const isRival = giving && rivals.has(`${row!.toString('latin1')}${nameOf(it)}`)
       if (isRival && this.#givesWay(it, giving, rows)) continue
-      this.#note(found, it.key, it.part())
+      const { plan, mapping } = it.compiled
+      this.#note(found, { key: it.key, part: it.part(), plan, mapping: mapping.name }, tuple)
       if (!owns || found !== this.#different) continue
       this.#changed += 1
       this.#inSource.add(row!)
@@ -245,8 +251,9 @@ export class Compared {
   async settleExtra(): Promise<void> {
     const { comparison, tracked, writers } = this.#options
     if (!comparison || this.#suspects.size === 0) return
+    const left: Buffer[] = []
     const records = await comparison.target.transaction(async (tx) => {
-      const left: Buffer[] = []
+      left.length = 0
       for await (const keys of this.#ownKeys(tx, 'now'))
         left.push(...keys.filter((it) => this.#suspects.has(rowKeyOf(it).toString('latin1'))))
       this.#actual -= this.#suspects.size - left.length
@@ -254,7 +261,7 @@ export class Compared {
       const origins = await comparison.ledger.origins.find(tx, this.#name, left.map(rowKeyOf))
       return origins.map((it): Traced | undefined => it && tracedTo(it, writers))
     })
-    for (const it of records) this.#note(this.#extra, it?.key, it?.part ?? '')
+    for (const [index, it] of records.entries()) this.#note(this.#extra, it, left[index])
   }
 
   result(): TableSurvey {
@@ -276,11 +283,19 @@ export class Compared {
     }
   }
 
-  #note(found: Found, key: Buffer | undefined, part: Part): void {
+  #note(found: Found, record: Traced | undefined, row: Buffer | undefined): void {
     found.count += 1
+    const { key, part = '' } = record ?? {}
     if (found.samples.length < SAMPLES)
       found.samples.push(key ? sample(key, part) : `a row of ${this.#name} of unknown origin`)
-    this.#options.comparison?.onDifference?.({ table: this.#name, kind: found.kind, key, part })
+    this.#options.comparison?.onDifference?.({
+      table: this.#name,
+      kind: found.kind,
+      key,
+      part,
+      ...(record ? { writer: { plan: record.plan, mapping: record.mapping } } : {}),
+      ...(row ? { row } : {}),
+    })
   }
 
   get #name(): string {
@@ -304,6 +319,7 @@ interface Odd {
   readonly it: Expected
   readonly found: Found
   readonly row?: Buffer
+  readonly tuple?: Buffer
   /** The row is its own, and differs or is not there. */
   readonly owns?: boolean
   readonly giving?: Giving

@@ -1,5 +1,6 @@
 import type { Context } from '../executors/executor.ts'
 import type { Phase, Plan } from '../plan/plan.ts'
+import type { Step } from '../plan/step.ts'
 import type { Act, GateResult, PhaseReport } from '../report/report.ts'
 import { type Ended, inRun } from '../runner/run.ts'
 import { runStart } from '../runner/run-start.ts'
@@ -23,11 +24,13 @@ export interface PhaseCommand {
   readonly command: string
   readonly phase?: Phase
   readonly plans: readonly Plan[]
+  /** Of the steps of phase A that the work does again. */
+  readonly fingerprint?: (step: Step) => string
 }
 
 /** Does work as one run, under the lease and in the journal, and prints its report. */
 export async function phaseRun(
-  { session, options, command, phase, plans }: PhaseCommand,
+  { session, options, command, phase, plans, fingerprint = () => '' }: PhaseCommand,
   io: Io,
   work: (context: Context) => Promise<PhaseWork>,
 ): Promise<PhaseWork> {
@@ -37,7 +40,7 @@ export async function phaseRun(
     {
       session,
       run: runStart({ command, phase, plans: names, project: session.project }, io.env),
-      fingerprint: () => '',
+      fingerprint,
       listener: () => {},
     },
     async (context): Promise<Ended<PhaseWork>> => {

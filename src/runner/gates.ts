@@ -29,10 +29,11 @@ export async function askGates(
       target: session.target,
       ledger: session.ledger,
       signal,
+      resolve: (text: string) => session.resolve(text, plan.at),
       survey: () => surveys.of(plan.source),
       sample: (share: number) => sampleOf(session, plan, share, signal),
     }
-    findings.set(gate.id, await askChecks(gate.checks, checks, scope))
+    findings.set(gate.id, await askChecks(gate.checks, checks, scope, gate.opens))
   }
   return findings
 }

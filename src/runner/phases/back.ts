@@ -1,0 +1,91 @@
+import { KvmigError, SourceError } from '../../errors.ts'
+import type { Context } from '../../executors/executor.ts'
+import type { Phase, Plan } from '../../plan/plan.ts'
+import type { Why } from '../../state/flips.ts'
+import type { Route } from '../../state/ledger.ts'
+import { releaseTouches } from '../../state/touches.ts'
+import type { Session } from '../session.ts'
+import { drain, waitingIn } from './drain.ts'
+import { flip } from './flip.ts'
+
+export interface WentBack {
+  readonly route: Route
+  /** Changes that were carried to the source before and after the flip. */
+  readonly drained: number
+  /** Changes that are not in the source, as was accepted. */
+  readonly atRisk: number
+  readonly millis: number
+}
+
+/**
+ * Takes a plan one phase back: from C to B, or from B to A. What is in Postgres and not in the source is carried over first; where the
+ * source is out of reach it says how many changes that are, and goes on only if so many are accepted. After the flip no instance writes
+ * with the epoch before, so what came in between is carried over then. Idempotent.
+ */
+export async function goBack(
+  session: Session,
+  context: Pick<Context, 'target' | 'lease' | 'signal'>,
+  options: {
+    readonly plan: Plan
+    readonly route: Route
+    readonly to: Phase
+    readonly atRisk: number | undefined
+    readonly why: Why
+  },
+): Promise<WentBack> {
+  const { plan, route, to, atRisk, why } = options
+  const began = performance.now()
+  const { target } = session
+  const { signal } = context
+  const live = await session.live(plan.source).catch(() => undefined)
+  const carry = async (epoch: number): Promise<number> => {
+    if (live) return drain(target, live, { plan: plan.name, epoch, signal })
+    return 0
+  }
+  let drained = 0
+  let lost = 0
+  try {
+    drained = await carry(route.epoch)
+    lost = live ? 0 : await waitingIn(target, plan.name)
+  } catch (error) {
+    if (!(error instanceof SourceError)) throw error
+    lost = await waitingIn(target, plan.name)
+  }
+  if (lost > (atRisk ?? 0)) throw risky(plan.name, lost)
+  const isTold = { raiseEpoch: async (...it: [string, number]) => live?.raiseEpoch(...it).catch(reachable(lost)) }
+  const back = await flip(context, isTold, {
+    plan: plan.name,
+    // Postgres has decided so far: whoever goes on in B need not catch up.
+    to: { phase: to, rollout: false },
+    from: route,
+    why,
+    also: async (tx) => {
+      if (to !== 'A') return
+      await releaseTouches(tx, plan.name)
+      // What was found out while both were written says nothing about the next time.
+      await session.ledger.forgetSteps(
+        tx,
+        ['reconcile', 'drill', 'catch_up', 'entered'].map((it) => `${plan.name}/B/${it}`),
+      )
+    },
+  })
+  // Writes that were under way when the route changed.
+  if (lost === 0) drained += await carry(back.epoch)
+  return { route: back, drained, atRisk: lost, millis: performance.now() - began }
+}
+
+// A store that is out of reach learns of the epoch by the next write.
+const reachable =
+  (lost: number) =>
+  (error: unknown): void => {
+    if (lost === 0 || !(error instanceof SourceError)) throw error
+  }
+
+const risky = (plan: string, lost: number): KvmigError =>
+  new KvmigError(
+    'AT_RISK',
+    `${lost.toLocaleString('en-US')} ${lost === 1 ? 'change' : 'changes'} of ${plan} ${lost === 1 ? 'is' : 'are'} in Postgres and not in the source, which is out of reach: whoever reads the source would not see ${lost === 1 ? 'it' : 'them'}. Nothing was changed.`,
+    {
+      hint: `Bring the source back first. To go back all the same: --accept-risk=${lost}; the changes stay in the outbox and are carried over when it answers.`,
+    },
+  )
