@@ -8,6 +8,7 @@ import type { PlanCatalog } from './plan/catalog.ts'
 import type { Step } from './plan/step.ts'
 import type { SessionParts } from './runner/session.ts'
 import { SOURCES } from './sources/index.ts'
+import type { LiveContext, LiveStore } from './sources/live-store.ts'
 import { openLedger } from './state/postgres-ledger.ts'
 import { openTarget } from './target/connect.ts'
 import { TRANSFORMS } from './transforms/index.ts'
@@ -56,6 +57,19 @@ export const SESSION_PARTS: SessionParts = {
   openLive: async (address, context) => adapterOf(address)?.openLive?.(address, context),
   openTarget,
   createLedger: openLedger,
+}
+
+/** Opens a store to take part in dual-write. Throws LIVE_UNABLE for one that cannot. */
+export async function openLiveStore(address: string, context: LiveContext): Promise<LiveStore> {
+  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(address)?.[1]?.toLowerCase()
+  const adapter = scheme === undefined ? undefined : adapters.get(scheme)
+  if (adapter?.openLive) return adapter.openLive(address, context)
+  const able = [...adapters].flatMap(([it, { openLive }]) => (openLive ? [`${it}:`] : []))
+  throw new KvmigError(
+    'LIVE_UNABLE',
+    `A source of kind ${adapter?.name ?? 'unknown'} cannot be written to by the application's runtime.`,
+    { hint: `Those that can begin with ${able.join(', ')}.` },
+  )
 }
 
 /** One executor for each kind of step. */

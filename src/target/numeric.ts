@@ -58,3 +58,24 @@ const SPECIAL: Readonly<Record<string, number>> = {
   Infinity: 0xd000_0020,
   '-Infinity': 0xf000_0020,
 }
+
+/** A numeric in binary as a canonical decimal: what `writeNumeric` was given. */
+export function readNumeric(buffer: Buffer): string {
+  const groups = buffer.readInt16BE(0)
+  const weight = buffer.readInt16BE(2)
+  const sign = buffer.readUInt16BE(4)
+  const shown = buffer.readUInt16BE(6)
+  if (sign === 0xc000) return 'NaN'
+  if (sign === 0xd000) return 'Infinity'
+  if (sign === 0xf000) return '-Infinity'
+  const group = (place: number): string => {
+    const index = weight - place
+    return String(index >= 0 && index < groups ? buffer.readUInt16BE(8 + index * 2) : 0).padStart(4, '0')
+  }
+  let whole = ''
+  for (let place = Math.max(weight, 0); place >= 0; place--) whole += group(place)
+  let fraction = ''
+  for (let place = -1; fraction.length < shown; place--) fraction += group(place)
+  const digits = `${whole.replace(/^0+(?=\d)/, '')}${shown > 0 ? `.${fraction.slice(0, shown)}` : ''}`
+  return sign === NEGATIVE ? `-${digits}` : digits
+}

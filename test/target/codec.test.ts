@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { ColumnType } from '../../src/plan/table.ts'
 import { encodeTuple, TupleWriter, tupleFields } from '../../src/target/codec.ts'
 import { builtInType, wireTypes } from '../../src/target/column-types.ts'
+import { decodeTuple } from '../../src/target/decode-tuple.ts'
 import type { Cell, Row } from '../../src/value.ts'
 import { freshTarget, TARGETS } from './targets.ts'
 
@@ -131,6 +132,7 @@ describe.each(TARGETS)('on %s', async (kind) => {
               )
               expect(differing).toEqual([])
               expect(tuple.equals(encodeTuple(types, [index, ...drawn[index]!] as Row))).toBe(true)
+              expect(encodeTuple(types, decodeTuple(types, tuple)).equals(tuple)).toBe(true)
             })
             throw ROLL_BACK
           })
