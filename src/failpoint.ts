@@ -39,6 +39,7 @@ export const LATER_FAILPOINTS = [
   'catch-up.written',
   'catch-up.committed',
   'catch-up.done',
+  'reconcile.written',
   'route.flipped',
   'route.raised',
   'outbox.applied',

@@ -1,4 +1,4 @@
-import { literalPrefix } from '../plan/key-pattern.ts'
+import { literalPrefix, parseKeyPattern } from '../plan/key-pattern.ts'
 import type { Mapping, Project, Rule, Skip } from '../plan/plan.ts'
 import type { Entry } from '../sources/source.ts'
 import type { Reject } from '../value.ts'
@@ -19,7 +19,7 @@ export function createRouter(
     .filter((plan) => plan.source === source)
     .flatMap((plan) => routesOf(plan.name, plan.rules, (name) => compiled(plan.name, name)))
   const lets = project.skips.map((skip) => skipRoute(skip, undefined))
-  const candidatesOf = compilePrefixes([...routes, ...lets])
+  const candidatesOf = compilePrefixes([skipRoute(OWN, undefined), ...routes, ...lets])
 
   return {
     route: (key, type) => {
@@ -61,6 +61,15 @@ export function createRouter(
       return isRejected ? 'entry' : answer
     },
   }
+}
+
+/** The keys that dual-write keeps beside the application's: versions and epochs. They are nobody's data. */
+const OWN: Skip = {
+  kind: 'skip',
+  fate: 'ignored',
+  match: parseKeyPattern('kvmig:{_:rest}', { file: '', line: 0, column: 0 }).pattern!,
+  because: 'kvmig keeps versions and epochs there while both stores are written',
+  at: { file: '', line: 0, column: 0 },
 }
 
 /** One rule, or the group of mappings that share a rule's place. */

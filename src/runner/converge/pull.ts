@@ -66,7 +66,7 @@ export async function pull(suspects: readonly Suspect[], pulling: Pulling): Prom
       const sound = suspects.flatMap((suspect, at) =>
         claimed[at] || settled[at] ? [{ suspect, record: records[at]!, claimed: claimed[at]! }] : [],
       )
-      const pulled = await write(tx, sound, pulling)
+      const pulled = await writeRows(tx, sound, pulling)
       failpoint('catch-up.written')
       return { ...pulled, waiting: suspects.length - sound.length }
     }),
@@ -75,7 +75,8 @@ export async function pull(suspects: readonly Suspect[], pulling: Pulling): Prom
   return done
 }
 
-interface Sound {
+/** A record that may be written: it is claimed, or both sides have the same version of it. */
+export interface Sound {
   readonly suspect: Suspect
   readonly record: LiveRecord
   readonly claimed: boolean
@@ -105,7 +106,8 @@ async function settledOf(
   )
 }
 
-async function write(
+/** Makes the rows of records what the source says, under their locks. */
+export async function writeRows(
   tx: Transaction,
   sound: readonly Sound[],
   pulling: Pulling,
