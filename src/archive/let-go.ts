@@ -15,20 +15,19 @@ const SAMPLES = 10
 
 /**
  * Deletes from the store exactly what an archive holds: the archive is verified first, byte for byte, and each key goes only if the store
- * still holds what was archived. May be killed and run again. `along` names keys that go with one.
+ * still holds what was archived. May be killed and run again.
  */
 export async function letGo(
   archive: Archive,
   editor: StoreEditor,
   options: {
-    readonly along?: (key: Buffer) => readonly Buffer[]
     readonly signal: AbortSignal
     /** Called before each batch: throws if it must not go on. */
     readonly fence?: () => Promise<void>
     readonly progress?: (keys: number) => void
   },
 ): Promise<LetGo> {
-  const { along, signal, fence, progress } = options
+  const { signal, fence, progress } = options
   await verifyArchive(archive)
   const counts = { removed: 0, changed: 0, gone: 0 }
   const samples: Buffer[] = []
@@ -47,7 +46,7 @@ export async function letGo(
   }
   for await (const { parts, digest } of archivedKeys(archive)) {
     const { key } = parts[0]!
-    batch.push({ key, digest, ...(along ? { along: along(key) } : {}) })
+    batch.push({ key, digest })
     if (batch.length >= TOGETHER) await flush()
   }
   if (batch.length > 0) await flush()

@@ -8,6 +8,7 @@ import { errorRate } from './error-rate.ts'
 import { fleet } from './fleet.ts'
 import { full } from './full.ts'
 import { http } from './http.ts'
+import { idle } from './idle.ts'
 import { indexUse } from './index-use.ts'
 import { latency } from './latency.ts'
 import { oneWay } from './one-way.ts'
@@ -56,6 +57,7 @@ export const CHECKS: ReadonlyMap<string, Check> = new Map(
     rollbackDrill,
     watchedCheck,
     oneWay,
+    idle,
     sql,
     http,
     prometheus,

@@ -133,7 +133,11 @@ function createProgram(io: Io, version: string, done: (code: number) => void): C
       'B: the credential of the source was changed, so that instances without kvmig/runtime cannot write',
     )
     .option('--wait <seconds>', 'B, C: how long to wait for instances (default: 30)', count)
-    .option('--confirm-deletes <number>', 'B: so many rows may go that the source does not have any more', count)
+    .option(
+      '--confirm-deletes <number>',
+      'B: so many rows may go that the source does not have any more',
+      count,
+    )
     .option('--point-of-no-return', 'D: yes, the source is not written any more from now on')
     .option('-y, --yes', 'do not ask')
     .option('--json', 'the result as JSON')

@@ -31,4 +31,4 @@ export function checkRequest(
 }
 
 /** Checks of the phases after A. Their names are known, so that plans can be written ahead; their options are not looked at yet. */
-export const LATER_CHECKS = ['load', 'idle'] as const
+export const LATER_CHECKS = ['load'] as const

@@ -198,6 +198,26 @@ export interface PlanStatus {
   readonly gate?: { readonly opens: 'B' | 'C' | 'D'; readonly status: 'open' | 'closed'; readonly at: string }
   readonly canAdvance: { readonly to: Phase; readonly yes: boolean; readonly reasons: readonly string[] }
   readonly quarantine: { readonly open: number; readonly accepted: number }
+  /** Of a plan that has left phase A. */
+  readonly later?: LaterStatus
+}
+
+/** Where a plan stands while both stores are written, and after. */
+export interface LaterStatus {
+  readonly to: Phase
+  /** Why it cannot go there yet; none: it can. */
+  readonly reasons: readonly string[]
+  /** Live instances of the application that use the plan. */
+  readonly instances: number
+  /** Those that have not confirmed the route, by id. */
+  readonly laggards: readonly string[]
+  /** Changes on their way to the source. */
+  readonly outbox: number
+  /** How long it has been in its phase, by the clock of the database. */
+  readonly soakMillis?: number
+  readonly paused?: string
+  /** The next moment at which something can happen, where a clock says so. */
+  readonly nextAt?: string
 }
 
 /** `kvmig diff`: source and target compared both ways. */

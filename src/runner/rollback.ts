@@ -24,9 +24,13 @@ export async function planRollback(
 ): Promise<RollbackPlan> {
   for (const [plan, { phase }] of await ledger.routes()) {
     if (phase === 'A' || !plans.includes(plan)) continue
-    throw new KvmigError('PHASE_PAST', `Plan ${plan} is in phase ${phase}: its tables are written by the application.`, {
-      hint: `Go back to phase A first: kvmig rollback --to=A ${plan}.`,
-    })
+    throw new KvmigError(
+      'PHASE_PAST',
+      `Plan ${plan} is in phase ${phase}: its tables are written by the application.`,
+      {
+        hint: `Go back to phase A first: kvmig rollback --to=A ${plan}.`,
+      },
+    )
   }
   // What the later phases noted is not theirs to drop.
   const records = [...(await ledger.steps()).values()].filter((it) => it.phase === 'A')

@@ -113,7 +113,9 @@ export class Session {
       ...project.sources.values(),
       ...environments.flatMap((it) => [...(it.target ? [it.target] : []), ...it.sources.values()]),
     ]
-    const names = addresses.flatMap(({ url }) => [...url.matchAll(/\$\{([A-Za-z_][A-Za-z0-9_]*)/g)].map((it) => it[1]!))
+    const names = addresses.flatMap(({ url }) =>
+      [...url.matchAll(/\$\{([A-Za-z_][A-Za-z0-9_]*)/g)].map((it) => it[1]!),
+    )
     return names.flatMap((it) => variables[it] ?? [])
   }
 

@@ -7,7 +7,7 @@ import type { Entry } from './source.ts'
 export interface StoreEditor {
   /**
    * Deletes each of the keys that is at this moment exactly what its digest says (`EntryDigest`), and no other: the store itself sees to
-   * it that nobody writes in between. Answers in the order of the keys.
+   * it that nobody writes in between. The versions that dual-write kept beside a key go with it. Answers in the order of the keys.
    */
   remove(keys: readonly Expected[]): Promise<readonly Removed[]>
   /**
@@ -21,8 +21,6 @@ export interface StoreEditor {
 export interface Expected {
   readonly key: Buffer
   readonly digest: Buffer
-  /** Keys that only stand beside this one, such as its version: they go along with it. */
-  readonly along?: readonly Buffer[]
 }
 
 /** `changed`: it holds something else, so it stays. `gone`: there was no such key any more. */

@@ -115,14 +115,15 @@ test('a write between the look and the deletion keeps its key', async () => {
   await racing.close()
 })
 
-test('lets go of what stands beside a key together with it', async () => {
-  await redis.client.mset('a', '1', 'v:a', '7', 'b', '1', 'v:b', '7')
+test('lets go of the versions beside a key together with it', async () => {
+  await redis.client.mset('a', '1', 'b', '1')
+  for (const it of ['a', 'b']) await redis.client.hset(`kvmig:v:{${it}}`, '', '7')
   const archive = await openFor(['a', 'b'])
   await redis.client.set('b', '2')
   const editor = await source.edit!()
-  await letGo(archive, editor, { signal, along: (key) => [Buffer.from(`v:${key}`)] })
+  await letGo(archive, editor, { signal })
   await editor.close()
-  expect((await redis.client.keys('*')).sort()).toEqual(['b', 'v:b'])
+  expect((await redis.client.keys('*')).sort()).toEqual(['b', 'kvmig:v:{b}'])
 })
 
 test('a restore keeps what is there, says so, and replaces it when told to', async () => {

@@ -28,7 +28,9 @@ test('goes from A to B to C, back to B and back to A, and loses no write', async
   await client.set('user:new', user('new'))
   await client.del('user:2')
   const b = await world.run(B)
-  expect(b.stdout).toMatch(/✓ done {2}users {2}catch-up {2}\d+ rows compared, 2 rows written, 1 row deleted, 2 passes/)
+  expect(b.stdout).toMatch(
+    /✓ done {2}users {2}catch-up {2}\d+ rows compared, 2 rows written, 1 row deleted, 2 passes/,
+  )
   expect(b.code).toBe(0)
   await alike()
   expect((await world.run(B)).stdout).toContain('= kept')
@@ -88,7 +90,9 @@ test('names the instances that have not confirmed, and goes on when they have', 
   )
   await world.redis.client.set('user:late', user('late'))
   const waiting = await world.run([...B, '--wait', '1'])
-  expect(waiting.stdout).toMatch(/… waiting {2}users {2}fleet {2}web-2 on far of 2 instances has not confirmed epoch 2/)
+  expect(waiting.stdout).toMatch(
+    /… waiting {2}users {2}fleet {2}web-2 on far of 2 instances has not confirmed epoch 2/,
+  )
   expect(waiting.code).toBe(5)
   // Not caught up: the rollout window is open until everybody has confirmed.
   const { target } = await world.users()
@@ -138,7 +142,9 @@ test('reconcile repairs the source from Postgres, and says what it cannot judge'
   expect(differs.code).toBe(3)
 
   const first = await world.run(['reconcile', '--from', 'diff.jsonl'])
-  expect(first.stdout).toMatch(/users {2,}reconcile.*3 records repaired in the source, 1 record is in the source alone/)
+  expect(first.stdout).toMatch(
+    /users {2,}reconcile.*3 records repaired in the source, 1 record is in the source alone/,
+  )
   expect(first.stdout).toMatch(/scores {2,}reconcile.*1 record repaired in the source/)
   expect(first.code).toBe(3)
   expect(JSON.parse((await client.get('user:2'))!)).toMatchObject({ name: 'name 2' })
@@ -160,6 +166,8 @@ test('a drill goes there and back, and gate C takes it for evidence', async () =
   await world.run(['reconcile'])
   expect((await world.run(C)).stdout).toMatch(/pending {2}rollback_drill/)
   const drill = await world.run(['drill', '--yes'])
-  expect(drill.stdout).toMatch(/there and back to phase B; the way back took \d\.\d s; 100 rows compared, 0 differences/)
+  expect(drill.stdout).toMatch(
+    /there and back to phase B; the way back took \d\.\d s; 100 rows compared, 0 differences/,
+  )
   expect((await world.run(C)).code).toBe(0)
 })

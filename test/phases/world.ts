@@ -52,9 +52,13 @@ export interface World {
 }
 
 /** A project with its stores, `count` users in the source and phase A applied. */
-export async function startWorld(
-  { count = 50, files = {} }: { count?: number; files?: Readonly<Record<string, string>> } = {},
-): Promise<World> {
+export async function startWorld({
+  count = 50,
+  files = {},
+}: {
+  count?: number
+  files?: Readonly<Record<string, string>>
+} = {}): Promise<World> {
   const redis = await freshRedis()
   const database = await freshDatabase()
   const project = projectFolder({ 'migrations.yaml': PROJECT, 'plans/users.yaml': USERS, ...files })

@@ -12,8 +12,8 @@ import { compileProject } from '../compile.ts'
 import type { Io } from '../io.ts'
 import { type PhaseWork, phaseRun } from '../phase-run.ts'
 import { arrive } from '../phases/arrive.ts'
-import { beginRetire } from '../phases/retire.ts'
 import type { Later } from '../phases/later.ts'
+import { beginRetire } from '../phases/retire.ts'
 import { loadProject } from '../project.ts'
 import { gateExit, gateResult } from '../reports/gate-result.ts'
 import { withSession } from '../session.ts'
@@ -37,10 +37,24 @@ export async function run(options: LaterOptions, io: Io): Promise<number> {
       { session, options, command, phase, plans: asked, fingerprint: (step) => known.get(step.id) ?? '' },
       io,
       async (context): Promise<PhaseWork> => {
-        const later: Later = { session, context, options, io, graph, executors: EXECUTORS, acts: [], gates: [] }
+        const later: Later = {
+          session,
+          context,
+          options,
+          io,
+          graph,
+          executors: EXECUTORS,
+          acts: [],
+          gates: [],
+        }
         const ready = await standAt(later, asked)
         const moving = ready.filter(({ route }) => route.phase === BEFORE[phase])
-        const opened = await ask(later, moving.map((it) => it.plan), CHECKS, findings)
+        const opened = await ask(
+          later,
+          moving.map((it) => it.plan),
+          CHECKS,
+          findings,
+        )
         for (const { plan, route } of ready) {
           const isMoving = route.phase === BEFORE[phase]
           if (isMoving && !opened.has(plan.name)) continue
@@ -72,7 +86,12 @@ async function standAt(
     if (!route || ORDER.indexOf(route.phase) < ORDER.indexOf(before)) throw outOfOrder(plan.name, before)
     if (route.phase === before && route.rollout) throw outOfOrder(plan.name, before)
     if (ORDER.indexOf(route.phase) > ORDER.indexOf(phase)) {
-      acts.push({ plan: plan.name, status: 'kept', verb: 'route', detail: `phase ${route.phase}, which is further` })
+      acts.push({
+        plan: plan.name,
+        status: 'kept',
+        verb: 'route',
+        detail: `phase ${route.phase}, which is further`,
+      })
       return []
     }
     const pause = paused.get(plan.name)

@@ -1,8 +1,8 @@
 import { resolve } from 'node:path'
 import { EXIT, KvmigError } from '../../errors.ts'
-import { printable } from '../../printable.ts'
 import { mappingsOf, type Plan } from '../../plan/plan.ts'
 import { showTable } from '../../plan/table.ts'
+import { printable } from '../../printable.ts'
 import type { Act } from '../../report/report.ts'
 import { counted, listed } from '../../report/wording.ts'
 import { reconcile, type Settled, unitNameOf } from '../../runner/converge/reconcile.ts'
@@ -33,51 +33,76 @@ export async function run(options: ReconcileOptions, io: Io): Promise<number> {
       const route = routes.get(plan.name)
       if (route && !route.rollout && (route.phase === 'B' || route.phase === 'C')) return [{ plan, route }]
       if (options.plans.length === 0) return []
-      throw new KvmigError('PHASE_ORDER', `Plan ${plan.name} is not dual-written, so there is nothing to reconcile.`, {
-        hint: 'In phase A kvmig apply --phase=A --again takes over what has changed; kvmig apply --phase=B catches up.',
-      })
+      throw new KvmigError(
+        'PHASE_ORDER',
+        `Plan ${plan.name} is not dual-written, so there is nothing to reconcile.`,
+        {
+          hint: 'In phase A kvmig apply --phase=A --again takes over what has changed; kvmig apply --phase=B catches up.',
+        },
+      )
     })
     const counter = createCounter({ io, quiet: options.quiet, words: 'Comparing' })
-    const work = await phaseRun({ session, options, command: 'reconcile', plans: plans.map((it) => it.plan) }, io, async (context) => {
-      const acts: Act[] = []
-      for (const { plan, route } of plans) {
-        const settled = await reconcile(session, context, {
-          plan,
-          route,
-          adopt: options.adopt ?? false,
-          ...(listedThere ? { only: placesOf(plan, listedThere) } : {}),
-          progress: counter.tell,
-        })
-        acts.push({
-          plan: plan.name,
-          status: settled.left > 0 ? 'failed' : 'done',
-          verb: 'reconcile',
-          detail: show(settled),
-        })
-      }
-      counter.finish()
-      const isLeft = acts.some((it) => it.status === 'failed')
-      return {
-        outcome: isLeft ? 'closed' : 'done',
-        acts,
-        ...(isLeft ? { next: 'kvmig diff --out FILE lists what is left; kvmig trace KEY explains one.' } : {}),
-      }
-    })
+    const work = await phaseRun(
+      { session, options, command: 'reconcile', plans: plans.map((it) => it.plan) },
+      io,
+      async (context) => {
+        const acts: Act[] = []
+        for (const { plan, route } of plans) {
+          const settled = await reconcile(session, context, {
+            plan,
+            route,
+            adopt: options.adopt ?? false,
+            ...(listedThere ? { only: placesOf(plan, listedThere) } : {}),
+            progress: counter.tell,
+          })
+          acts.push({
+            plan: plan.name,
+            status: settled.left > 0 ? 'failed' : 'done',
+            verb: 'reconcile',
+            detail: show(settled),
+          })
+        }
+        counter.finish()
+        const isLeft = acts.some((it) => it.status === 'failed')
+        return {
+          outcome: isLeft ? 'closed' : 'done',
+          acts,
+          ...(isLeft
+            ? { next: 'kvmig diff --out FILE lists what is left; kvmig trace KEY explains one.' }
+            : {}),
+        }
+      },
+    )
     return work.outcome === 'closed' ? EXIT.gateClosed : EXIT.done
   })
 }
 
-function show({ compared, drained, repaired, adopted, waiting, foreign, beyond, left, last }: Settled): string {
-  const samples = last.suspects.slice(0, 3).map(({ place }) => printable(`${place.key.toString()} ${place.part}`.trim(), 60))
+function show({
+  compared,
+  drained,
+  repaired,
+  adopted,
+  waiting,
+  foreign,
+  beyond,
+  left,
+  last,
+}: Settled): string {
+  const samples = last.suspects
+    .slice(0, 3)
+    .map(({ place }) => printable(`${place.key.toString()} ${place.part}`.trim(), 60))
   const parts = [
     `${counted(compared, 'row')} compared`,
     drained > 0 && `${counted(drained, 'change')} carried over`,
     repaired > 0 && `${counted(repaired, 'record')} repaired in the source`,
     adopted > 0 && `${counted(adopted, 'record')} taken over from the source`,
     waiting > 0 && `${counted(waiting, 'record is', 'records are')} on their way`,
-    foreign > 0 && `${counted(foreign, 'record is', 'records are')} in the source alone (--adopt takes them over)`,
+    foreign > 0 &&
+      `${counted(foreign, 'record is', 'records are')} in the source alone (--adopt takes them over)`,
     beyond > 0 && `${counted(beyond, 'record has', 'records have')} no way back to the source`,
-    left > 0 ? `${counted(left, 'difference is', 'differences are')} left: ${listed(samples)}` : 'no difference is left',
+    left > 0
+      ? `${counted(left, 'difference is', 'differences are')} left: ${listed(samples)}`
+      : 'no difference is left',
   ]
   return parts.filter(Boolean).join(', ')
 }
@@ -95,7 +120,10 @@ function readList(file: string): readonly Listed[] {
       if (line.trim() === '') return []
       const { table, key, part } = parse(line) ?? {}
       if (typeof table !== 'string' || typeof part !== 'string')
-        throw new KvmigError('FILE_READ', `${file}:${index + 1}: this line is none that kvmig diff --out writes.`)
+        throw new KvmigError(
+          'FILE_READ',
+          `${file}:${index + 1}: this line is none that kvmig diff --out writes.`,
+        )
       // A row whose record cannot be told has no key: there is nothing to repair it by.
       return typeof key === 'string' ? [{ table, key: Buffer.from(key, 'base64'), part }] : []
     })

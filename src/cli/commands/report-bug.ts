@@ -22,8 +22,13 @@ export async function run(options: ReportBugOptions, io: Io): Promise<number> {
     throw new KvmigError('USAGE', 'A severity is one word.', { hint: 'Such as minor, major or critical.' })
   return withSession({ project, options, io }, async ({ ledger, target }) => {
     await ledger.install()
-    await target.transaction((tx) => reportBug(tx, plan!.name, { severity: severity.toLowerCase(), note: note.slice(0, 1000) }))
-    const day = [...(await countBugs(target, plan!.name, DAY_MILLIS)).values()].reduce((sum, it) => sum + it, 0)
+    await target.transaction((tx) =>
+      reportBug(tx, plan!.name, { severity: severity.toLowerCase(), note: note.slice(0, 1000) }),
+    )
+    const day = [...(await countBugs(target, plan!.name, DAY_MILLIS)).values()].reduce(
+      (sum, it) => sum + it,
+      0,
+    )
     io.stdout.write(`Noted for ${plan!.name}: ${day} in the last 24 hours.\n`)
     return EXIT.done
   })

@@ -1,7 +1,10 @@
 import { EXIT } from '../../errors.ts'
 import type { CommonOptions } from '../args.ts'
 import { compileProject } from '../compile.ts'
+import type { LaterStatus } from '../../report/report.ts'
+import type { Route } from '../../state/ledger.ts'
 import type { Io } from '../io.ts'
+import { laterStatus } from '../later-status.ts'
 import { printReport } from '../print-report.ts'
 import { loadProject } from '../project.ts'
 import { countQuarantine } from '../quarantine.ts'
@@ -24,6 +27,12 @@ export async function run(options: StatusOptions, io: Io): Promise<number> {
     const gates = await Promise.all(
       plans.map(async ({ name }) => [name, installed ? await ledger.findings(name) : []] as const),
     )
+    const routes = installed ? await ledger.routes() : new Map<string, Route>()
+    const later = new Map<string, LaterStatus>()
+    for (const plan of plans) {
+      const route = routes.get(plan.name)
+      if (route && route.phase !== 'A') later.set(plan.name, await laterStatus(session, plan, route))
+    }
     const report = createStatusReport({
       project: project.file,
       environment: options.env,
@@ -31,7 +40,8 @@ export async function run(options: StatusOptions, io: Io): Promise<number> {
       installed,
       compiled,
       standing: await pendingOf(session, compiled),
-      routes: installed ? await ledger.routes() : new Map(),
+      routes,
+      later,
       quarantine: await countQuarantine(session, plans),
       gates: new Map(gates),
       lease: installed ? await ledger.lease.current() : undefined,

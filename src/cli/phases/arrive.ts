@@ -25,7 +25,12 @@ export async function arrive(later: Later, arriving: Arriving): Promise<void> {
   const isThere = route.phase === phase && !route.rollout
   const entered = (await context.ledger.steps()).get(`${plan.name}/${phase}/entered`)
   if (isThere && entered?.state === 'done') {
-    acts.push({ plan: plan.name, status: 'kept', verb: 'route', detail: `phase ${phase} since ${route.since}` })
+    acts.push({
+      plan: plan.name,
+      status: 'kept',
+      verb: 'route',
+      detail: `phase ${phase} since ${route.since}`,
+    })
     return
   }
   const step = { plan: plan.name, phase, kind: 'entered', outcome: {} } as const
@@ -104,7 +109,15 @@ async function arriveC(later: Later, { plan, route, evidence }: Arriving): Promi
   return isComplete
 }
 
-export function showCaughtUp({ passes, compared, written, deleted, rejected, waiting, unplaced }: CaughtUp): string {
+export function showCaughtUp({
+  passes,
+  compared,
+  written,
+  deleted,
+  rejected,
+  waiting,
+  unplaced,
+}: CaughtUp): string {
   const parts = [
     `${counted(compared, 'row')} compared`,
     written > 0 && `${counted(written, 'row')} written`,

@@ -30,12 +30,22 @@ export async function goBackPhases(
       const target: Phase = to ?? (at.phase === 'C' ? 'B' : 'A')
       if (at.phase === 'D') throw retired(plan.name)
       if (at.phase <= target) {
-        acts.push({ plan: plan.name, status: 'kept', verb: 'route', detail: `phase ${at.phase} since ${at.since}` })
+        acts.push({
+          plan: plan.name,
+          status: 'kept',
+          verb: 'route',
+          detail: `phase ${at.phase} since ${at.since}`,
+        })
         continue
       }
       while (at.phase > target) {
         const next: Phase = at.phase === 'C' ? 'B' : 'A'
-        const { route: now, drained, atRisk, millis } = await goBack(session, context, {
+        const {
+          route: now,
+          drained,
+          atRisk,
+          millis,
+        } = await goBack(session, context, {
           plan,
           route: at,
           to: next,
@@ -70,6 +80,10 @@ export async function goBackPhases(
 }
 
 const retired = (plan: string): KvmigError =>
-  new KvmigError('RETIRED', `Plan ${plan} is in phase D: its source is not written any more, so there is no way back in seconds.`, {
-    hint: 'docs/phases.md says how to bring the source back from the archive and from Postgres.',
-  })
+  new KvmigError(
+    'RETIRED',
+    `Plan ${plan} is in phase D: its source is not written any more, so there is no way back in seconds.`,
+    {
+      hint: 'docs/phases.md says how to bring the source back from the archive and from Postgres.',
+    },
+  )

@@ -45,7 +45,11 @@ export async function compareLive(
   const still = second.list.filter(
     (it) => it.differences.length > 0 && before.has(unitOf(it.place).toString('latin1')),
   )
-  const onTheirWay = await pending(session, plan.name, still.map((it) => it.place))
+  const onTheirWay = await pending(
+    session,
+    plan.name,
+    still.map((it) => it.place),
+  )
   const suspects = still.filter((it) => !onTheirWay.has(unitOf(it.place).toString('latin1')))
   return {
     compared: second.compared,
@@ -55,7 +59,11 @@ export async function compareLive(
   }
 }
 
-async function pending({ target, ledger }: Session, plan: string, places: readonly Place[]): Promise<ReadonlySet<string>> {
+async function pending(
+  { target, ledger }: Session,
+  plan: string,
+  places: readonly Place[],
+): Promise<ReadonlySet<string>> {
   if (places.length === 0 || !(await ledger.installed())) return new Set()
   const entries = await target.transaction((tx) => pendingOf(tx, plan, places), { readOnly: true })
   return new Set(entries.map((it) => unitOf(it).toString('latin1')))

@@ -7,7 +7,7 @@ import { type Change, encodeChange } from '../../sources/change.ts'
 import type { LiveRecord, LiveStore } from '../../sources/live-store.ts'
 import { pendingOf } from '../../state/outbox.ts'
 import { holdEpoch, RouteError } from '../../state/route.ts'
-import { advance, type Advance, claim, findTouches, type Touch, unitOf } from '../../state/touches.ts'
+import { type Advance, advance, claim, findTouches, type Touch, unitOf } from '../../state/touches.ts'
 import { decodeTuple } from '../../target/decode-tuple.ts'
 import { readRows } from '../../target/read-rows.ts'
 import { openTableRows, reachTypes, type TableRows } from '../../target/table-rows.ts'
@@ -57,7 +57,9 @@ export async function push(suspects: readonly Suspect[], pushing: Pushing): Prom
     const touches = await findTouches(tx, plan.name, places)
     const claimed = await claim(tx, plan.name, places)
     const records = await live.read(places)
-    const pending = new Set((await pendingOf(tx, plan.name, places)).map((it) => unitOf(it).toString('latin1')))
+    const pending = new Set(
+      (await pendingOf(tx, plan.name, places)).map((it) => unitOf(it).toString('latin1')),
+    )
     const counts = { ...NOTHING_PUSHED }
     const changes: Advance[] = []
     const foreign: Sound[] = []
@@ -68,8 +70,10 @@ export async function push(suspects: readonly Suspect[], pushing: Pushing): Prom
         continue
       }
       const side = await look(tx, { suspect, record: records[at]!, touch: touches[at], pushing })
-      if (side.state === 'repair') changes.push({ ...place, deleted: side.change.do === 'delete', change: encodeChange(side.change) })
-      else if (side.state === 'foreign') foreign.push({ suspect, record: records[at]!, claimed: claimed[at]! })
+      if (side.state === 'repair')
+        changes.push({ ...place, deleted: side.change.do === 'delete', change: encodeChange(side.change) })
+      else if (side.state === 'foreign')
+        foreign.push({ suspect, record: records[at]!, claimed: claimed[at]! })
       else counts[side.state] += 1
     }
     if (changes.length > 0) {
@@ -130,7 +134,12 @@ async function look(
   }
   if (given[0] && table.tuple(given[0].row).equals(there)) return { state: 'alike' }
   if (!mapping.inverse) return { state: 'beyond' }
-  const { value, expiresAt } = mapping.inverse([decodeTuple(table.wires.map((it) => it.wire), there)])
+  const { value, expiresAt } = mapping.inverse([
+    decodeTuple(
+      table.wires.map((it) => it.wire),
+      there,
+    ),
+  ])
   return value ? { state: 'repair', change: { do: 'put', value, expiresAt } } : { state: 'beyond' }
 }
 
@@ -146,7 +155,11 @@ async function rowsOf(
   const key = differences[0]?.row
   const cells = given
     ? table.keyIndexes.map((it) => given[it]!)
-    : key && decodeTuple(table.keyWires.map((it) => it.wire), key)
+    : key &&
+      decodeTuple(
+        table.keyWires.map((it) => it.wire),
+        key,
+      )
   if (!cells) return [undefined]
   await reachTypes(tx, table)
   return readRows(tx, table.name, table.wires, table.keyWires, [cells])

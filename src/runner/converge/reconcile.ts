@@ -7,7 +7,7 @@ import { drain } from '../phases/drain.ts'
 import { note } from '../phases/note.ts'
 import type { Session } from '../session.ts'
 import { type Compared, compareLive } from './compare-live.ts'
-import { NOTHING_PUSHED, push, type Pushed } from './push.ts'
+import { NOTHING_PUSHED, type Pushed, push } from './push.ts'
 
 const TOGETHER = 100
 
@@ -51,8 +51,15 @@ export async function reconcile(
     sum = added(sum, await push(wanted.slice(from, from + TOGETHER), { plan, epoch, live, context, adopt }))
     await carry()
   }
-  const last = sum.repaired + sum.adopted === 0 && sum.waiting === 0 ? first : await compareLive(session, plan, comparing)
-  const outcome: Reconciled = { compared: last.compared, repaired: sum.repaired + sum.adopted, left: last.left }
+  const last =
+    sum.repaired + sum.adopted === 0 && sum.waiting === 0
+      ? first
+      : await compareLive(session, plan, comparing)
+  const outcome: Reconciled = {
+    compared: last.compared,
+    repaired: sum.repaired + sum.adopted,
+    left: last.left,
+  }
   await note(context, { plan: plan.name, phase: 'B', kind: 'reconcile', state: 'done', outcome })
   return { ...sum, compared: last.compared, drained, left: last.left, last }
 }

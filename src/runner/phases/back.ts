@@ -52,7 +52,9 @@ export async function goBack(
     lost = await waitingIn(target, plan.name)
   }
   if (lost > (atRisk ?? 0)) throw risky(plan.name, lost)
-  const isTold = { raiseEpoch: async (...it: [string, number]) => live?.raiseEpoch(...it).catch(reachable(lost)) }
+  const isTold = {
+    raiseEpoch: async (...it: [string, number]) => live?.raiseEpoch(...it).catch(reachable(lost)),
+  }
   const back = await flip(context, isTold, {
     plan: plan.name,
     // Postgres has decided so far: whoever goes on in B need not catch up.

@@ -1,7 +1,7 @@
 import type { Context } from '../../executors/executor.ts'
 import type { Phase, Plan } from '../../plan/plan.ts'
 import type { Route } from '../../state/ledger.ts'
-import { compareLive, type Compared } from '../converge/compare-live.ts'
+import { type Compared, compareLive } from '../converge/compare-live.ts'
 import type { Session } from '../session.ts'
 import { goBack } from './back.ts'
 import { drain } from './drain.ts'
@@ -36,7 +36,8 @@ export async function drill(
   const confirmed = (epoch: number) =>
     waitForFleet(session.target, name, { epoch, expect: undefined, waitMillis, signal })
   const to = async (phase: Phase, from: Route): Promise<Route> => {
-    if (phase === 'B') return (await goBack(session, context, { plan, route: from, to: 'B', atRisk: 0, why: 'drill' })).route
+    if (phase === 'B')
+      return (await goBack(session, context, { plan, route: from, to: 'B', atRisk: 0, why: 'drill' })).route
     await drain(session.target, live, { plan: name, epoch: from.epoch, signal })
     return flip(context, live, { plan: name, to: { phase: 'C', rollout: false }, from, why: 'drill' })
   }

@@ -1,4 +1,5 @@
 import { KvmigError } from '../../errors.ts'
+import { runShell } from '../../executors/shell.ts'
 import type { Hook, Phase, Plan } from '../../plan/plan.ts'
 
 /** What a hook came to. Its output goes to `tell`, line by line, with secrets taken out. */
@@ -27,25 +28,16 @@ export async function runHooks(
   const hooks = (plan.hooks ?? []).filter((it) => it.when === when && it.phase === phase)
   const ran: Hooked[] = []
   for (const { run, withinMillis } of hooks) {
-    const { execa } = await import('execa')
     const began = performance.now()
-    const child = execa(run, {
-      shell: true,
-      cwd: root,
-      env: { ...variables, KVMIG_PLAN: plan.name, KVMIG_PHASE: phase, KVMIG_WHEN: when },
-      timeout: withinMillis,
-      cancelSignal: signal,
-      stdin: 'ignore',
-      all: true,
-      reject: false,
-      buffer: false,
-      // A hook that ignores the friendly signal is ended after a moment all the same.
-      forceKillAfterDelay: 2_000,
-    })
     const redact = redactor(secrets)
-    for await (const line of child.iterable({ from: 'all' })) tell(redact(line))
-    const { exitCode, timedOut } = await child
-    signal.throwIfAborted()
+    const { exitCode, timedOut } = await runShell({
+      run,
+      cwd: root,
+      variables: { ...variables, KVMIG_PLAN: plan.name, KVMIG_PHASE: phase, KVMIG_WHEN: when },
+      withinMillis,
+      signal,
+      tell: (line) => tell(redact(line)),
+    })
     const millis = performance.now() - began
     if (exitCode !== 0) {
       const how = timedOut

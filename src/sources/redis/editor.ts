@@ -3,6 +3,7 @@ import type { Expected, Put, Removed, StoreEditor } from '../editor.ts'
 import type { Entry, EntryValue, Page } from '../source.ts'
 import type { Connection } from './connection.ts'
 import { explain } from './explain.ts'
+import { versionsKey } from './live-script.ts'
 import { type Reply, ReplyError, Request } from './resp.ts'
 
 /** What an editor needs of the source it belongs to. */
@@ -82,7 +83,7 @@ export class RedisEditor implements StoreEditor {
     const request = new Request().add('MULTI')
     request.addMany(
       'UNLINK',
-      removed.flatMap((it) => [it.key, ...(it.along ?? [])]),
+      removed.flatMap((it) => [it.key, versionsKey(it.key)]),
     )
     const replies = await connection.ask(request.add('EXEC'))
     const result = replies.at(-1)
