@@ -54,6 +54,7 @@ export const SHAPES = {
       return ['SET', `messages:${m.id}`, JSON.stringify(m)]
     },
     row: (i) => messageRow(message(i)),
+    parse: (_, value) => messageRow(JSON.parse(value)),
   },
   hash: {
     summary: 'one hash of JSON fields',
@@ -68,6 +69,7 @@ export const SHAPES = {
       return ['HSET', 'vibe:messages', m.id, JSON.stringify(m)]
     },
     row: (i) => messageRow(message(i)),
+    parse: (_, value) => messageRow(JSON.parse(value)),
   },
   fields: {
     summary: 'hashes of eight fields',
@@ -111,6 +113,17 @@ tables:
       const row = user(i)
       return row.map((it, place) => (place === 5 || place === 6 ? new Date(it).toISOString() : String(it)))
     },
+    parse: (key, it) => [
+      key.slice('user:'.length),
+      it.name,
+      it.bio,
+      Number(it.followers),
+      it.verified === 'true',
+      new Date(Number(it.seen_at)).toISOString(),
+      it.joined_at,
+      it.city,
+      it.score,
+    ],
   },
   small: {
     summary: 'small JSON, five numeric columns',
@@ -133,6 +146,10 @@ tables:
       return ['SET', `credits:${id}`, JSON.stringify({ balance, used, allowance, version })]
     },
     row: (i) => credits(i).map(String),
+    parse: (key, value) => {
+      const it = JSON.parse(value)
+      return [key.slice('credits:'.length), it.balance, it.used, it.allowance, it.version]
+    },
   },
 }
 
@@ -156,6 +173,23 @@ function credits(i) {
   const next = random(i + 11)
   return [i + 1, Math.floor(next() * 10000), Math.floor(next() * 10000), 250, Math.floor(next() * 1e12)]
 }
+
+/** What kvmig reads as ndjson: the records `from` to `to` of a shape. A hash that holds all records comes in one line for each such part. */
+export function ndjsonLines(shape, from, to, total) {
+  const commands = Array.from({ length: to - from }, (_, at) => shape.command(from + at))
+  const [[name, key]] = commands
+  if (name === 'SET')
+    return commands.map(([, key, value]) => `${JSON.stringify({ key, type: 'string', value })}\n`).join('')
+  if (new Set(commands.map((it) => it[1])).size === commands.length)
+    return commands
+      .map(([, key, ...words]) => `${JSON.stringify({ key, type: 'hash', value: pairs(words) })}\n`)
+      .join('')
+  const value = commands.flatMap(([, , ...words]) => pairs(words))
+  return `${JSON.stringify({ key, type: 'hash', value, offset: from, more: to < total })}\n`
+}
+
+const pairs = (words) =>
+  Array.from({ length: words.length / 2 }, (_, at) => [words[2 * at], words[2 * at + 1]])
 
 /** One line of COPY text format. */
 export const copyLine = (row) =>

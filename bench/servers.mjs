@@ -6,7 +6,7 @@ import { createConnection, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** A Redis without persistence: `{ port, url, pid, stop }`. */
+/** A Redis that saves only when told: `{ port, url, pid, folder, stop }`. */
 export async function startRedis() {
   const port = await freePort()
   const folder = mkdtempSync(join(tmpdir(), 'kvmig-bench-redis-'))
@@ -20,6 +20,7 @@ export async function startRedis() {
     port,
     url: `redis://127.0.0.1:${port}`,
     pid: child.pid,
+    folder,
     stop: () => stop(child, 'SIGKILL', folder),
   }
 }
@@ -57,6 +58,7 @@ export async function startPostgres() {
   const psql = (sql) =>
     execFileSync(join(bin, 'psql'), ['-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', url, '-c', sql], {
       encoding: 'utf8',
+      env: { ...process.env, PGOPTIONS: '-c client_min_messages=warning' },
     })
   for (let tries = 0; ; tries++) {
     try {

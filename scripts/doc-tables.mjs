@@ -33,6 +33,24 @@ export function checkTable(checks) {
   return table(['code', 'check', 'asked', 'passes when this holds'], rows)
 }
 
+/** What each kind of store can do; why it cannot is told below the table. */
+export function storeTable(sources, capabilities) {
+  const names = Object.keys(capabilities)
+  const notes = []
+  const cell = ({ lacks }, name) => {
+    if (lacks[name] === undefined) return 'yes'
+    if (!notes.includes(lacks[name])) notes.push(lacks[name])
+    return `no [${notes.indexOf(lacks[name]) + 1}]`
+  }
+  const rows = sources.map((it) => [
+    it.schemes.map((scheme) => code(`${scheme}:`)).join(' '),
+    it.summary.replace(/\.$/, ''),
+    ...names.map((name) => cell(it, name)),
+  ])
+  const reasons = notes.map((it, index) => `[${index + 1}] ${it}`).join(' · ')
+  return `${table(['address', 'what', ...Object.values(capabilities)], rows)}${reasons ? `\n\n${reasons}` : ''}`
+}
+
 const call = (name, parameters) =>
   parameters.length === 0
     ? name

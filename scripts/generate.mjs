@@ -3,13 +3,15 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { checkTable, decoderTable, transformTable } from './doc-tables.mjs'
+import { checkTable, decoderTable, storeTable, transformTable } from './doc-tables.mjs'
 import { ensureBuilt } from './ensure-built.mjs'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 ensureBuilt(root)
 const load = (path) => import(pathToFileURL(join(root, 'dist', path)).href)
 const { CHECKS, PLAN_CATALOG } = await load('catalog.js')
+const { SOURCES } = await load('sources/index.js')
+const { CAPABILITIES } = await load('sources/source.js')
 const { editorSchema } = await load('plan/schema.js')
 
 const files = new Map([
@@ -21,6 +23,7 @@ const files = new Map([
       decoders: decoderTable(PLAN_CATALOG.decoders),
     }),
   ],
+  ['README.md', withTables('README.md', { stores: storeTable(SOURCES, CAPABILITIES) })],
   ['docs/gates-and-triggers.md', withTables('docs/gates-and-triggers.md', { checks: checkTable(CHECKS) })],
 ])
 const stale = [...files].filter(([path, text]) => read(path) !== text)

@@ -48,7 +48,11 @@ export const SESSION_PARTS: SessionParts = {
   ...MAPPING_PARTS,
   openSource: (address, context) => {
     const adapter = adapterOf(address)
-    if (adapter) return adapter.open(address, context)
+    if (adapter) {
+      const { allowance, ...rest } = context
+      // What costs nothing is not counted unless somebody limits it: counting is a line in the ledger.
+      return adapter.open(address, adapter.bills || allowance?.isLimited ? context : rest)
+    }
     // The address may come from the environment and hold a secret: it is not repeated.
     throw new KvmigError('ADDRESS', 'The address of the source is not one that kvmig understands.', {
       hint: `It begins with one of: ${[...adapters.keys()].map((it) => `${it}:`).join(', ')}.`,

@@ -1,4 +1,4 @@
-import { KvmigError } from '../errors.ts'
+import { EXIT, KvmigError } from '../errors.ts'
 import type { CheckRequest } from '../plan/plan.ts'
 import type { Check, Finding, Scope } from './check.ts'
 
@@ -33,7 +33,8 @@ export async function ask(check: Check, scope: Scope, options: CheckRequest['opt
     return {
       check: check.name,
       code: check.code,
-      status: 'error',
+      // A quota or a budget that is used up: only time is missing.
+      status: error instanceof KvmigError && error.exitCode === EXIT.notYet ? 'pending' : 'error',
       measured: `It could not be measured: ${sentence(error)}`,
       expected: check.summary,
       samples: [],

@@ -1,34 +1,34 @@
+import { canonicalTuples } from '../mapping/canonical-tuples.ts'
 import type { CompiledMapping, Part } from '../mapping/mapping.ts'
 import { rankOf } from '../mapping/rank.ts'
 import { decide } from '../mapping/resolve.ts'
+import type { RowBatch } from '../mapping/row-batch.ts'
 import { showTable } from '../plan/table.ts'
 import { printable } from '../printable.ts'
 import type { Ledger, Origin } from '../state/ledger.ts'
 import { type Traced, trace, tracedTo, writerName } from '../state/trace.ts'
-import { canonicalRows } from '../target/canonical-rows.ts'
+import { TupleWriter } from '../target/codec.ts'
+import { readRowsAt } from '../target/read-rows.ts'
 import { rowKeyOf } from '../target/row-key.ts'
-import {
-  cellsOf,
-  keyTupleOf,
-  openTableRows,
-  reachTypes,
-  readTuples,
-  type TableRows,
-} from '../target/table-rows.ts'
+import { cellsOf, keyTupleOf, openTableRows, reachTypes, type TableRows } from '../target/table-rows.ts'
 import type { Target, Transaction } from '../target/target.ts'
-import type { Row } from '../value.ts'
-import { ownKeys } from './own-keys.ts'
+import { ownRows } from './own-rows.ts'
 import { RowTally } from './row-tally.ts'
 import type { TableSurvey } from './survey.ts'
 
-/** A record that the source gives, waiting to be compared with the table. */
+/** Rows that a mapping makes of the source, waiting to be compared with the table. */
 export interface Expected {
   readonly compiled: CompiledMapping
-  readonly row: Row
+  readonly rows: RowBatch
+  /** Called when the record of a row turns out to be in the quarantine, put there while it was loaded. */
+  readonly quarantined: (row: number) => void
+}
+
+/** One of them. */
+interface Record {
+  readonly number: number
   readonly key: Buffer
-  readonly part: () => Part
-  /** Called when the record turns out to be in the quarantine, put there while it was loaded. */
-  readonly quarantined: () => void
+  readonly part: Part
 }
 
 /** What to compare with, and who wants to hear of every difference. */
@@ -65,11 +65,17 @@ const SAMPLES = 10
 /** Row keys that are remembered while extra rows are looked for. */
 const MOST_SUSPECTS = 500_000
 
-/** One table's side of a survey: compares what the source gives with what is there, both ways, in constant memory. */
+/**
+ * One table's side of a survey: compares what the source gives with what is there, both ways, in constant memory.
+ *
+ * Where it can (`isSummed`), it first only sums up the rows of both sides (`sum`, `mayDiffer`): equal sums are equal rows. Only those in
+ * sums that differ (`isSuspect`) are then compared one by one. Elsewhere all rows are (`compare`), and the keys are summed up to find rows
+ * that nothing in the source gives.
+ */
 export class Compared {
   readonly #options: ComparedOptions
-  readonly #inSource = new RowTally()
-  readonly #inTable = new RowTally()
+  #inSource = new RowTally([])
+  #inTable = new RowTally([])
   /** Mappings may fill different columns of the table, so each compares its own. */
   readonly #rows = new Map<CompiledMapping, TableRows>()
   #expected = 0
@@ -80,8 +86,10 @@ export class Compared {
   readonly #missing: Found = { kind: 'missing', count: 0, samples: [] }
   readonly #different: Found = { kind: 'different', count: 0, samples: [] }
   readonly #extra: Found = { kind: 'extra', count: 0, samples: [] }
-  /** Rows in buckets that do not add up: row key (latin1) → key tuple. */
+  /** Key tuples (in latin1, too) of rows in sums that do not add up. */
   readonly #suspects = new Map<string, Buffer>()
+  /** Could all rows be summed up, rather than looked up? */
+  isSummed = false
 
   constructor(options: ComparedOptions) {
     this.#options = options
@@ -94,72 +102,109 @@ export class Compared {
         this.#rows.set(writer, await openTableRows(tx, { name: table.name, columns, keyIndexes }))
       }
     })
+    const { comparison, writers, own, tracked } = this.#options
+    const [first] = writers
+    const table = comparison && first && this.#rows.get(first)
+    this.isSummed =
+      table !== undefined && !table.staged && !tracked && writers.length === 1 && own.length === 1
+    this.#sumBy(this.isSummed ? table!.keyIndexes : (first?.keyIndexes.map((_, place) => place) ?? []))
   }
 
-  async compare(expected: readonly Expected[]): Promise<void> {
-    const { comparison, writers } = this.#options
-    if (!comparison) {
-      this.#expected += expected.length
-      return
-    }
-    for (const writer of writers) {
-      const own = expected.filter((it) => it.compiled === writer)
-      if (own.length > 0) await comparison.target.transaction((tx) => this.#compareOwn(tx, own, writer))
-    }
+  /** Rows that are not summed up are looked up: then only keys are summed up, to find what nothing in the source gives. */
+  lookUp(): void {
+    this.isSummed = false
+    this.#sumBy(this.#options.writers[0]!.keyIndexes.map((_, place) => place))
   }
 
-  async #compareOwn(tx: Transaction, expected: readonly Expected[], writer: CompiledMapping): Promise<void> {
+  #sumBy(keyIndexes: readonly number[]): void {
+    this.#inSource = new RowTally(keyIndexes)
+    this.#inTable = new RowTally(keyIndexes)
+  }
+
+  /** How rows of a mapping are written to be compared. */
+  rowsOf(compiled: CompiledMapping): Pick<TableRows, 'writer' | 'staged'> {
+    const wires = compiled.columns.map(({ type }) => ({ type, oid: 0, sql: type.sql }))
+    // Without a comparison nobody reads them.
+    return this.#rows.get(compiled) ?? { writer: () => new TupleWriter(wires), staged: false }
+  }
+
+  /** A row that the source gives, and that nothing is compared with. */
+  expect(): void {
+    this.#expected += 1
+  }
+
+  /** A row that the source gives, the last of a writer. */
+  sum(tuples: TupleWriter): void {
+    const row = tuples.count - 1
+    this.#inSource.add(tuples.all(), tuples.startOf(row), tuples.endOf(row))
+  }
+
+  /** May this row, the last of a writer, not be there as it is? */
+  isSuspect(tuples: TupleWriter): boolean {
+    return this.#inSource.differsAt(tuples.all(), tuples.startOf(tuples.count - 1), this.#inTable)
+  }
+
+  async compare(expected: Expected): Promise<void> {
+    if (expected.rows.count > 0)
+      await this.#options.comparison!.target.transaction((tx) => this.#compareIn(tx, expected))
+  }
+
+  async #compareIn(tx: Transaction, expected: Expected): Promise<void> {
     const { tracked } = this.#options
     const { ledger } = this.#options.comparison!
-    const rows = this.#rows.get(writer)!
-    await reachTypes(tx, rows)
-    const { rows: canonical, refused } = await canonicalRows(
-      tx,
-      rows.wires,
-      expected.map((it) => it.row),
-    )
-    const places = [...expected.keys()].filter((it) => !refused.has(it))
-    const there = await readTuples(
-      tx,
-      rows,
-      places.map((it) => canonical[it]!),
-    )
-    const given = places.map((it) => rows.tuple(canonical[it]!))
-    const rowKeys = given.map((it) => rowKeyOf(keyTupleOf(rows, it)))
+    const { compiled, rows: batch } = expected
+    const table = this.#rows.get(compiled)!
+    await reachTypes(tx, table)
+    const { tuples, refused } = await canonicalTuples(tx, table, batch)
+    const all: readonly Record[] = Array.from({ length: batch.count }, (_, number) => ({
+      number,
+      key: batch.key(number),
+      part: batch.part(number),
+    }))
+    const records = all.filter((it) => !refused.has(it.number))
+    const given = records.map((it) => tuples.tuple(it.number))
+    const keys = given.map((it) => keyTupleOf(table, it))
+    const there = await readRowsAt(tx, table, keys)
+    const rowKeys = tracked ? keys.map(rowKeyOf) : []
     const origins = tracked ? await ledger.origins.find(tx, this.#name, rowKeys) : undefined
-    const odd: Odd[] = [...refused.keys()].map((it) => ({ it: expected[it]!, found: this.#missing }))
-    for (const [index, place] of places.entries()) {
-      const it = expected[place]!
+    const odd: Odd[] = all.flatMap((it) => (refused.has(it.number) ? { it, found: this.#missing } : []))
+    for (const [index, it] of records.entries()) {
       const [origin, given_, there_] = [origins?.[index], given[index]!, there[index]]
+      const keyTuple = keys[index]!
+      if (this.isSummed) this.#suspects.delete(keyTuple.toString('latin1'))
       const isSame = there_?.equals(given_) ?? false
       // The row was there before the migration, exactly like this: right, but not ours to count.
       if (isSame && origins && !origin) continue
-      const owns = !origins || (origin?.state === 'stands' && isOf(origin, it))
+      const owns = !origins || (origin?.state === 'stands' && isOf(origin, compiled, it))
       if (owns && isSame) {
         this.#matching += 1
-        this.#inSource.add(rowKeys[index]!)
+        this.#sumKey(keyTuple)
         continue
       }
       odd.push({
         it,
         found: there_ ? this.#different : this.#missing,
-        row: rowKeys[index]!,
-        tuple: keyTupleOf(rows, given_),
+        keyTuple,
         ...(owns ? { owns } : {}),
         ...(!owns && origin?.state === 'stands' && there_
-          ? { giving: { given: given_, there: there_, origin } }
+          ? { giving: { row: rowKeys[index]!, given: given_, there: there_, origin } }
           : {}),
       })
     }
-    await this.#judge(tx, odd, rows)
+    await this.#judge(tx, odd, expected)
+  }
+
+  #sumKey(keyTuple: Buffer): void {
+    if (!this.isSummed) this.#inSource.add(keyTuple, 0, keyTuple.length)
   }
 
   /** Records that do not have the row they give: they may be in the quarantine, or have given way to another one. */
-  async #judge(tx: Transaction, odd: readonly Odd[], rows: TableRows): Promise<void> {
+  async #judge(tx: Transaction, odd: readonly Odd[], { compiled, quarantined }: Expected): Promise<void> {
     if (odd.length === 0) return
     const { ledger } = this.#options.comparison!
-    const { plan, mapping } = odd[0]!.it.compiled
-    const quarantined = new Set(
+    const table = this.#rows.get(compiled)!
+    const { plan, mapping } = compiled
+    const inQuarantine = new Set(
       (
         await ledger.quarantine.find(
           tx,
@@ -168,37 +213,42 @@ export class Compared {
         )
       )
         .filter((it) => it.mapping === mapping.name)
-        .map(recordName),
+        .map(nameOf),
     )
-    const giving = odd.filter((it) => it.giving && !quarantined.has(nameOf(it.it)))
+    const giving = odd.filter((it) => it.giving && !inQuarantine.has(nameOf(it.it)))
     const rivals = new Set(
       (
         await ledger.origins.rivals.of(
           tx,
           this.#name,
-          giving.map((it) => it.row!),
+          giving.map((it) => it.giving!.row),
         )
       )
-        .filter((it) => it.writer === writerName(odd[0]!.it.compiled))
-        .map((it) => `${it.row.toString('latin1')}${recordName(it)}`),
+        .filter((it) => it.writer === writerName(compiled))
+        .map((it) => `${it.row.toString('latin1')}${nameOf(it)}`),
     )
-    for (const { it, found, row, tuple, owns, giving } of odd) {
-      if (quarantined.has(nameOf(it))) {
-        it.quarantined()
+    for (const { it, found, keyTuple, owns, giving } of odd) {
+      if (inQuarantine.has(nameOf(it))) {
+        quarantined(it.number)
         continue
       }
-      const isRival = giving && rivals.has(`${row!.toString('latin1')}${nameOf(it)}`)
-      if (isRival && this.#givesWay(it, giving, rows)) continue
-      const { plan, mapping } = it.compiled
-      this.#note(found, { key: it.key, part: it.part(), plan, mapping: mapping.name }, tuple)
+      const isRival = giving && rivals.has(`${giving.row.toString('latin1')}${nameOf(it)}`)
+      if (isRival && this.#givesWay(it, giving, compiled, table)) continue
+      const { plan, mapping } = compiled
+      this.#note(found, { key: it.key, part: it.part, plan, mapping: mapping.name }, keyTuple)
       if (!owns || found !== this.#different) continue
       this.#changed += 1
-      this.#inSource.add(row!)
+      this.#sumKey(keyTuple!)
     }
   }
 
   /** Does the record still agree with the row of another one, or give way to it by the policy? */
-  #givesWay({ compiled, key, part }: Expected, { given, there, origin }: Giving, rows: TableRows): boolean {
+  #givesWay(
+    { key, part }: Record,
+    { given, there, origin }: Giving,
+    compiled: CompiledMapping,
+    rows: TableRows,
+  ): boolean {
     const { writers } = this.#options
     const owner = writers.findIndex((it) => writerName(it) === origin.writer)
     const policy = writers[owner]?.mapping.conflict ?? { policy: 'error' }
@@ -206,7 +256,7 @@ export class Compared {
       writer: writers.indexOf(compiled),
       policy: compiled.mapping.conflict,
       key,
-      part: part(),
+      part,
       cells: cellsOf(rows, given),
     }
     return (
@@ -214,37 +264,41 @@ export class Compared {
     )
   }
 
-  /** Reads the keys of all our rows, and says whether the tallies of both sides differ. */
-  async mayHaveExtra(): Promise<boolean> {
-    const { comparison } = this.#options
+  /** Reads our rows (their keys, where all rows were looked up already), and says whether the sums of both sides differ. */
+  async mayDiffer(): Promise<boolean> {
+    const { comparison, writers } = this.#options
     if (!comparison) return false
+    const columns = this.isSummed ? this.#rows.get(writers[0]!)!.wires : undefined
     await comparison.target.transaction(async (tx) => {
-      for await (const keys of this.#ownKeys(tx)) {
-        this.#actual += keys.length
-        for (const it of keys) this.#inTable.add(rowKeyOf(it))
+      for await (const rows of this.#ownRows(tx, { columns })) {
+        this.#actual += rows.length
+        for (const it of rows) this.#inTable.add(it, 0, it.length)
       }
     })
-    if (this.#inSource.equals(this.#inTable)) return false
+    if (this.isSummed) this.#matching += this.#inTable.alike(this.#inSource)
+    if (!this.#inSource.differs(this.#inTable)) return false
     await comparison.target.transaction(async (tx) => {
-      for await (const keys of this.#ownKeys(tx)) {
-        for (const tuple of keys) {
+      for await (const rows of this.#ownRows(tx, { columns })) {
+        for (const it of rows) {
           if (this.#suspects.size >= MOST_SUSPECTS) return
-          const row = rowKeyOf(tuple)
-          if (this.#inSource.differsAt(row, this.#inTable)) this.#suspects.set(row.toString('latin1'), tuple)
+          if (!this.#inSource.differsAt(it, 0, this.#inTable)) continue
+          const key = columns ? keyTupleOf(this.#rows.get(writers[0]!)!, it) : Buffer.from(it)
+          this.#suspects.set(key.toString('latin1'), key)
         }
       }
     })
-    return this.#suspects.size > 0
+    return this.isSummed || this.#suspects.size > 0
   }
 
   /** The source does give these rows. */
-  async explain(compiled: CompiledMapping, rows: readonly Row[]): Promise<void> {
+  async explain({ compiled, rows }: Pick<Expected, 'compiled' | 'rows'>): Promise<void> {
     const table = this.#rows.get(compiled)
     if (!table) return
-    const { rows: canonical } = table.staged
-      ? await this.#options.comparison!.target.transaction((tx) => canonicalRows(tx, table.wires, rows))
-      : { rows }
-    for (const row of canonical) this.#suspects.delete(table.rowKey(row).toString('latin1'))
+    const { tuples } = table.staged
+      ? await this.#options.comparison!.target.transaction((tx) => canonicalTuples(tx, table, rows))
+      : rows
+    for (let row = 0; row < rows.count; row++)
+      this.#suspects.delete(keyTupleOf(table, tuples.tuple(row)).toString('latin1'))
   }
 
   /** What no record of the source explained is extra, unless it expired meanwhile. */
@@ -254,8 +308,8 @@ export class Compared {
     const left: Buffer[] = []
     const records = await comparison.target.transaction(async (tx) => {
       left.length = 0
-      for await (const keys of this.#ownKeys(tx, 'now'))
-        left.push(...keys.filter((it) => this.#suspects.has(rowKeyOf(it).toString('latin1'))))
+      for await (const keys of this.#ownRows(tx, { expired: 'now' }))
+        left.push(...keys.filter((it) => this.#suspects.has(it.toString('latin1'))))
       this.#actual -= this.#suspects.size - left.length
       if (!tracked) return trace(tx, left, this.#rows.get(writers[0]!)!, writers, comparison.ledger, false)
       const origins = await comparison.ledger.origins.find(tx, this.#name, left.map(rowKeyOf))
@@ -291,7 +345,7 @@ export class Compared {
     this.#options.comparison?.onDifference?.({
       table: this.#name,
       kind: found.kind,
-      key,
+      key: key && Buffer.from(key),
       part,
       ...(record ? { writer: { plan: record.plan, mapping: record.mapping } } : {}),
       ...(row ? { row } : {}),
@@ -302,9 +356,15 @@ export class Compared {
     return showTable(this.#options.writers[0]!.table.name)
   }
 
-  #ownKeys(tx: Transaction, expired: number | 'now' = this.#options.now): AsyncIterable<readonly Buffer[]> {
+  #ownRows(
+    tx: Transaction,
+    {
+      expired = this.#options.now,
+      columns,
+    }: Partial<Pick<Parameters<typeof ownRows>[2], 'expired' | 'columns'>>,
+  ): AsyncIterable<readonly Buffer[]> {
     const { writers, own, tracked } = this.#options
-    return ownKeys(tx, this.#rows.get(writers[0]!)!, { mappings: own, tracked, expired })
+    return ownRows(tx, this.#rows.get(writers[0]!)!, { mappings: own, tracked, expired, columns })
   }
 }
 
@@ -316,10 +376,9 @@ interface Found {
 
 /** A record without the row it gives. */
 interface Odd {
-  readonly it: Expected
+  readonly it: Record
   readonly found: Found
-  readonly row?: Buffer
-  readonly tuple?: Buffer
+  readonly keyTuple?: Buffer
   /** The row is its own, and differs or is not there. */
   readonly owns?: boolean
   readonly giving?: Giving
@@ -327,17 +386,16 @@ interface Odd {
 
 /** Another record has the row. */
 interface Giving {
+  readonly row: Buffer
   readonly given: Buffer
   readonly there: Buffer
   readonly origin: Origin
 }
 
-const isOf = ({ writer, key, part }: Origin, it: Expected): boolean =>
-  writer === writerName(it.compiled) && key.equals(it.key) && part === it.part()
+const isOf = ({ writer, key, part }: Origin, compiled: CompiledMapping, it: Record): boolean =>
+  writer === writerName(compiled) && key.equals(it.key) && part === it.part
 
-const recordName = ({ key, part }: { readonly key: Buffer; readonly part: Part }): string =>
-  `${key.toString('latin1')}\0${part}`
-const nameOf = ({ key, part }: Expected): string => recordName({ key, part: part() })
+const nameOf = ({ key, part }: Pick<Record, 'key' | 'part'>): string => `${key.toString('latin1')}\0${part}`
 
 const sample = (key: Buffer, part: Part): string =>
   part === '' ? printable(key) : `${printable(key)} ${part}`

@@ -1,11 +1,13 @@
 import { forwardClaims } from '../mapping/claim.ts'
 import type { CompiledProject } from '../mapping/compiled-project.ts'
-import type { Claim, CompiledMapping, Part } from '../mapping/mapping.ts'
+import type { Claim, CompiledMapping, Part, RecordSink } from '../mapping/mapping.ts'
+import { RowBatch } from '../mapping/row-batch.ts'
+import type { RowBytes } from '../mapping/straight.ts'
 import { mappingsOf, type Plan } from '../plan/plan.ts'
 import { showTable } from '../plan/table.ts'
 import type { Entry, Page, Source } from '../sources/source.ts'
 import type { Reject, Row } from '../value.ts'
-import { Compared, type Comparison, type Expected } from './compared.ts'
+import { Compared, type Comparison } from './compared.ts'
 import { KeySet } from './key-set.ts'
 import { KeyShapes } from './key-shapes.ts'
 import { MappingTally } from './mapping-tally.ts'
@@ -30,7 +32,7 @@ export interface SurveyOptions {
   readonly share?: number
   /** Stop after so many keys: for a first look at a large store. */
   readonly atMost?: number
-  /** Told every key and its fate. */
+  /** Told every key and its fate, at the end. */
   readonly onFate?: (key: Buffer, fate: Fate, plan: string | undefined) => void
   /** Told after every page. */
   readonly progress?: (keys: number) => void
@@ -44,19 +46,21 @@ export interface SurveyOptions {
 export async function makeSurvey(options: SurveyOptions): Promise<Survey> {
   const pass = new SurveyPass(options)
   await pass.read()
-  if (options.share === undefined) await pass.findExtra()
+  if (options.share === undefined) await pass.findDifferences()
   return pass.result()
 }
 
 class SurveyPass {
   readonly #options: SurveyOptions
-  readonly #tallies = new Map<CompiledMapping, MappingTally>()
+  readonly #readings = new Map<CompiledMapping, Reading>()
   readonly #tables = new Map<string, Compared>()
-  readonly #seen = new KeySet()
   readonly #fates = new Map<string, Record<Fate, number>>()
   readonly #uncovered = new KeyShapes()
+  readonly #told = new Map<string, readonly [key: Buffer, fate: Fate, plan: string | undefined]>()
+  #seen = new KeySet()
   #keys = 0
-  #pending: Pending[] = []
+  /** How rows are looked at: `again`, those that sums say may differ. */
+  #how: 'counted' | 'summed' | 'looked up' | 'again' = 'counted'
   #pendingKeys: KeyAccount[] = []
   #comparing: Promise<void> = Promise.resolve()
   /** The key whose parts are arriving. */
@@ -66,63 +70,95 @@ class SurveyPass {
     this.#options = options
     const { compiled, plans, comparison } = options
     for (const plan of plans) {
-      for (const mapping of mappingsOf(plan)) {
-        const made = compiled.mapping(plan.name, mapping.name)
-        this.#tallies.set(made, new MappingTally(made))
-        const name = showTable(mapping.into)
-        if (!this.#tables.has(name)) {
-          const writers = compiled.writers(mapping.into)
-          const own = writers.filter((it) => plans.some((plan) => plan.name === it.plan))
-          const tracked = compiled.tracked(mapping.into)
-          this.#tables.set(name, new Compared({ writers, own, tracked, comparison, now: options.now }))
-        }
+      for (const { into } of mappingsOf(plan)) {
+        if (this.#tables.has(showTable(into))) continue
+        const writers = compiled.writers(into)
+        const own = writers.filter((it) => plans.some((plan) => plan.name === it.plan))
+        const tracked = compiled.tracked(into)
+        this.#tables.set(
+          showTable(into),
+          new Compared({ writers, own, tracked, comparison, now: options.now }),
+        )
       }
     }
   }
 
   async read(): Promise<void> {
-    for (const table of this.#tables.values()) await table.open()
+    const { compiled, plans, comparison, share } = this.#options
+    const tables = [...this.#tables.values()]
+    for (const table of tables) await table.open()
+    if (comparison) {
+      // A key may have rows in several tables, and one fate: all of its rows are looked at in the same way.
+      const isSummed = share === undefined && tables.every((it) => it.isSummed)
+      if (!isSummed) for (const table of tables) table.lookUp()
+      this.#how = isSummed ? 'summed' : 'looked up'
+    }
+    for (const plan of plans) {
+      for (const { name, into } of mappingsOf(plan)) {
+        const made = compiled.mapping(plan.name, name)
+        const table = this.#tables.get(showTable(into))!
+        this.#readings.set(made, new Reading(made, table, (reading, part) => this.#row(reading, part)))
+      }
+    }
     for await (const page of this.#pages()) {
       this.#options.signal.throwIfAborted()
       this.#count(undefined, 'expired', page.expired)
       this.#keys += page.expired
-      for (const entry of page.entries) this.#take(entry)
-      if (this.#pending.length >= COMPARE_AT || this.#pendingKeys.length >= 10 * COMPARE_AT)
-        await this.#flush()
+      await this.#takeAll(page)
       this.#options.progress?.(this.#keys)
       if (this.#keys >= (this.#options.atMost ?? Number.POSITIVE_INFINITY)) break
     }
-    this.#forget()
-    await this.#flush()
-    await this.#comparing
+    await this.#finish()
   }
 
-  /** Rows that nothing in the source gives. A second look at the source is taken only where the tallies of both sides differ. */
-  async findExtra(): Promise<void> {
-    const suspects = new Map<string, Compared>()
-    for (const [name, table] of this.#tables) if (await table.mayHaveExtra()) suspects.set(name, table)
+  /** What is not as it should be, and rows that nothing in the source gives. The source is read again only where the sums of both sides differ. */
+  async findDifferences(): Promise<void> {
+    const suspects = new Set<Compared>()
+    for (const table of this.#tables.values()) if (await table.mayDiffer()) suspects.add(table)
     if (suspects.size === 0) return
+    if (this.#how === 'summed') {
+      this.#how = 'again'
+      this.#seen = new KeySet()
+      for await (const page of this.#pages()) {
+        this.#options.signal.throwIfAborted()
+        await this.#takeAll(page)
+      }
+      await this.#finish()
+    } else {
+      await this.#explain(suspects)
+    }
+    for (const table of suspects) await table.settleExtra()
+  }
+
+  async #explain(suspects: ReadonlySet<Compared>): Promise<void> {
+    const given = [...this.#readings.values()].filter((it) => suspects.has(it.table))
+    const sinks = new Map(given.map((it) => [it.compiled, it.batch]))
     for await (const page of this.#pages()) {
       this.#options.signal.throwIfAborted()
-      const given = new Map<CompiledMapping, Row[]>()
       for (const entry of page.entries) {
         if (this.#isExpired(entry)) continue
-        this.#forward(entry, {
-          row: (compiled, row) => {
-            const rows = given.get(compiled)
-            if (rows) rows.push(row)
-            else given.set(compiled, [row])
-          },
+        this.#forward(entry, (compiled) => {
+          const rows = sinks.get(compiled)?.of(entry)
+          return (
+            rows && {
+              ...IGNORED,
+              bytes: rows.bytes,
+              wrote: (part) => rows.wrote(part),
+              row: (cells, part) => rows.row(cells, part),
+            }
+          )
         })
       }
-      for (const [compiled, rows] of given)
-        await suspects.get(showTable(compiled.table.name))?.explain(compiled, rows)
+      for (const { compiled, table, batch } of given) {
+        if (batch.count > 0) await table.explain({ compiled, rows: batch })
+        batch.clear()
+      }
     }
-    for (const table of suspects.values()) await table.settleExtra()
   }
 
   result(): Survey {
-    const { plans, compiled, sourceName } = this.#options
+    const { plans, compiled, sourceName, onFate } = this.#options
+    for (const told of this.#told.values()) onFate?.(...told)
     const total = emptyFates()
     for (const fates of this.#fates.values()) for (const fate of FATES) total[fate] += fates[fate]
     return {
@@ -139,7 +175,7 @@ class SurveyPass {
             {
               plan: plan.name,
               fates: this.#fates.get(plan.name) ?? emptyFates(),
-              mappings: mappings.map((it) => this.#tallies.get(it)!.result()),
+              mappings: mappings.map((it) => this.#readings.get(it)!.tally.result()),
               tables: tables.map((it) => this.#tables.get(it)!.result()),
             },
           ]
@@ -151,12 +187,25 @@ class SurveyPass {
   #pages(): AsyncIterable<Page> {
     const { source, compiled, sourceName } = this.#options
     const router = compiled.router(sourceName)
-    const wanted = new Set(this.#tallies.keys())
+    const wanted = new Set(this.#readings.keys())
     // Keys that no wanted mapping may have are still listed, with their type: coverage is about all of them.
     return source.scan({
       prefix: Buffer.alloc(0),
       want: (key) => (router.mayClaim(key, wanted) === 'entry' ? 'entry' : 'key'),
     })
+  }
+
+  async #takeAll(page: Page): Promise<void> {
+    for (const entry of page.entries) this.#take(entry)
+    let pending = 0
+    for (const { batch } of this.#readings.values()) pending += batch.count
+    if (pending >= COMPARE_AT) await this.#flush()
+  }
+
+  async #finish(): Promise<void> {
+    this.#forget()
+    await this.#flush()
+    await this.#comparing
   }
 
   #take(entry: Entry): void {
@@ -165,96 +214,101 @@ class SurveyPass {
       this.#forget()
       // SCAN may give a key twice: it is one key.
       if (!isAnew && !this.#seen.add(entry.key)) return
-      this.#keys += 1
-      // The entry's buffer may be a view of all that was received with it.
-      this.#current = { key: Buffer.from(entry.key), plan: undefined, fate: 'uncovered', rows: 0, rejects: 0 }
+      if (this.#how !== 'again') this.#keys += 1
+      this.#current = newAccount(entry)
     }
     const account = this.#current
     if (!account) return
     const expired = this.#isExpired(entry)
-    const claim = this.#forward(entry, {
-      row: (compiled, row, part) => {
-        if (expired) return
-        account.rows += 1
-        this.#tallies.get(compiled)?.record()
-        const table = this.#tables.get(showTable(compiled.table.name))
-        if (!table || !this.#tallies.has(compiled)) return
-        const { share } = this.#options
-        if (share !== undefined && !inSample(entry.key, part(), share)) return
-        const quarantined = () => {
-          account.rows -= 1
-          account.rejects += 1
-        }
-        this.#pending.push({
-          table,
-          account,
-          expected: { compiled, row, key: account.key, part, quarantined },
-        })
-      },
-      reject: (compiled, reject) => {
-        if (expired) return
-        account.rejects += 1
-        this.#tallies.get(compiled)?.reject(reject, entry.key)
-      },
-      filtered: (compiled) => this.#tallies.get(compiled)?.filter(),
-      unmapped: (compiled, field) => this.#tallies.get(compiled)?.unmapped(field, entry.key),
-      entry: (compiled) => {
-        if (entry.offset === 0 && !expired) this.#tallies.get(compiled)?.key(entry)
-      },
+    const claim = this.#forward(entry, (compiled) => {
+      const reading = this.#readings.get(compiled)
+      if (!reading) return expired ? IGNORED : rejectsOf(account)
+      return reading.of(entry, account, { expired, again: this.#how === 'again' })
     })
     if (claim === undefined) account.fate = 'uncovered'
-    else if (claim.kind === 'skip') Object.assign(account, { plan: claim.plan, fate: claim.skip.fate })
-    else Object.assign(account, { plan: claim.plan, fate: expired ? 'expired' : 'migrated' })
-    if (!entry.more) this.#finishKey()
+    else {
+      account.plan = claim.plan
+      account.fate = claim.kind === 'skip' ? claim.skip.fate : expired ? 'expired' : 'migrated'
+    }
+    if (!entry.more) this.#finishKey(account)
   }
 
-  /** A collection of which more was to come begins anew, or is gone: what came of it is void. */
+  /** The last row of a reading: is it kept, to be compared later? */
+  #row(reading: Reading, part: () => Part): boolean {
+    const { table, batch, account } = reading
+    switch (this.#how) {
+      case 'counted':
+        table.expect()
+        return false
+      case 'summed':
+        table.sum(batch.tuples)
+        return false
+      case 'looked up': {
+        const { share } = this.#options
+        return share === undefined || inSample(account.key, part(), share)
+      }
+      case 'again':
+        return table.isSuspect(batch.tuples)
+    }
+  }
+
+  /** A collection of which more was to come begins anew, or is gone: what came of it is void. Sums are compared again where it is in them twice. */
   #forget(): void {
     const gone = this.#current
     if (!gone) return
-    this.#keys -= 1
-    this.#pending = this.#pending.filter((it) => it.account !== gone)
+    if (this.#how !== 'again') this.#keys -= 1
+    for (const reading of this.#readings.values()) reading.forget(gone)
     this.#current = undefined
   }
 
-  #finishKey(): void {
-    if (this.#current) this.#pendingKeys.push(this.#current)
+  #finishKey(account: KeyAccount): void {
     this.#current = undefined
+    if (!account.isCompared) {
+      this.#settle(account)
+      return
+    }
+    // What waits holds on to nothing that was received.
+    account.key = this.#options.onFate ? Buffer.from(account.key) : NO_KEY
+    this.#pendingKeys.push(account)
   }
 
   /** Hands records over to be compared while the next ones are read; waits for those before. */
   async #flush(): Promise<void> {
     await this.#comparing
-    const [pending, keys] = [this.#pending, this.#pendingKeys]
-    this.#pending = []
+    const expected = [...this.#readings.values()].flatMap((it) => (it.batch.count > 0 ? it.handOver() : []))
+    const keys = this.#pendingKeys
     this.#pendingKeys = []
-    this.#comparing = this.#compare(pending, keys)
+    this.#comparing = this.#compare(expected, keys)
     // It is awaited later: a failure until then is nobody's unhandled rejection.
     this.#comparing.catch(() => {})
   }
 
-  async #compare(pending: readonly Pending[], keys: readonly KeyAccount[]): Promise<void> {
-    const byTable = new Map<Compared, Expected[]>()
-    for (const { table, expected } of pending) {
-      const list = byTable.get(table)
-      if (list) list.push(expected)
-      else byTable.set(table, [expected])
+  async #compare(expected: readonly Handed[], keys: readonly KeyAccount[]): Promise<void> {
+    for (const { reading, rows, accounts } of expected) {
+      await reading.table.compare({
+        compiled: reading.compiled,
+        rows,
+        quarantined: (row) => {
+          accounts[row]!.quarantined += 1
+        },
+      })
+      reading.takeBack(rows)
     }
-    for (const [table, expected] of byTable) await table.compare(expected)
     // Fates are settled after the comparison: a row may have been quarantined while it was loaded.
     for (const account of keys) this.#settle(account)
   }
 
   #settle(account: KeyAccount): void {
-    const fate =
-      account.fate !== 'migrated' || account.rejects === 0
-        ? account.fate
-        : account.rows > 0
-          ? 'partial'
-          : 'quarantined'
-    this.#count(account.plan, fate, 1)
-    this.#options.onFate?.(account.key, fate, account.plan)
-    if (fate === 'uncovered') this.#uncovered.add(account.key)
+    const { plan, quarantined, key } = account
+    const fate = fateOf(account, quarantined)
+    if (this.#how === 'again') {
+      if (quarantined === 0) return
+      this.#count(plan, fateOf(account, 0), -1)
+    } else if (fate === 'uncovered') {
+      this.#uncovered.add(key)
+    }
+    this.#count(plan, fate, 1)
+    if (this.#options.onFate) this.#told.set(key.toString('latin1'), [Buffer.from(key), fate, plan])
   }
 
   #count(plan: string | undefined, fate: Fate, keys: number): void {
@@ -268,43 +322,161 @@ class SurveyPass {
     return expiresAt !== null && expiresAt <= this.#options.now
   }
 
-  #forward(entry: Entry, visitor: Visitor): Claim | undefined {
+  #forward(entry: Entry, sinkOf: (compiled: CompiledMapping) => RecordSink | undefined): Claim | undefined {
     const { compiled, sourceName } = this.#options
-    return forwardClaims(compiled.router(sourceName).route(entry.key, entry.type), entry, (mapping) => {
-      visitor.entry?.(mapping)
-      return {
-        row: (row, part) => visitor.row?.(mapping, row, part),
-        reject: (reject) => visitor.reject?.(mapping, reject),
-        filtered: () => visitor.filtered?.(mapping),
-        unmapped: (field) => visitor.unmapped?.(mapping, field),
-      }
-    })
+    return forwardClaims(compiled.router(sourceName).route(entry.key, entry.type), entry, sinkOf)
   }
 }
 
-/** A record on its way to be compared. */
-interface Pending {
+/** What a survey sees of one mapping. It is told of the records of one entry at a time. */
+class Reading implements RecordSink {
+  readonly compiled: CompiledMapping
   readonly table: Compared
-  readonly account: KeyAccount
-  readonly expected: Expected
+  readonly tally: MappingTally
+  /** Rows that wait to be compared, and the keys they came from. */
+  batch: RowBatch
+  #accounts: KeyAccount[] = []
+  #spare: RowBatch | undefined
+  readonly #keeps: (reading: Reading, part: () => Part) => boolean
+  #entry!: Entry
+  #expired = false
+  #again = false
+  account!: KeyAccount
+
+  constructor(
+    compiled: CompiledMapping,
+    table: Compared,
+    keeps: (reading: Reading, part: () => Part) => boolean,
+  ) {
+    this.compiled = compiled
+    this.table = table
+    this.tally = new MappingTally(compiled)
+    this.batch = new RowBatch(table.rowsOf(compiled))
+    this.#keeps = keeps
+  }
+
+  get bytes(): RowBytes | undefined {
+    return this.batch.bytes
+  }
+
+  /** Says whose records arrive from now on; `again`: they were seen and counted before. */
+  of(
+    entry: Entry,
+    account: KeyAccount,
+    { expired, again }: { readonly expired: boolean; readonly again: boolean },
+  ): this {
+    this.batch.of(entry)
+    this.account = account
+    this.#entry = entry
+    this.#expired = expired
+    this.#again = again
+    if (entry.offset === 0 && !expired && !again) this.tally.key(entry)
+    return this
+  }
+
+  row(cells: Row, part: () => Part): void {
+    this.batch.row(cells, part)
+    this.#took(part)
+  }
+
+  wrote(part: () => Part): void {
+    this.batch.wrote(part)
+    this.#took(part)
+  }
+
+  #took(part: () => Part): void {
+    if (!this.#expired) {
+      this.account.rows += 1
+      if (!this.#again) this.tally.record()
+      if (this.#keeps(this, part)) {
+        this.account.isCompared = true
+        this.#accounts.push(this.account)
+        return
+      }
+    }
+    this.batch.keep(this.batch.count - 1)
+  }
+
+  reject(reject: Reject): void {
+    if (this.#expired) return
+    this.account.rejects += 1
+    if (!this.#again) this.tally.reject(reject, this.#entry.key)
+  }
+
+  filtered(): void {
+    if (!this.#again) this.tally.filter()
+  }
+
+  unmapped(field: string): void {
+    if (!this.#again) this.tally.unmapped(field, this.#entry.key)
+  }
+
+  /** What came last came of a key that is void. */
+  forget(account: KeyAccount): void {
+    while (this.#accounts.at(-1) === account) this.#accounts.pop()
+    this.batch.keep(this.#accounts.length)
+  }
+
+  handOver(): Handed {
+    const handed = { reading: this, rows: this.batch, accounts: this.#accounts }
+    this.batch = this.#spare ?? new RowBatch(this.table.rowsOf(this.compiled))
+    this.#spare = undefined
+    this.#accounts = []
+    return handed
+  }
+
+  /** They are compared: their memory can have the next ones. */
+  takeBack(rows: RowBatch): void {
+    rows.clear()
+    this.#spare = rows
+  }
+}
+
+interface Handed {
+  readonly reading: Reading
+  readonly rows: RowBatch
+  readonly accounts: readonly KeyAccount[]
 }
 
 /** What is known of a key until its fate is settled. */
 interface KeyAccount {
-  readonly key: Buffer
+  key: Buffer
   plan: string | undefined
   fate: Fate
   rows: number
   rejects: number
+  /** Of its rows, those that turned out to be in the quarantine. */
+  quarantined: number
+  /** Does a row of it wait to be compared? */
+  isCompared: boolean
 }
 
-interface Visitor {
-  readonly entry?: (compiled: CompiledMapping) => void
-  readonly row?: (compiled: CompiledMapping, row: Row, part: () => Part) => void
-  readonly reject?: (compiled: CompiledMapping, reject: Reject) => void
-  readonly filtered?: (compiled: CompiledMapping) => void
-  readonly unmapped?: (compiled: CompiledMapping, field: string) => void
+const newAccount = ({ key, more }: Entry): KeyAccount => ({
+  key: more ? Buffer.from(key) : key,
+  plan: undefined,
+  fate: 'uncovered',
+  rows: 0,
+  rejects: 0,
+  quarantined: 0,
+  isCompared: false,
+})
+
+function fateOf({ fate, rows, rejects }: KeyAccount, quarantined: number): Fate {
+  if (fate !== 'migrated' || rejects + quarantined === 0) return fate
+  return rows - quarantined > 0 ? 'partial' : 'quarantined'
 }
+
+const NO_KEY = Buffer.alloc(0)
+
+/** Of a plan that was not asked about, only the fates of its keys are counted. */
+const rejectsOf = (account: KeyAccount): RecordSink => ({
+  ...IGNORED,
+  reject: () => {
+    account.rejects += 1
+  },
+})
+
+const IGNORED: RecordSink = { row: () => {}, reject: () => {}, filtered: () => {}, unmapped: () => {} }
 
 const emptyFates = (): Record<Fate, number> =>
   Object.fromEntries(FATES.map((fate) => [fate, 0])) as Record<Fate, number>

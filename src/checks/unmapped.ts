@@ -16,12 +16,16 @@ export const unmapped: Check = {
       unmapped.map((it) => ({ mapping, ...it })),
     )
     const records = survey.mappings.reduce((sum, it) => sum + it.records, 0)
-    const fields = dropped.filter((it) => it.field !== EXPIRY)
+    const fields = dropped.filter((it) => it.field !== EXPIRY && it.field !== FIELD_EXPIRY)
     const expiring = dropped.filter((it) => it.field === EXPIRY)
+    const fieldsExpiring = dropped.filter((it) => it.field === FIELD_EXPIRY)
     const found = [
       ...(fields.length > 0 ? [`${counted(fields.length, 'field')} that no column takes`] : []),
       ...(expiring.length > 0
         ? [`expiries that no column takes in ${counted(expiring.length, 'mapping')}`]
+        : []),
+      ...(fieldsExpiring.length > 0
+        ? [`expiries of fields that no column takes in ${counted(fieldsExpiring.length, 'mapping')}`]
         : []),
     ]
     const facts = {
@@ -38,6 +42,9 @@ export const unmapped: Check = {
     const columns = [
       ...(fields.length > 0 ? ['Give each field a column, or take what is left with rest().'] : []),
       ...(expiring.length > 0 ? ['Give the expiry a column ($expires_at).'] : []),
+      ...(fieldsExpiring.length > 0
+        ? ['Give the expiry of each field a column ($field_expires_at, with each: field).']
+        : []),
     ]
     const advice = [...columns, `Or drop them by name: unmapped: { drop: [${shown}], because: … }.`]
     return fail(unmapped, { ...facts, hint: advice.join(' ') })
@@ -45,3 +52,4 @@ export const unmapped: Check = {
 }
 
 const EXPIRY = '$expires_at'
+const FIELD_EXPIRY = '$field_expires_at'

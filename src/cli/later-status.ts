@@ -34,7 +34,10 @@ const FROM_LEDGER: ReadonlySet<string> = new Set([
 export async function laterStatus(session: Session, plan: Plan, route: Route): Promise<LaterStatus> {
   const { target, signal } = session
   const { CHECKS } = await import('../catalog.ts')
-  const { instances, laggards } = await lookAtFleet(target, plan.name, { epoch: route.epoch, expect: undefined })
+  const { instances, laggards } = await lookAtFleet(target, plan.name, {
+    epoch: route.epoch,
+    expect: undefined,
+  })
   const depths = await target.transaction((tx) => outboxDepth(tx), { readOnly: true })
   const paused = (await pauses(target)).get(plan.name)
   const soak = await readSoak(target, plan.name)
@@ -44,7 +47,11 @@ export async function laterStatus(session: Session, plan: Plan, route: Route): P
   const findings: Finding[] = []
   if (!route.rollout && route.phase !== 'D' && to !== 'B') {
     const requests = plan.gates.get(to) ?? []
-    for (const check of asked(CHECKS, to, requests.map((it) => it.check))) {
+    for (const check of asked(
+      CHECKS,
+      to,
+      requests.map((it) => it.check),
+    )) {
       const options = requests.find((it) => it.check === check.name)?.options ?? {}
       findings.push(await ask(check, scopeFor(session, plan, { surveys, signal }), options))
     }
@@ -53,10 +60,16 @@ export async function laterStatus(session: Session, plan: Plan, route: Route): P
   const isLetGo = archive?.letGo !== undefined
   const reasons = [
     ...(route.rollout ? ['Dual-write is not complete: kvmig apply --phase=B goes on.'] : []),
-    ...(paused ? [`Paused since ${paused.at}: ${paused.because}. kvmig resume ${plan.name} lets it go on.`] : []),
+    ...(paused
+      ? [`Paused since ${paused.at}: ${paused.because}. kvmig resume ${plan.name} lets it go on.`]
+      : []),
     ...shut.map((it) => `${it.check}: ${it.measured}${it.hint ? ` ${it.hint}` : ''}`),
     ...(route.phase === 'D' && !isLetGo
-      ? [archive ? `The archived keys stay in the source until ${archive.keepUntil}.` : 'The source was not archived yet: kvmig apply --phase=D.']
+      ? [
+          archive
+            ? `The archived keys stay in the source until ${archive.keepUntil}.`
+            : 'The source was not archived yet: kvmig apply --phase=D.',
+        ]
       : []),
     ...(route.phase === 'D' && isLetGo ? ['The source is retired: there is nothing left to do.'] : []),
   ]
@@ -79,7 +92,11 @@ export async function laterStatus(session: Session, plan: Plan, route: Route): P
   }
 }
 
-const asked = (checks: ReadonlyMap<string, Check>, to: 'C' | 'D', listed: readonly string[]): readonly Check[] =>
+const asked = (
+  checks: ReadonlyMap<string, Check>,
+  to: 'C' | 'D',
+  listed: readonly string[],
+): readonly Check[] =>
   [...checks.values()].filter(
     (it) => FROM_LEDGER.has(it.name) && (it.always?.includes(to) || listed.includes(it.name)),
   )

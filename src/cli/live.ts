@@ -23,9 +23,6 @@ export interface LiveRequest {
   readonly io: Io
 }
 
-/** A copy and the comparison at the gate each read the source once. */
-const PASSES = 2
-
 /** What the stores say today: every key's fate, rejects to expect, fields nobody takes, drift, and what the copy would cost. Changes nothing. */
 export async function lookLive({
   session,
@@ -45,17 +42,41 @@ export async function lookLive({
     .all()
     .finally(counter.finish)
   const rows = surveys.flatMap((it) => [...it.plans.values()]).flatMap((it) => it.tables)
-  const { commands: budget } = session.project.budget
+  const { commands: budget, perMonth } = session.project.budget
+  const commands = await forecastCommands(session, surveys, compiled, standing)
   return {
     sources: surveys.map((it) => liveSource(it, plans, session)),
     drift: await findDrift(session, compiled, standing),
     forecast: {
       rows: rows.reduce((sum, it) => sum + it.expected, 0),
       bytes: meter.bytes,
-      commands: (await session.commands()) * PASSES,
+      commands,
       ...(budget === undefined ? {} : { budget }),
+      ...(perMonth === undefined
+        ? {}
+        : { month: { budget: perMonth, used: (await session.ledger.spending.now()).commands } }),
     },
   }
+}
+
+/**
+ * What `apply` will ask the sources: the comparison at the gate reads all that this look has read, and so does the copy, where there is
+ * something left to copy.
+ */
+async function forecastCommands(
+  session: Session,
+  surveys: readonly Survey[],
+  { graph }: Compilation,
+  { states }: Standing,
+): Promise<number> {
+  let sum = 0
+  for (const { source: name } of surveys) {
+    const isPending = graph.vertices.some(
+      ({ data }) => data.kind === 'backfill' && data.source === name && states.get(data.id)?.state !== 'done',
+    )
+    sum += (await session.source(name)).commands() * (isPending ? 2 : 1)
+  }
+  return sum
 }
 
 function liveSource(survey: Survey, plans: readonly Plan[], { project }: Session): LiveSource {

@@ -2,9 +2,11 @@ import { readFileSync } from 'node:fs'
 import { CHECKS } from '../checks/index.ts'
 import { PLAN_CODES } from '../plan/codes.ts'
 import { COMPILE_CODES } from '../plan/passes/codes.ts'
-import { PLAN_EXAMPLES, type PlanExample } from './plan-examples.ts'
+import { ERROR_PAGES } from './error-pages.ts'
+import { PLAN_EXAMPLES } from './plan-examples.ts'
 import { PLAN_PAGES } from './plan-pages.ts'
 import { PROOF_CODES } from './proof-codes.ts'
+import { REJECT_EXAMPLES, showCase } from './reject-examples.ts'
 
 /** A code and what there is to say about it. */
 export interface Page {
@@ -14,7 +16,7 @@ export interface Page {
   readonly title: string
   /** What to do, or more about it. */
   readonly help?: string | undefined
-  readonly example?: PlanExample | undefined
+  readonly example?: { readonly wrong: string; readonly right: string } | undefined
 }
 
 /** Every code that has a page, by chapter. */
@@ -36,10 +38,25 @@ export const readPages = (): readonly Page[] => [
     code,
     chapter: 'Checks of gates',
     title: `check ${name}`,
-    help: `${summary} docs/gates-and-triggers.md says what to do where it fails.`,
+    help: `${summary}\n\n${chapterOf(name)}`,
   })),
   ...readReasons(),
+  ...Object.entries(ERROR_PAGES).map(([code, [title, help]]) => ({
+    code,
+    chapter: 'When something did not cooperate',
+    title,
+    help,
+  })),
 ]
+
+// What docs/gates-and-triggers.md says of a check: from its heading to the next.
+function chapterOf(check: string): string {
+  const text = readFileSync(new URL('../../docs/gates-and-triggers.md', import.meta.url), 'utf8')
+  const start = text.indexOf(`\n### ${check}\n`)
+  if (start === -1) return 'docs/gates-and-triggers.md says what to do where it fails.'
+  const chapter = text.slice(start + `\n### ${check}\n`.length)
+  return chapter.slice(0, chapter.search(/\n##+ |$(?![\s\S])/)).trim()
+}
 
 // The reasons of the quarantine have their page in the docs, which come with the package: a row of a table each.
 function readReasons(): readonly Page[] {
@@ -49,5 +66,11 @@ function readReasons(): readonly Page[] {
     chapter: 'Records in quarantine',
     title: wrong!,
     help: `Usual way out: ${wayOut}.`,
+    example: shown(code!),
   }))
+}
+
+function shown(code: string): Page['example'] {
+  const example = REJECT_EXAMPLES[code]
+  return example && { wrong: showCase(example.wrong), right: showCase(example.right) }
 }

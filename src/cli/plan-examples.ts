@@ -1,5 +1,15 @@
-/** Where the lines of an example stand: in `fields:`, in the mapping, in `mappings:`, in `columns:` or the table, in the plan, in the project; or a whole plan. */
-export type Place = 'fields' | 'mapping' | 'mappings' | 'columns' | 'table' | 'plan' | 'file' | 'project'
+/** Where the lines of an example stand: in `fields:`, in the mapping, in `mappings:`, in `columns:`, the table or `tables:`, in the plan, in the project; a whole plan, or the file that `schema:` names. */
+export type Place =
+  | 'fields'
+  | 'mapping'
+  | 'mappings'
+  | 'columns'
+  | 'table'
+  | 'tables'
+  | 'plan'
+  | 'file'
+  | 'project'
+  | 'schema'
 
 /** What gives the code, and what is meant. Both are run by the tests. */
 export interface PlanExample {
@@ -19,7 +29,9 @@ const columns = inPlace('columns')
 const table = inPlace('table')
 const plan = inPlace('plan')
 const file = inPlace('file')
+const tables = inPlace('tables')
 const project = inPlace('project')
+const schema = inPlace('schema')
 
 /** A wrong and a right example for each code that a plan's text can show. */
 export const PLAN_EXAMPLES: Readonly<Partial<Record<string, PlanExample>>> = {
@@ -29,6 +41,8 @@ export const PLAN_EXAMPLES: Readonly<Partial<Record<string, PlanExample>>> = {
   KV004: plan('risk: !!str low', 'risk: low'),
   KV005: file('', 'version: 1\nplan: users\nmappings:\n  - …'),
   KV006: plan('risk: low\n---\nplan: more', 'risk: low'),
+  KV007: plan('# \u202Eevil', '# plain'),
+  KV008: plan(`after: ${'['.repeat(101)}handles${']'.repeat(101)}`, 'after: [handles]'),
   KV009: plan('gates: { 1: [row_count] }', 'gates: { B: [row_count] }'),
   KV010: mapping('wher: has(r.name)', 'where: has(r.name)'),
   KV011: mappings(
@@ -44,6 +58,7 @@ export const PLAN_EXAMPLES: Readonly<Partial<Record<string, PlanExample>>> = {
   ),
   KV016: project('target: ${DATABASE_URL', 'target: ${DATABASE_URL:-pglite:./pg}'),
   KV017: project('plans: ../plans/*.yaml', 'plans: plans/*.yaml'),
+  KV018: project('schema: nowhere.sql', ''),
   KV020: mappings("- { match: 'old:{id', ignore: left over }", "- { match: 'old:{id}', ignore: left over }"),
   KV021: mappings(
     "- { match: 'old:{id:/(?=a)/}', ignore: left over }",
@@ -52,6 +67,10 @@ export const PLAN_EXAMPLES: Readonly<Partial<Record<string, PlanExample>>> = {
   KV022: mappings(
     "- { match: 'old:{a}{b}', ignore: left over }",
     "- { match: 'old:{a}:{b}', ignore: left over }",
+  ),
+  KV023: mappings(
+    "- { match: 'handle:{_}', ignore: left over }",
+    "- { match: 'handles:{_}', ignore: left over }",
   ),
   KV024: mappings(
     "- { match: 'old:{_:rest}', ignore: left over }\n- { match: 'old:index', index: mirrors them }",
@@ -77,6 +96,7 @@ export const PLAN_EXAMPLES: Readonly<Partial<Record<string, PlanExample>>> = {
   KV044: mapping('key: [name]', 'key: [id]'),
   KV045: fields('age: age', 'name: name'),
   KV046: fields('twice: twice', 'name: name'),
+  KV047: schema('CREATE TABEL logs (id int);', 'CREATE TABLE logs (id int);'),
   KV048: mapping('into: { schema: pg_catalog, table: users }', 'into: users'),
   KV050: columns('seen: timestamp', 'seen: timestamptz'),
   KV051: plan(
@@ -90,6 +110,7 @@ export const PLAN_EXAMPLES: Readonly<Partial<Record<string, PlanExample>>> = {
   KV060: plan('queries:\n  q: { sql: SELECT 1 }\nplan: handles', 'queries:\n  q: { sql: SELECT 1 }'),
   KV061: plan('after: [handels]', 'after: [handles]'),
   KV062: plan('after: [users]', 'after: [handles]'),
+  KV063: project('plans: plan/*.yaml', 'plans: plans/*.yaml'),
   KV064: project(
     'target: postgers://db.example/app',
     'target: postgres://db.example/app?sslmode=verify-full',
@@ -105,4 +126,8 @@ export const PLAN_EXAMPLES: Readonly<Partial<Record<string, PlanExample>>> = {
     'gates:\n  B:\n    - full: { drift: 0.1% }\n      because: the shop stays open while we copy',
   ),
   KV073: fields('joined: joined | epoch_ms | default(now)', 'joined: joined | epoch_ms'),
+  KV104: tables(
+    'handles: { columns: { id: bigint }, primary_key: [id] }',
+    'handles: { columns: { id: text }, primary_key: [id] }',
+  ),
 }

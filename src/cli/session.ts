@@ -1,4 +1,5 @@
 import type { Project } from '../plan/plan.ts'
+import { printableSentence } from '../printable.ts'
 import { Session } from '../runner/session.ts'
 import { bytesOf } from '../sources/part.ts'
 import type { Entry, Page, Source } from '../sources/source.ts'
@@ -39,6 +40,7 @@ export async function withSession<T>(
   try {
     return await work(session, meter)
   } finally {
+    for (const warning of session.warnings) io.stderr.write(`kvmig: warning  ${printableSentence(warning)}\n`)
     await session.close()
   }
 }

@@ -1,51 +1,36 @@
 import { createHash } from 'node:crypto'
 import type { CompiledMapping, Part, RecordSink } from '../mapping/mapping.ts'
+import { RowBatch } from '../mapping/row-batch.ts'
 import type { Entry } from '../sources/source.ts'
 import type { QuarantineRecord } from '../state/ledger.ts'
 import { type Traceable, writerName } from '../state/trace.ts'
-import type { Reject, Row } from '../value.ts'
+import type { TableRows } from '../target/table-rows.ts'
+import type { Reject } from '../value.ts'
 import type { Shift } from './settling.ts'
 
-/**
- * What one mapping made of some pages of the source, waiting to be written in one transaction. Parallel arrays, because there are
- * millions of records: row `n` has the cells `rows[n]` and came from the key `keys[n]`, part `parts[n]()`.
- */
-export class Batch implements RecordSink {
+/** What one mapping made of some pages of the source, waiting to be written in one transaction. */
+export class Batch extends RowBatch implements RecordSink {
   readonly compiled: CompiledMapping
-  readonly rows: Row[] = []
-  readonly keys: Buffer[] = []
-  readonly parts: (() => Part)[] = []
   readonly rejects: Rejected[] = []
   /** What the batch stands for besides its records, counted with them when they are committed. */
   readonly seen = { keys: 0, filtered: 0, expired: 0 }
-  #entry: Entry | undefined
 
-  constructor(compiled: CompiledMapping) {
+  constructor(compiled: CompiledMapping, table: TableRows) {
+    super(table)
     this.compiled = compiled
   }
 
   get size(): number {
-    return this.rows.length + this.rejects.length
+    return this.count + this.rejects.length
   }
 
   get empty(): boolean {
     return this.size === 0 && this.seen.keys === 0 && this.seen.filtered === 0 && this.seen.expired === 0
   }
 
-  /** Says whose records arrive from now on. */
-  of(entry: Entry): this {
-    this.#entry = entry
-    return this
-  }
-
-  row(cells: Row, part: () => Part): void {
-    this.rows.push(cells)
-    this.keys.push(this.#entry!.key)
-    this.parts.push(part)
-  }
-
   reject(reject: Reject, part: () => Part): void {
-    this.rejects.push({ key: this.#entry!.key, part: part(), reject, ...sizeAndDigest(this.#entry!) })
+    const { entry } = this
+    this.rejects.push({ key: entry.key, part: part(), reject, ...sizeAndDigest(entry) })
   }
 
   filtered(): void {
@@ -54,15 +39,40 @@ export class Batch implements RecordSink {
 
   /** Takes back what was made of this entry, which was the last. */
   drop(key: Buffer): void {
-    let kept = this.rows.length
-    while (kept > 0 && this.keys[kept - 1]!.equals(key)) kept -= 1
-    for (const list of [this.rows, this.keys, this.parts]) list.length = kept
+    let kept = this.count
+    while (kept > 0 && this.key(kept - 1).equals(key)) kept -= 1
+    this.keep(kept)
     while (this.rejects.at(-1)?.key.equals(key)) this.rejects.pop()
+  }
+
+  /** Where it is now, to come back to. */
+  mark(): Mark {
+    return { rows: this.count, rejects: this.rejects.length, seen: { ...this.seen } }
+  }
+
+  /** Takes back what came after the mark. */
+  rewind({ rows, rejects, seen }: Mark): void {
+    this.keep(rows)
+    this.rejects.length = rejects
+    Object.assign(this.seen, seen)
   }
 
   unmapped(): void {
     // The survey reports these; a copy has no use for them.
   }
+
+  override clear(): void {
+    super.clear()
+    this.rejects.length = 0
+    Object.assign(this.seen, { keys: 0, filtered: 0, expired: 0 })
+  }
+}
+
+/** How much there was in a batch at one time. */
+export interface Mark {
+  readonly rows: number
+  readonly rejects: number
+  readonly seen: Batch['seen']
 }
 
 /** A record on its way to the quarantine, with what is needed to find it again. */

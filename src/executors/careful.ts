@@ -1,14 +1,15 @@
 import { failpoint } from '../failpoint.ts'
+import { canonicalTuples } from '../mapping/canonical-tuples.ts'
 import { rankOf } from '../mapping/rank.ts'
 import { compareRecords, decide, type Member, sameRecord, settle } from '../mapping/resolve.ts'
 import { showTable } from '../plan/table.ts'
 import type { Origin, Rival } from '../state/ledger.ts'
 import { type Traced, writerName } from '../state/trace.ts'
-import { canonicalRows } from '../target/canonical-rows.ts'
+import { readRowsAt } from '../target/read-rows.ts'
 import { rowKeyOf } from '../target/row-key.ts'
-import { cellsOf, keyTupleOf, reachTypes, readTuples } from '../target/table-rows.ts'
+import { cellsOf, keyTupleOf, reachTypes } from '../target/table-rows.ts'
 import type { Transaction } from '../target/target.ts'
-import type { Reject, Row } from '../value.ts'
+import type { Reject } from '../value.ts'
 import { type Batch, fingerprint, noLoadCounts, type Rejected } from './batch.ts'
 import type { Loaded, Loading } from './load.ts'
 import { existingRow, refusal } from './refusal.ts'
@@ -25,7 +26,6 @@ export const loadCarefully = (tx: Transaction, batch: Batch, loading: Loading): 
 
 /** A record of the batch, and the row it gives. */
 interface Incoming extends Member {
-  readonly cellsOfRow: Row
   readonly tuple: Buffer
   readonly keyTuple: Buffer
   readonly row: Buffer
@@ -100,10 +100,10 @@ class CarefulLoad {
       else byRow.set(name, [it])
     }
     const all = [...byRow.values()].map((it) => it.sort(compareRecords))
-    const there = await readTuples(
+    const there = await readRowsAt(
       this.#tx,
       table,
-      all.map((it) => it[0]!.cellsOfRow),
+      all.map((it) => it[0]!.keyTuple),
     )
     const rows = all.map((it) => it[0]!.row)
     const origins = writers.tracked ? await ledger.origins.find(this.#tx, showTable(table.name), rows) : []
@@ -130,27 +130,24 @@ class CarefulLoad {
   /** The records of the batch with rows as Postgres would have them; one that was read twice counts as its later reading. */
   async #records(): Promise<readonly Incoming[]> {
     const { table } = this.#loading
-    const { compiled, keys, parts } = this.#batch
-    const { rows, refused } = await canonicalRows(this.#tx, table.wires, this.#batch.rows)
+    const batch = this.#batch
+    const { tuples, refused } = await canonicalTuples(this.#tx, table, batch)
     const records = new Map<string, Incoming>()
-    const writer = table.writer()
-    for (const row of rows) writer.append(row)
-    for (const [index, cellsOfRow] of rows.entries()) {
-      const key = keys[index]!
-      const part = parts[index]!()
+    for (let index = 0; index < batch.count; index++) {
+      const key = batch.key(index)
+      const part = batch.part(index)
       const bad = refused.get(index)
       if (bad) {
         this.#rejects.push({ key, part, reject: { ...refusal(bad.error, table), column: bad.column } })
         continue
       }
-      const tuple = writer.tuple(index)
+      const tuple = tuples.tuple(index)
       const keyTuple = keyTupleOf(table, tuple)
       records.set(`${key.toString('latin1')}\0${part}`, {
         writer: this.#place,
-        policy: compiled.mapping.conflict,
+        policy: batch.compiled.mapping.conflict,
         key,
         part,
-        cellsOfRow,
         tuple,
         keyTuple,
         row: rowKeyOf(keyTuple),

@@ -1,9 +1,10 @@
 import { showTable } from '../plan/table.ts'
 import type { Ledger, Origin } from '../state/ledger.ts'
 import { writerName } from '../state/trace.ts'
-import type { TableRows } from '../target/table-rows.ts'
+import { rowKeyOf } from '../target/row-key.ts'
+import { sortedTuples } from '../target/sorted-tuples.ts'
+import { keyTupleOf, type TableRows } from '../target/table-rows.ts'
 import type { Transaction } from '../target/target.ts'
-import type { Row } from '../value.ts'
 import { type Batch, type LoadCounts, noLoadCounts, type Rejected } from './batch.ts'
 import type { Writers } from './writers.ts'
 
@@ -29,15 +30,21 @@ export async function loadDirectly(
   batch: Batch,
   { table, writers, ledger }: Loading,
 ): Promise<Loaded> {
-  const order = sortedPlaces(batch.rows, table)
-  const tuples = table.writer()
-  for (const place of order) tuples.append(batch.rows[place]!)
-  await tx.copyIn(table.name, table.columnNames, [tuples.all()])
+  const { tuples, count } = batch
+  const { order, pieces } = sortedTuples(tuples, table.keyIndexes[0])
+  await tx.copyIn(table.name, table.columnNames, pieces())
   if (writers.tracked) {
     const writer = writerName(batch.compiled)
-    const origins = batch.rows.map((row, place): Origin => {
-      const record = { key: batch.keys[place]!, part: batch.parts[place]!() }
-      return { row: table.rowKey(row), writer, ...record, state: 'stands', existed: false }
+    const origins = order.map((row): Origin => {
+      const rowKey = rowKeyOf(keyTupleOf(table, tuples.tuple(row)))
+      return {
+        row: rowKey,
+        writer,
+        key: batch.key(row),
+        part: batch.part(row),
+        state: 'stands',
+        existed: false,
+      }
     })
     await ledger.origins.copy(
       tx,
@@ -45,15 +52,6 @@ export async function loadDirectly(
       origins.sort((a, b) => Buffer.compare(a.row, b.row)),
     )
   }
-  const counts = { ...noLoadCounts(), inserted: batch.rows.length, rejected: batch.rejects.length }
+  const counts = { ...noLoadCounts(), inserted: count, rejected: batch.rejects.length }
   return { counts, rejects: batch.rejects }
-}
-
-// Random keys into a B-tree are what makes COPY slow at millions of rows; a batch in the order of its key is not random.
-function sortedPlaces(rows: readonly Row[], { keyIndexes }: TableRows): readonly number[] {
-  const places = [...rows.keys()]
-  const first = keyIndexes[0]
-  if (first === undefined) return places
-  const cells = rows.map((row) => row[first]!)
-  return places.sort((a, b) => (cells[a]! < cells[b]! ? -1 : cells[a]! > cells[b]! ? 1 : 0))
 }

@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { SourceError } from '../errors.ts'
+import { EXIT, SourceError } from '../errors.ts'
 import { failpoint } from '../failpoint.ts'
 import { forwardClaims } from '../mapping/claim.ts'
 import type { CompiledMapping } from '../mapping/mapping.ts'
@@ -12,7 +12,7 @@ import { writerName } from '../state/trace.ts'
 import { DatabaseError } from '../target/error.ts'
 import { openTableRows } from '../target/table-rows.ts'
 import type { Transaction } from '../target/target.ts'
-import { addCounts, Batch, type CopyCounts, noCounts, shiftCounts, toQuarantine } from './batch.ts'
+import { addCounts, Batch, type CopyCounts, type Mark, noCounts, shiftCounts, toQuarantine } from './batch.ts'
 import { loadCarefully } from './careful.ts'
 import { certainly } from './certainly.ts'
 import { databaseClock } from './clock.ts'
@@ -36,14 +36,27 @@ export class Copy {
   counts: CopyCounts
   /** Once a batch met rows that are there, the next one is not tried directly either: that is a second run. */
   careful: boolean
+  #spare: Batch | undefined
 
   constructor(step: BackfillStep, compiled: CompiledMapping, loading: Loading, counts: Counts | undefined) {
     this.step = step
     this.compiled = compiled
     this.loading = loading
-    this.batch = new Batch(compiled)
+    this.batch = this.newBatch()
     this.counts = { ...noCounts(), ...counts }
     this.careful = loading.table.staged
+  }
+
+  newBatch(): Batch {
+    const batch = this.#spare ?? new Batch(this.compiled, this.loading.table)
+    this.#spare = undefined
+    return batch
+  }
+
+  /** It is written: its memory can have the next one. */
+  done(batch: Batch): void {
+    batch.clear()
+    this.#spare = batch
   }
 }
 
@@ -69,6 +82,8 @@ export class Pass {
   #unfinished:
     | { readonly key: Buffer; readonly copies: ReadonlySet<Copy>; readonly word: 'keys' | 'expired' }
     | undefined
+  /** Where the source could be resumed last, and what was in the batches then. */
+  #resumable: { readonly cursor: Cursor; readonly marks: ReadonlyMap<Batch, Mark> } | undefined
   #writing: Promise<void> = Promise.resolve()
   #failed: unknown
 
@@ -83,7 +98,7 @@ export class Pass {
     const identity = await source.identity()
     const saved = await ledger.checkpoint(id)
     // A cursor of another process or another file would skip keys without a word (H08): scan again, which is idempotent.
-    const resumed = saved && (saved.identity === identity || saved.cursor === END) ? saved : undefined
+    const resumed = saved?.identity === identity ? saved : undefined
     const begin = async (tx: Transaction): Promise<Copy[]> => {
       await lease.fence(tx)
       const made: Copy[] = []
@@ -183,11 +198,17 @@ export class Pass {
   async #copyFrom(from: Cursor | undefined): Promise<void> {
     if (from === END) return
     const clock = await databaseClock(this.#context)
-    for await (const page of this.#pages(from)) {
-      this.#context.signal.throwIfAborted()
-      if (this.#failed) throw this.#failed
-      for (const entry of page.entries) this.#take(entry, clock)
-      if (this.#size() >= this.#batchRows) await this.#flush(page.cursor)
+    try {
+      for await (const page of this.#pages(from)) {
+        this.#context.signal.throwIfAborted()
+        if (this.#failed) throw this.#failed
+        for (const entry of page.entries) this.#take(entry, clock)
+        if (page.cursor !== undefined) this.#mark(page.cursor)
+        if (this.#size() >= this.#batchRows) await this.#flush(page.cursor)
+      }
+    } catch (error) {
+      if (error instanceof SourceError && error.exitCode === EXIT.notYet) await this.#keep()
+      throw error
     }
     this.#drop()
     await this.#flush(END)
@@ -201,11 +222,12 @@ export class Pass {
     this.#failed = undefined
     this.#identity = await this.#source.identity()
     for (const copy of this.copies) {
-      copy.batch = new Batch(copy.compiled)
+      copy.batch.clear()
       copy.counts = noCounts()
       copy.careful = true
     }
     this.#unfinished = undefined
+    this.#resumable = undefined
     this.#reached = { cursor: undefined, counts: {} }
     await repeatably(() =>
       this.#context.target.transaction(async (tx) => {
@@ -272,18 +294,39 @@ export class Pass {
     return this.copies.reduce((sum, copy) => sum + copy.batch.size, 0)
   }
 
+  #mark(cursor: Cursor): void {
+    this.#resumable = { cursor, marks: new Map(this.copies.map(({ batch }) => [batch, batch.mark()])) }
+  }
+
+  /** A budget or a quota is used up: what was paid for is written, as far as the source can be resumed behind it. */
+  async #keep(): Promise<void> {
+    if (!this.#resumable || this.#failed) return
+    const { cursor, marks } = this.#resumable
+    this.#unfinished = undefined
+    for (const [batch, mark] of marks) batch.rewind(mark)
+    await this.#flush(cursor)
+    await this.#writing
+    if (this.#failed) throw this.#failed
+  }
+
   /** Hands the batches over to be written while the next ones are made; waits for the write before. */
   async #flush(cursor: Cursor | undefined): Promise<void> {
     await this.#writing
     if (this.#failed) throw this.#failed
+    this.#resumable = undefined
     const batches = this.copies.map((copy) => {
       const { batch } = copy
-      copy.batch = new Batch(copy.compiled)
+      copy.batch = copy.newBatch()
       return { copy, batch }
     })
-    this.#writing = this.#write(batches, cursor).catch((error) => {
-      this.#failed = error
-    })
+    this.#writing = this.#write(batches, cursor).then(
+      () => {
+        for (const { copy, batch } of batches) copy.done(batch)
+      },
+      (error) => {
+        this.#failed = error
+      },
+    )
     if (cursor === END) await this.#writing
   }
 

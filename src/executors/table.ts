@@ -7,8 +7,9 @@ import { drift } from '../target/drift.ts'
 import { inspectTable } from '../target/inspect.ts'
 import type { Executor } from './executor.ts'
 import { doStep } from './transact.ts'
+import { requireWritable } from './writable.ts'
 
-/** Creates a table, or proves that the application's own is as its schema file says. */
+/** Creates a table, or proves that the application's own is as its schema file says and can be written. */
 export const table: Executor<TableStep> = {
   kind: 'table',
   describe: ({ table }) => ({
@@ -28,6 +29,7 @@ export const table: Executor<TableStep> = {
       if (table.owner === 'plan') throw taken(showTable(table.name))
       const differences = there ? drift(table, there) : ['it is not there']
       if (differences.length > 0) throw drifted(showTable(table.name), differences)
+      await requireWritable(tx, table.name)
       return {}
     })
     failpoint('table.created')

@@ -6,7 +6,7 @@ import { ArgumentError, type Transform } from '../transforms/transform.ts'
 import { acceptedTypes } from './accepted-types.ts'
 import { toCell } from './column.ts'
 import { compileDecoding, type Decoder } from './decode.ts'
-import { compileExpression } from './expression.ts'
+import { compileExpression, type Evaluate } from './expression.ts'
 import { showField, withStars } from './field-tree.ts'
 import { fieldsRead } from './fields-read.ts'
 import { compileForward } from './forward.ts'
@@ -17,6 +17,7 @@ import { compileLineages, isInjective } from './lineage.ts'
 import type { CompiledMapping } from './mapping.ts'
 import { compileRecords } from './records.ts'
 import { compileSourceOf } from './source-of.ts'
+import { compileStraight } from './straight.ts'
 import { compileWhere, WhereError } from './where.ts'
 
 export interface MappingSource {
@@ -75,8 +76,9 @@ export function compileMapping({
   if (problems.length > 0 || !decoding || !records) throw new MappingError(problems)
   const lineages = compileLineages(mapping, transforms)
 
-  const required = new Set([...table.primaryKey, ...mapping.key])
-  const converters = columns.map((it) => toCell(it, it.notNull || required.has(it.name)))
+  const inKey = new Set([...table.primaryKey, ...mapping.key])
+  const required = columns.map((it) => it.notNull || inKey.has(it.name))
+  const converters = columns.map((it, place) => toCell(it, required[place]!))
   const matcher = compileKeyPattern(mapping.match)
   const { inverse, oneWay } = compileInverse({ mapping, columns, lineages, decoding })
   const sourceOf = isInjective({ mapping, columns, lineages })
@@ -98,10 +100,19 @@ export function compileMapping({
       records,
       where: where?.test,
       columns: columns.map((it) => it.name),
-      evaluators: evaluators as Exclude<(typeof evaluators)[number], undefined>[],
+      evaluators: evaluators as Evaluate[],
       converters,
+      straight: compileStraight({
+        mapping,
+        columns,
+        required,
+        evaluators: evaluators as Evaluate[],
+        converters,
+        taken: group.record,
+      }),
       taken: { record: group.record, whole: mapping.each?.kind === 'path' ? group.whole : 'all' },
       dropped: droppedNames(mapping),
+      takesFieldExpiry: group.takesFieldExpiry,
     }),
     ...(inverse && { inverse }),
     ...(sourceOf && { sourceOf }),

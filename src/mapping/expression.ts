@@ -165,6 +165,7 @@ const ROOTS: ReadonlyMap<string, Evaluate> = new Map<string, Evaluate>([
   ['score', ({ score }) => new Decimal(scoreText(score))],
   ['message', ({ message }) => message],
   ['expires_at', ({ expiresAt }) => (expiresAt === null ? null : new Instant(BigInt(expiresAt) * 1000n))],
+  ['field_expires_at', ({ fieldExpiresAt: at }) => (at === null ? null : new Instant(BigInt(at) * 1000n))],
   ['key', ({ key }) => keyText(key)],
 ])
 

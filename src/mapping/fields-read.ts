@@ -13,12 +13,14 @@ export interface FieldsRead {
   /** Is the value looked at at all, and if so only for its fields? */
   readonly uses: 'fields' | 'value' | 'nothing'
   readonly takesExpiry: boolean
+  readonly takesFieldExpiry: boolean
 }
 
 export function fieldsRead({ each, fields }: Mapping): FieldsRead {
   const record: FieldPath[] = []
   const around: FieldPath[] = []
-  let [rest, takesExpiry, uses] = [false, false, 'nothing' as FieldsRead['uses']]
+  let [rest, takesExpiry, takesFieldExpiry] = [false, false, false]
+  let uses = 'nothing' as FieldsRead['uses']
   const path = each?.kind === 'path' ? each.path : undefined
   if (path) around.push(withStars(path))
 
@@ -39,6 +41,8 @@ export function fieldsRead({ each, fields }: Mapping): FieldsRead {
           if (path && above >= 0) around.push([...withStars(path.slice(0, above + 1)), ...expression.path])
         } else if (expression.root === 'expires_at') {
           takesExpiry = true
+        } else if (expression.root === 'field_expires_at') {
+          takesFieldExpiry = true
         }
         break
       case 'call':
@@ -55,7 +59,7 @@ export function fieldsRead({ each, fields }: Mapping): FieldsRead {
     }
   }
   for (const { expression } of fields) visit(expression)
-  return { record, around, rest, uses, takesExpiry }
+  return { record, around, rest, uses, takesExpiry, takesFieldExpiry }
 }
 
 const VALUES: ReadonlySet<string> = new Set(['value', 'item', 'member'])

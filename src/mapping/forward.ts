@@ -8,6 +8,7 @@ import { isMatch, type KeyMatcher } from './key-match.ts'
 import type { Claimed, CompiledMapping, Part, RecordSink } from './mapping.ts'
 import { RecordScope, type RecordVisitor } from './record.ts'
 import type { Records } from './records.ts'
+import type { RowBytes, Straight } from './straight.ts'
 import type { Where } from './where.ts'
 
 export interface ForwardParts {
@@ -19,10 +20,14 @@ export interface ForwardParts {
   readonly columns: readonly string[]
   readonly evaluators: readonly Evaluate[]
   readonly converters: readonly ToCell[]
+  /** The short way, for sinks that take bytes. */
+  readonly straight: Straight | undefined
   /** What need not be reported as unmapped: of a record, and of the whole that a path of `each` goes into. */
   readonly taken: { readonly record: FieldTree; readonly whole: FieldTree }
   /** Fields that decoding passes over on purpose. */
   readonly dropped: ReadonlySet<string> | 'all'
+  /** Does somebody take the expiries of a hash's fields, or drop them by name? */
+  readonly takesFieldExpiry: boolean
 }
 
 /** Puts the compiled parts together into the way from an entry to rows. */
@@ -45,14 +50,40 @@ class Run implements RecordVisitor {
   }
 
   entry(entry: Entry, sink: RecordSink): Claimed {
-    const { matcher, records } = this.#parts
+    const { matcher, records, takesFieldExpiry } = this.#parts
     const captures = matcher.match(entry.key.toString('latin1'))
     if (!isMatch(captures)) throw new Error('the router gave a key to a mapping that does not match it')
     this.#sink = sink
     this.#claimed = 'claimed'
     this.#scope.begin(entry, captures)
     records(this.#scope, entry, this)
+    if (!takesFieldExpiry && this.#claimed === 'claimed' && hasFieldExpiry(entry))
+      this.#tell('$field_expires_at')
     return this.#claimed
+  }
+
+  readonly json = (bytes: Buffer, part: () => Part): boolean => {
+    const rows = this.#sink.bytes
+    if (!rows || !this.#parts.straight) return false
+    rows.begin()
+    return this.#done(this.#parts.straight.json(this.#scope, bytes, rows), rows, part)
+  }
+
+  readonly pairs = (pairs: readonly Buffer[], part: () => Part): boolean => {
+    const rows = this.#sink.bytes
+    if (!rows || !this.#parts.straight) return false
+    rows.begin()
+    return this.#done(this.#parts.straight.pairs(this.#scope, pairs, rows), rows, part)
+  }
+
+  #done(isWritten: boolean, rows: RowBytes, part: () => Part): boolean {
+    if (isWritten) {
+      rows.end()
+      this.#sink.wrote!(part)
+    } else {
+      rows.cancel()
+    }
+    return isWritten
   }
 
   readonly take = (part: () => Part): void => {
@@ -94,3 +125,6 @@ class Run implements RecordVisitor {
 
   readonly #tell = (field: string): void => this.#sink.unmapped(field)
 }
+
+const hasFieldExpiry = ({ value }: Entry): boolean =>
+  value?.type === 'hash' && value.expiries !== undefined && value.expiries.some((it) => it !== null)

@@ -13,6 +13,8 @@ export interface Group {
   readonly named: ReadonlySet<string>
   /** Does one of them take the expiry, or drop it by name? */
   readonly takesExpiry: boolean
+  /** The same of the expiries of a hash's fields. */
+  readonly takesFieldExpiry: boolean
 }
 
 /** Mappings of one plan with the same `match` and type read the same entries. */
@@ -43,6 +45,7 @@ export function compileGroup(plan: Plan, mapping: Mapping): Group {
       isInside ? sameRecord.flatMap((it) => fieldsRead(it).record) : sameWhole.flatMap(wholeRead),
     ),
     takesExpiry: members.some((it) => it.unmapped?.expiry || fieldsRead(it).takesExpiry),
+    takesFieldExpiry: members.some((it) => it.unmapped?.fieldExpiry || fieldsRead(it).takesFieldExpiry),
   }
 }
 

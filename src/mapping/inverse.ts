@@ -109,9 +109,12 @@ function entryOf(
     key: keyOf(first, backward),
     type,
     value: valueOfRows(rows, backward),
-    expiresAt: expiry instanceof Instant ? Number(expiry.micros / 1000n) : null,
+    expiresAt: millisOf(expiry),
   }
 }
+
+const millisOf = (time: Value): number | null =>
+  time instanceof Instant ? Number(time.micros / 1000n) : null
 
 const keyOf = (row: Row, { mapping, readers }: Backward): Buffer =>
   keyFrom(mapping.match, (root) => readers.find((it) => it.root === root)?.read(row))
@@ -123,13 +126,12 @@ function valueOfRows(rows: readonly Row[], { mapping, readers, decoding, type }:
   switch (type) {
     case 'string':
       return { type, bytes: element(rows[0]!) }
-    case 'hash':
-      return {
-        type,
-        pairs: mapping.each
-          ? rows.flatMap((row) => [Buffer.from(textOf(root(row, 'field'))), element(row)])
-          : pairsOf(recordOf(rows[0]!, readers)),
-      }
+    case 'hash': {
+      if (!mapping.each) return { type, pairs: pairsOf(recordOf(rows[0]!, readers)) }
+      const pairs = rows.flatMap((row) => [Buffer.from(textOf(root(row, 'field'))), element(row)])
+      const expiries = rows.map((row) => millisOf(root(row, 'field_expires_at')))
+      return { type, pairs, ...(expiries.some((it) => it !== null) && { expiries }) }
+    }
     case 'list':
       return {
         type,

@@ -3,6 +3,7 @@ import type { ColumnDefinition, TableDefinition } from '../plan/table.ts'
 import type { Entry } from '../sources/source.ts'
 import type { Reject, Row } from '../value.ts'
 import type { RecordPlace } from './source-of.ts'
+import type { RowBytes } from './straight.ts'
 
 /**
  * A mapping, compiled once: the same object makes rows in the backfill, in every comparison and in the application's runtime.
@@ -40,11 +41,14 @@ export type Claimed = 'claimed' | 'filtered'
 
 /** Receives what `forward` makes. `part` says which record of the entry it is; called only where somebody wants to know. */
 export interface RecordSink {
+  /** Where it wants rows as bytes, if it does; then it is told of each by `wrote`. What has to be a row of cells still comes to `row`. */
+  readonly bytes?: RowBytes | undefined
+  wrote?(part: () => Part): void
   row(cells: Row, part: () => Part): void
   reject(reject: Reject, part: () => Part): void
   /** A record that `where` left out of a claimed entry. */
   filtered(part: () => Part): void
-  /** A field that no column takes and that the mapping does not drop: its path, as `unmapped` wants it written. */
+  /** A field, or `$field_expires_at`, that no column takes and that the mapping does not drop: as `unmapped` wants it written. */
   unmapped(field: string): void
 }
 

@@ -21,6 +21,8 @@ export class RecordScope {
   name: string | undefined = undefined
   /** Bytes: a name is decoded only where somebody asks. */
   field: Buffer = NOTHING
+  /** When the field expires by itself, in milliseconds since 1970; null: with the key. */
+  fieldExpiresAt: number | null = null
   score = 0
   message = ''
 
@@ -38,6 +40,9 @@ const NOTHING = Buffer.alloc(0)
 
 /** Receives the records of an entry, one after the other, each in the scope. */
 export interface RecordVisitor {
+  /** Offered first: the bytes of a record that is a string, and of a hash its fields. True: it is done with, by the short way. */
+  json(bytes: Buffer, part: () => Part): boolean
+  pairs(pairs: readonly Buffer[], part: () => Part): boolean
   take(part: () => Part): void
   /** A record, or all that lies inside a part, that cannot be read. */
   refuse(error: RejectError, part: () => Part): void

@@ -21,20 +21,16 @@ export interface RecordParts {
 
 export function compileRecords(mapping: Mapping, { decoding, transforms, fields }: RecordParts): Records {
   const { each, text } = mapping
-  const read = (
-    scope: RecordScope,
-    bytes: Buffer,
-    part: () => Part,
-    { refuse, dropped }: RecordVisitor,
-  ): boolean => {
+  const read = (scope: RecordScope, bytes: Buffer, part: () => Part, visitor: RecordVisitor): void => {
+    if (visitor.json(bytes, part)) return
     try {
-      scope.value = decoding.decode(bytes, dropped)
-      return true
+      scope.value = decoding.decode(bytes, visitor.dropped)
     } catch (error) {
       if (!(error instanceof RejectError)) throw error
-      refuse(error, part)
-      return false
+      visitor.refuse(error, part)
+      return
     }
+    visitor.take(part)
   }
 
   if (each === undefined || each.kind === 'path') {
@@ -50,7 +46,10 @@ export function compileRecords(mapping: Mapping, { decoding, transforms, fields 
             `The ${entry.type} is too large to be one record. Use "each" to make one of every element.`,
           )
         }
-        scope.value = whole(entryValue(entry), visitor.dropped)
+        const value = entryValue(entry)
+        if (value.type === 'string' && visitor.json(value.bytes, WHOLE)) return
+        if (value.type === 'hash' && visitor.pairs(value.pairs, WHOLE)) return
+        scope.value = whole(value, visitor.dropped)
         visitor.whole(scope.value)
         if (!inside) return visitor.take(WHOLE)
         inside(scope, visitor)
@@ -64,12 +63,13 @@ export function compileRecords(mapping: Mapping, { decoding, transforms, fields 
   switch (each.kind) {
     case 'field':
       return (scope, entry, visitor) => {
-        const { pairs } = expect(entry, 'hash')
+        const { pairs, expiries } = expect(entry, 'hash')
         for (let at = 0; at < pairs.length; at += 2) {
           const field = pairs[at]!
           const part = () => `field:${nameOf(field)}`
           scope.field = field
-          if (read(scope, pairs[at + 1]!, part, visitor)) visitor.take(part)
+          scope.fieldExpiresAt = expiries?.[at >> 1] ?? null
+          read(scope, pairs[at + 1]!, part, visitor)
         }
       }
     case 'item':
@@ -79,7 +79,7 @@ export function compileRecords(mapping: Mapping, { decoding, transforms, fields 
           const index = entry.offset + at
           const part = () => `index:${index}`
           scope.index = index
-          if (read(scope, items[at]!, part, visitor)) visitor.take(part)
+          read(scope, items[at]!, part, visitor)
         }
       }
     case 'member':
@@ -90,7 +90,7 @@ export function compileRecords(mapping: Mapping, { decoding, transforms, fields 
           const member = value.members[at]!
           const part = () => `member:${nameOf(member)}`
           if (value.type === 'zset') scope.score = value.scores[at]!
-          if (read(scope, member, part, visitor)) visitor.take(part)
+          read(scope, member, part, visitor)
         }
       }
     case 'message':

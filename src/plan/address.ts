@@ -22,6 +22,8 @@ export function readAddress(
   }
   const options = node.entries.flatMap(({ key, value }) => {
     const option = key === 'url' || key === 'insecure' ? undefined : textOf(value)
+    if (option !== undefined && /^(token|password)$/.test(key) && !/^\$\{[^}]*\}$/.test(option))
+      notSecret(value, notes)
     return option === undefined ? [] : [[key, option] as const]
   })
   return {
@@ -93,14 +95,16 @@ export function checkSecrets(node: YamlNode, notes: Notes): void {
   const text = textOf(node)
   if (text === undefined) return
   const bare = text.replace(TEMPLATE, (_, _name, fallback: string | undefined) => fallback ?? '')
-  if (!SECRET.test(bare)) return
+  if (SECRET.test(bare)) notSecret(node, notes)
+}
+
+const notSecret = (node: YamlNode, notes: Notes): void =>
   notes.error(
     'KV070',
     node.at,
     'A password or token stands in this address, for everybody who can read the repository.',
-    'Take the whole address from the environment: ${DATABASE_URL}. And change the password.',
+    'Take it from the environment: ${DATABASE_URL}. And change the password.',
   )
-}
 
 const SECRET =
   /[a-z][a-z0-9+.-]*:\/\/[^\s/?#:@]*:[^\s/?#@]+@|[?&](?:password|passwd|token|secret|api_?key)=[^&\s]+/i

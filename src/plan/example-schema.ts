@@ -12,6 +12,12 @@ const BYTES: JsonSchema = {
   additionalProperties: false,
 }
 
+const INSTANT: JsonSchema = {
+  type: 'string',
+  format: 'instant',
+  title: "a time, such as '2026-01-08T00:00:00Z'",
+}
+
 const EXAMPLE: JsonSchema = object(
   {
     entry: object(
@@ -31,7 +37,11 @@ const EXAMPLE: JsonSchema = object(
           required: ['id'],
           additionalProperties: ref('bytes'),
         }),
-        expires_at: { type: 'string', format: 'instant', title: "a time, such as '2026-01-08T00:00:00Z'" },
+        expires_at: INSTANT,
+        field_expires_at: {
+          ...map(INSTANT, 'a map from fields to times'),
+          description: 'When fields of a hash expire by themselves (Redis 7.4, Valkey 9).',
+        },
       },
       {
         required: ['key'],

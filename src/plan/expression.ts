@@ -81,6 +81,7 @@ export const ROOTS = [
   'parent',
   'message',
   'expires_at',
+  'field_expires_at',
 ] as const
 
 /** Reads an expression. A problem's offset counts from the beginning of `source`. */

@@ -35,6 +35,7 @@ const CAPTURES: Readonly<Record<string, ValueKind>> = { int: 'number', date: 'da
 
 const ABSENT: ReadonlyMap<string, string> = new Map([
   ['field', 'It needs "each: field".'],
+  ['field_expires_at', 'It needs "each: field".'],
   ['member', 'It needs "each: member".'],
   ['score', 'It needs "type: zset" and "each: member".'],
   ['index', 'It needs "each: item" or a path.'],
@@ -59,6 +60,7 @@ function recordOf(mapping: Mapping, catalog: PlanCatalog): RecordKind {
         record,
         roots: [
           ['field', 'text'],
+          ['field_expires_at', 'instant'],
           ['value', decoded],
         ],
       }

@@ -293,7 +293,7 @@ const UNMAPPED: JsonSchema = object(
     drop: {
       type: ['array', 'string'],
       title: 'a list of fields, or all',
-      items: text('a field, such as id or metadata.extra, or $expires_at'),
+      items: text('a field, such as id or metadata.extra, or $expires_at or $field_expires_at'),
       minItems: 1,
     },
     because: text('the reason'),
@@ -302,7 +302,7 @@ const UNMAPPED: JsonSchema = object(
     required: ['drop'],
     title: 'a map with drop and because',
     description:
-      'What no column takes and may be dropped: fields by path, $expires_at, or all fields there may ever be.',
+      'What no column takes and may be dropped: fields by path, $expires_at, $field_expires_at, or all fields there may ever be.',
     // Text is `all`: whoever writes a reason there is told so once, and not that it is missing as well.
     if: { properties: { drop: { type: 'string', not: { const: 'all' } } } },
     // biome-ignore lint/suspicious/noThenProperty: JSON Schema's word

@@ -46,6 +46,8 @@ export interface Environment {
 /** Hard limits on source commands for everything kvmig does. */
 export interface Budget {
   readonly commands?: number
+  /** Of a calendar month (UTC). */
+  readonly perMonth?: number
   readonly perSecond?: number
 }
 
@@ -117,10 +119,12 @@ export interface Mapping {
   readonly at: Position
 }
 
-/** `{ drop: [id, metadata.extra, $expires_at], because: … }`, or `drop: all`, which is about fields, never about the expiry. */
+/** `{ drop: [id, metadata.extra, $expires_at], because: … }`, or `drop: all`, which is about fields, never about expiries. */
 export interface Unmapped {
   readonly fields: 'all' | readonly (readonly PathSegment[])[]
   readonly expiry: boolean
+  /** `$field_expires_at`: that fields of a hash expire before their key. */
+  readonly fieldExpiry?: boolean
   readonly because: string
 }
 
@@ -234,7 +238,11 @@ export interface ExampleEntry {
 /** The same shape as a source's `EntryValue`, which this layer does not know. */
 export type ExampleValue =
   | { readonly type: 'string'; readonly bytes: Buffer }
-  | { readonly type: 'hash'; readonly pairs: readonly Buffer[] }
+  | {
+      readonly type: 'hash'
+      readonly pairs: readonly Buffer[]
+      readonly expiries?: readonly (number | null)[]
+    }
   | { readonly type: 'list'; readonly items: readonly Buffer[] }
   | { readonly type: 'set'; readonly members: readonly Buffer[] }
   | { readonly type: 'zset'; readonly members: readonly Buffer[]; readonly scores: readonly number[] }

@@ -32,7 +32,7 @@ function readEntry(node: YamlNode, notes: Notes): ExampleEntry | undefined {
   const expiresAt = textOf(node.get('expires_at'))
   return {
     key,
-    value: READERS[type](value),
+    value: withFieldExpiries(READERS[type](value), node.get('field_expires_at'), notes),
     ...(expiresAt !== undefined && { expiresAt: Date.parse(expiresAt) }),
   }
 }
@@ -54,6 +54,22 @@ const READERS: { readonly [T in ExampleValue['type']]: (node: YamlNode) => Examp
       pairs: pairsOf({ entries: it.entries.filter(({ key }) => key !== 'id') }),
     })),
   }),
+}
+
+// A field that is not named expires with its key.
+function withFieldExpiries(value: ExampleValue, written: YamlNode | undefined, notes: Notes): ExampleValue {
+  if (!written) return value
+  if (value.type !== 'hash') {
+    notes.error('KV012', written.at, `Only fields of a hash expire by themselves, not a ${value.type}.`)
+    return value
+  }
+  const expiries = value.pairs
+    .filter((_, at) => at % 2 === 0)
+    .map((field) => {
+      const time = textOf(written.get(field.toString()))
+      return time === undefined ? null : Date.parse(time)
+    })
+  return { ...value, expiries }
 }
 
 const pairsOf = ({ entries }: Pick<YamlNode, 'entries'>): readonly Buffer[] =>

@@ -133,7 +133,7 @@ function readUnmapped(node: YamlNode | undefined, notes: Notes): Unmapped | unde
   const because = textOf(node?.get('because'))
   if (!drop || because === undefined) return undefined
   if (drop.kind !== 'list') return { fields: 'all', expiry: false, because }
-  let expiry = false
+  let [expiry, fieldExpiry] = [false, false]
   const fields: (readonly PathSegment[])[] = []
   for (const item of drop.items) {
     const source = textOf(item)
@@ -142,11 +142,15 @@ function readUnmapped(node: YamlNode | undefined, notes: Notes): Unmapped | unde
       expiry = true
       continue
     }
+    if (source.trim() === '$field_expires_at') {
+      fieldExpiry = true
+      continue
+    }
     const { path, problems } = parseFieldPath(source)
     notes.problems(item, problems)
     if (path) fields.push(path)
   }
-  return { fields, expiry, because }
+  return { fields, expiry, ...(fieldExpiry && { fieldExpiry }), because }
 }
 
 function readInto(node: YamlNode | undefined, { notes, targetSchema }: RuleContext): TableName | undefined {

@@ -46,6 +46,7 @@ export function readProject(root: YamlNode, context: Context): ProjectFile {
     schema: schema && fileName(schema),
     budget: {
       ...count('commands', budget?.get('commands')),
+      ...count('perMonth', budget?.get('per_month')),
       ...count('perSecond', budget?.get('per_second')),
     },
     skips: SKIPS.flatMap(([key, fate]) =>

@@ -68,10 +68,11 @@ function projectShape({ sources }: PlanCatalog): JsonSchema {
         description: 'DDL of the tables that the application owns.',
       },
       budget: object(
-        { commands: ref('count'), per_second: ref('count') },
+        { commands: ref('count'), per_month: ref('count'), per_second: ref('count') },
         {
-          title: 'a map with commands, per_second',
-          description: 'Hard limits on source commands, for the whole project.',
+          title: 'a map with commands, per_month, per_second',
+          description:
+            'Hard limits on source commands, of one run, of a calendar month and of a second, for the whole project.',
         },
       ),
       ignore: { ...list(ref('let_be')), description: 'Keys that are left out, and why.' },

@@ -10,7 +10,7 @@ import type { YamlNode } from './yaml.ts'
 
 /** Compiles a schema once; the function it gives holds a file against it and says what is wrong, one message for one mistake. */
 export function validator(schema: JsonSchema): (root: YamlNode) => readonly Diagnostic[] {
-  const ajv = new Ajv2020({ allErrors: true, verbose: true, strict: false, validateFormats: true })
+  const ajv = new Ajv2020({ allErrors: true, verbose: true, strict: false, ...QUICK_TO_COMPILE })
   ajv.addFormat('duration', (it: string) => parseDuration(it) !== undefined)
   ajv.addFormat('percentage', (it: string) => parsePercentage(it) !== undefined)
   ajv.addFormat('base64', /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/)
@@ -23,6 +23,9 @@ export function validator(schema: JsonSchema): (root: YamlNode) => readonly Diag
     return withoutEchoes(validate.errors ?? []).map((error) => explain(error, root))
   }
 }
+
+// Every command compiles the schema anew, for a few small files: that is what costs. The tests hold the schema itself against the draft.
+const QUICK_TO_COMPILE = { validateSchema: false, inlineRefs: false, code: { optimize: false } } as const
 
 /** Errors of which each stands for one mistake of the author. */
 function withoutEchoes(errors: readonly ErrorObject[]): readonly ErrorObject[] {

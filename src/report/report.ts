@@ -97,10 +97,12 @@ export interface KeyAccount {
 export interface Forecast {
   readonly rows: number
   readonly bytes: number
-  /** Commands to the source. */
+  /** Commands to the sources. */
   readonly commands: number
-  /** The project's budget for them. */
+  /** The project's budget for them, of a run. */
   readonly budget?: number
+  /** The project's budget of a calendar month, and what of it is used. */
+  readonly month?: { readonly budget: number; readonly used: number }
   readonly seconds?: number
 }
 
@@ -244,7 +246,12 @@ export interface TestedExample {
   /** Of an error, or of a failure that is about more than rows. */
   readonly message?: string
   readonly rows: readonly ComparedRow[]
-  readonly rejects: { readonly expected: readonly string[]; readonly actual: readonly string[] }
+  readonly rejects: {
+    readonly expected: readonly string[]
+    readonly actual: readonly string[]
+    /** Of those that were not expected. */
+    readonly because: readonly string[]
+  }
 }
 
 /** One row of an example: as expected and as made. An example is part of the plan, so its values may be shown. */
@@ -260,6 +267,8 @@ export interface ComparedColumn {
   readonly expected?: string
   readonly actual?: string
   readonly same: boolean
+  /** Of a document that differs: where, by path. */
+  readonly inside?: readonly { readonly path: string; readonly expected?: string; readonly actual?: string }[]
 }
 
 /** `kvmig trace KEY`: why there is this row, or none. */

@@ -9,12 +9,29 @@ export function resolveAddress(
   address: StoreAddress,
   variables: Readonly<Record<string, string | undefined>>,
 ): string {
-  return address.url.replace(
+  return resolve(address.url, address, variables)
+}
+
+/** The same for what stands beside the address. */
+export const resolveOptions = (
+  address: StoreAddress,
+  variables: Readonly<Record<string, string | undefined>>,
+): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(address.options ?? {}).map(([name, text]) => [name, resolve(text, address, variables)]),
+  )
+
+function resolve(
+  text: string,
+  { at }: StoreAddress,
+  variables: Readonly<Record<string, string | undefined>>,
+): string {
+  return text.replace(
     /\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}/g,
     (_, name: string, fallback: string | undefined) => {
       const value = variables[name] || fallback
       if (value !== undefined) return value
-      const { file, line, column } = address.at
+      const { file, line, column } = at
       throw new KvmigError(
         'ENV_MISSING',
         `${file}:${line}:${column}  The environment variable ${name} is not set.`,

@@ -243,10 +243,15 @@ async function runSteps(
     await start(step, context)
   }
   failpoint('step.started')
-  const outcomes =
+  const work = async () =>
     steps.length > 1 && executor.runTogether
-      ? await executor.runTogether(steps, context)
+      ? executor.runTogether(steps, context)
       : new Map([[steps[0]!.id, await executor.run(steps[0]!, context)]])
+  const outcomes = await work().catch((error: unknown) => {
+    // Being stopped is nothing that became of a step.
+    if (context.signal.aborted || !(error instanceof Error)) throw error
+    return new Map(steps.map((it) => [it.id, { status: 'failed', error } as const]))
+  })
   failpoint('step.finished')
   const failures = new Map<string, Error>()
   for (const step of steps) {

@@ -43,18 +43,36 @@ export async function inRun<T>(
       listener,
       batchRows,
     })
-    const { result, outcome, summary } = await work(context).catch(async (error: unknown) => {
-      const outcome = signal.aborted ? 'interrupted' : 'failed'
-      await ledger.finishRun(id, outcome, { error: codeOf(error) }).catch(() => {})
-      throw error
-    })
-    await ledger.finishRun(id, outcome, summary)
+    const result = await writeEnd({ ledger, id, signal }, () => work(context))
     failpoint('run.finished')
     if (lease.signal.aborted) throw lease.signal.reason
     return result
   } finally {
     await lease.release().catch(() => {})
   }
+}
+
+/** Does something small and leaves a line about it in the journal; a run that is under way goes on beside it. */
+export async function inJournal<T>(
+  { ledger, signal }: Pick<Session, 'ledger' | 'signal'>,
+  run: RunStart,
+  work: () => Promise<Ended<T>>,
+): Promise<T> {
+  const id = await ledger.beginRun(run)
+  return writeEnd({ ledger, id, signal }, work)
+}
+
+async function writeEnd<T>(
+  { ledger, id, signal }: Pick<Session, 'ledger' | 'signal'> & { readonly id: string },
+  work: () => Promise<Ended<T>>,
+): Promise<T> {
+  const { result, outcome, summary } = await work().catch(async (error: unknown) => {
+    const outcome = signal.aborted ? 'interrupted' : 'failed'
+    await ledger.finishRun(id, outcome, { error: codeOf(error) }).catch(() => {})
+    throw error
+  })
+  await ledger.finishRun(id, outcome, summary)
+  return result
 }
 
 const codeOf = (error: unknown): string => (error instanceof KvmigError ? error.code : 'UNEXPECTED')

@@ -7,7 +7,9 @@ import type { Ledger } from '../state/ledger.ts'
 import type { LedgerOptions } from '../state/postgres-ledger.ts'
 import type { OpenOptions } from '../target/connect.ts'
 import type { Target } from '../target/target.ts'
-import { resolveAddress } from './address.ts'
+import { resolveAddress, resolveOptions } from './address.ts'
+import { Budget } from './budget.ts'
+import { warnOfClearText } from './clear-text.ts'
 
 /** The parts a session opens stores with; `src/catalog.ts` has them all. */
 export interface SessionParts extends MappingParts {
@@ -42,6 +44,8 @@ export class Session {
   readonly #options: SessionOptions
   readonly #sources = new Map<string, Promise<Source>>()
   readonly #lives = new Map<string, Promise<LiveStore>>()
+  readonly #warnings: string[] = []
+  readonly #budget: Budget
 
   private constructor(options: SessionOptions, target: Target) {
     this.#options = options
@@ -50,6 +54,7 @@ export class Session {
     this.target = target
     const { leaseMillis } = options
     this.ledger = options.parts.createLedger(target, leaseMillis === undefined ? {} : { leaseMillis })
+    this.#budget = new Budget(options.project.budget, this.ledger)
     this.signal = options.signal
   }
 
@@ -79,7 +84,7 @@ export class Session {
 
   async #openLive(name: string): Promise<LiveStore> {
     const { project, parts, signal } = this.#options
-    const live = await parts.openLive?.(this.#address(name), { root: project.root, signal })
+    const live = await parts.openLive?.(this.#address(name).url, { root: project.root, signal })
     if (live) return live
     const { label } = await this.source(name)
     throw new KvmigError('LIVE_NONE', `${label} cannot take part in dual-write: it cannot compare and set.`, {
@@ -87,19 +92,25 @@ export class Session {
     })
   }
 
-  #address(name: string): string {
+  #address(name: string): { readonly address: StoreAddress; readonly url: string } {
     const { project, variables, environment } = this.#options
     const address = environmentOf(project, environment)?.sources.get(name) ?? project.sources.get(name)
     if (!address) throw new KvmigError('SOURCE_UNKNOWN', `There is no source "${name}" in ${project.file}.`)
-    return resolveAddress(address, variables)
+    return { address, url: resolveAddress(address, variables) }
   }
 
   async #open(name: string): Promise<Source> {
-    const { project, parts, signal, perSecond } = this.#options
+    const { project, parts, variables, signal, perSecond } = this.#options
+    const { address, url } = this.#address(name)
+    const warning = warnOfClearText(name, url, address)
+    if (warning !== undefined) this.#warnings.push(warning)
     const rate = perSecond ?? project.budget.perSecond
-    return parts.openSource(this.#address(name), {
+    return parts.openSource(url, {
       root: project.root,
       signal,
+      variables,
+      options: resolveOptions(address, variables),
+      allowance: this.#budget,
       ...(rate === undefined ? {} : { perSecond: rate }),
     })
   }
@@ -131,12 +142,19 @@ export class Session {
     return sources.reduce((sum, it) => sum + (it.status === 'fulfilled' ? it.value.commands() : 0), 0)
   }
 
+  /** What is to be said of the connections that were opened: sentences, without addresses or secrets. */
+  get warnings(): readonly string[] {
+    return [...this.target.warnings, ...this.#warnings]
+  }
+
   async close(): Promise<void> {
     const sources = await Promise.allSettled(this.#sources.values())
     const lives = await Promise.allSettled(this.#lives.values())
     await Promise.allSettled(
       [...sources, ...lives].flatMap((it) => (it.status === 'fulfilled' ? [it.value.close()] : [])),
     )
+    // A count that cannot be mended is too high; that is no reason to fail what was done.
+    await this.#budget.close().catch(() => {})
     await this.target.close()
   }
 }

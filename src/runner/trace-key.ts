@@ -3,7 +3,7 @@ import { forwardClaims } from '../mapping/claim.ts'
 import type { CompiledMapping, Part } from '../mapping/mapping.ts'
 import { showTable } from '../plan/table.ts'
 import type { QuarantineRecord } from '../state/ledger.ts'
-import { openTableRows, readTuples } from '../target/table-rows.ts'
+import { differingColumns, openTableRows, readTuples } from '../target/table-rows.ts'
 import type { Reject, Row } from '../value.ts'
 import type { Session } from './session.ts'
 
@@ -20,6 +20,8 @@ export interface KeyTrace {
     readonly table: string
     readonly part: Part
     readonly state: 'matching' | 'different' | 'missing' | 'no table'
+    /** Where it is different. */
+    readonly columns: readonly string[]
   }[]
   readonly rejects: readonly { readonly mapping: string; readonly part: Part; readonly reject: Reject }[]
   readonly filtered: number
@@ -83,13 +85,13 @@ export async function traceKey(session: Session, sourceName: string, key: Buffer
     fate:
       seen.fate !== 'migrated' || refused === 0
         ? seen.fate
-        : states.some((it) => it === 'matching')
+        : states.some((it) => it.state === 'matching')
           ? 'partial'
           : 'quarantined',
     rows: rows.map((it, place) => ({
       table: showTable(it.compiled.table.name),
       part: it.part,
-      state: states[place]!,
+      ...states[place]!,
     })),
     rejects,
     filtered,
@@ -100,12 +102,14 @@ export async function traceKey(session: Session, sourceName: string, key: Buffer
 async function stateOf(
   { target }: Session,
   { compiled, row }: { compiled: CompiledMapping; row: Row },
-): Promise<'matching' | 'different' | 'missing' | 'no table'> {
+): Promise<Pick<KeyTrace['rows'][number], 'state' | 'columns'>> {
   return target.transaction(async (tx) => {
     const { columns, keyIndexes, table } = compiled
     const access = await openTableRows(tx, { name: table.name, columns, keyIndexes }).catch(() => undefined)
-    if (!access) return 'no table'
+    if (!access) return { state: 'no table', columns: [] }
     const [there] = await readTuples(tx, access, [row])
-    return there === undefined ? 'missing' : there.equals(access.tuple(row)) ? 'matching' : 'different'
+    if (!there) return { state: 'missing', columns: [] }
+    const differing = differingColumns(access, access.tuple(row), there)
+    return { state: differing.length === 0 ? 'matching' : 'different', columns: differing }
   })
 }

@@ -18,6 +18,7 @@ export const memory = (entries: readonly Entry[]): SourceAdapter => ({
   name: 'memory',
   schemes: ['memory'],
   summary: 'Entries that are given with the source.',
+  lacks: {},
   options: { type: 'object', additionalProperties: false, properties: {} },
   open: async (_address, context) => memorySource(entries, context),
 })

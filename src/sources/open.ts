@@ -34,9 +34,6 @@ export async function openSource(
 
 /** Named in the documentation, and to come. */
 const LATER: ReadonlySet<string> = new Set([
-  'upstash',
-  'https',
-  'http',
   'replit',
   'sqlite',
   'chroma+http',

@@ -73,8 +73,11 @@ function slice(value: EntryValue, start: number, end?: number): EntryValue {
   switch (value.type) {
     case 'string':
       return value
-    case 'hash':
-      return { type: 'hash', pairs: value.pairs.slice(start * 2, end === undefined ? undefined : end * 2) }
+    case 'hash': {
+      const pairs = value.pairs.slice(start * 2, end === undefined ? undefined : end * 2)
+      const { expiries } = value
+      return { type: 'hash', pairs, ...(expiries && { expiries: expiries.slice(start, end) }) }
+    }
     case 'list':
       return { type: 'list', items: value.items.slice(start, end) }
     case 'set':
@@ -90,7 +93,8 @@ function slice(value: EntryValue, start: number, end?: number): EntryValue {
   }
 }
 
-// Appends to the arrays of `held`, which nobody else has seen yet: copying them for each piece would make a long list quadratic.
+// Appends to the arrays of `held`, which nobody else has seen yet: copying them for each piece would make a long list quadratic. Either
+// all pieces of a hash have expiries or none has.
 function joined(held: EntryValue, piece: EntryValue): EntryValue {
   for (const [name, items] of Object.entries(piece)) {
     const into: unknown = (held as unknown as Record<string, unknown>)[name]

@@ -9,7 +9,8 @@ import type { SourceAdapter } from './source.ts'
 export const rdb: SourceAdapter = {
   name: 'rdb',
   schemes: ['rdb'],
-  summary: 'A backup of a Redis (RDB versions 1 to 11), read without a server.',
+  summary: 'A backup of a Redis or Valkey (RDB versions 1 to 14, 80), read without a server.',
+  lacks: {},
   options: { type: 'object', additionalProperties: false, properties: {} },
   open(address, { root, signal }) {
     const [, path = '', database] = /^rdb:(.*?)(?:\?db=(\d{1,9}))?$/is.exec(address) ?? []

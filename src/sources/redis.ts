@@ -11,6 +11,7 @@ export const redis: SourceAdapter = {
   name: 'redis',
   schemes: ['redis', 'rediss'],
   summary: 'A Redis server: every type, values as bytes, expiries from the same instant as their values.',
+  lacks: {},
   options: { type: 'object', additionalProperties: false, properties: {} },
   open: (address, context) => RedisSource.open(parseRedisAddress(address, context.root), context),
   openLive: (address, context) => LiveRedis.open(parseRedisAddress(address, context.root), context),

@@ -12,10 +12,24 @@ export interface SourceAdapter {
   readonly summary: string
   /** What migrations.yaml may say beside the URL. */
   readonly options: OptionSchema
+  /** What this kind of store cannot do, and why. The conformance suite shows the rest, and the table of stores is made of it. */
+  readonly lacks: Readonly<Partial<Record<Capability, string>>>
+  /** Somebody pays for each command: they are counted, whether there is a budget or not. */
+  readonly bills?: true
   open(address: string, context: SourceContext): Promise<Source>
   /** Only stores that can take part in dual-write: those that can compare and set. */
   openLive?(address: string, context: LiveContext): Promise<LiveStore>
 }
+
+/** What most stores can do: the columns of the table of stores. */
+export const CAPABILITIES = {
+  types: 'hashes, lists, sets, sorted sets, streams',
+  bytes: 'any bytes in keys and values',
+  expiry: 'expiry of the same instant as the value',
+  resume: 'goes on after a crash',
+  count: 'number of keys told cheaply',
+} as const
+export type Capability = keyof typeof CAPABILITIES
 
 export interface SourceContext {
   /** Folder that relative paths are relative to. */
@@ -24,6 +38,20 @@ export interface SourceContext {
   readonly signal: AbortSignal
   /** Commands a second, at most; undefined: as fast as the store answers. */
   readonly perSecond?: number
+  /** Asked before every request; undefined: nobody limits how much is asked in all. */
+  readonly allowance?: Allowance
+  /** The environment, for stores whose credentials have well-known names there. */
+  readonly variables?: Readonly<Record<string, string | undefined>>
+  /** What migrations.yaml says beside the URL. */
+  readonly options?: Readonly<Record<string, string>>
+}
+
+/** How many commands may be sent in all. */
+export interface Allowance {
+  /** False: it only counts. */
+  readonly isLimited: boolean
+  /** Resolves when so many may be sent, and counts them; rejects with SourceError SOURCE_BUDGET (exit 5) where they would be too many. */
+  take(commands: number): Promise<void>
 }
 
 /** An open store that can be read. Keys and values are bytes; nothing is decoded, guessed or dropped here. */
@@ -75,7 +103,10 @@ export interface Entry {
   readonly type: EntryType | UnknownType
   /** Undefined where only the key was wanted, or for a type kvmig cannot read. */
   readonly value?: EntryValue
-  /** Absolute, in milliseconds since 1970; null: never. From the same instant as the value. */
+  /**
+   * Absolute, in milliseconds since 1970; null: never. From the same instant as the value. Where only the key was wanted, a store that
+   * bills for the answer is not asked, and it is null.
+   */
   readonly expiresAt: number | null
   readonly offset: number
   readonly more: boolean
@@ -89,8 +120,15 @@ export type UnknownType = `unknown:${string}`
 
 export type EntryValue =
   | { readonly type: 'string'; readonly bytes: Buffer }
-  /** Field, value, field, value … in the store's order. */
-  | { readonly type: 'hash'; readonly pairs: readonly Buffer[] }
+  /**
+   * Field, value, field, value … in the store's order. `expiries`, where fields of the hash have an expiry of their own: one for each
+   * field, in milliseconds since 1970; null: with the key.
+   */
+  | {
+      readonly type: 'hash'
+      readonly pairs: readonly Buffer[]
+      readonly expiries?: readonly (number | null)[]
+    }
   | { readonly type: 'list'; readonly items: readonly Buffer[] }
   | { readonly type: 'set'; readonly members: readonly Buffer[] }
   | { readonly type: 'zset'; readonly members: readonly Buffer[]; readonly scores: readonly number[] }

@@ -33,6 +33,7 @@ export interface Ledger {
 
   readonly quarantine: Quarantine
   readonly origins: Origins
+  readonly spending: Spending
 
   /** Phase and epoch of each plan; a plan that was never applied has none. */
   routes(): Promise<ReadonlyMap<string, Route>>
@@ -51,6 +52,22 @@ export interface Ledger {
 
 // biome-ignore lint/suspicious/noExplicitAny: JSON as the ledger stores it
 export type Json = any
+
+/** Source commands of each calendar month (UTC, by the database's clock), by everything that kvmig does with this target. */
+export interface Spending {
+  /** Of this month. */
+  now(): Promise<Spent>
+  /** Adds to this month, if that stays within the limit; `granted` says whether it did. Transactions of its own. */
+  spend(commands: number, limit: number | undefined): Promise<Spent & { readonly granted: boolean }>
+  /** Takes back what was added to a month and not sent. */
+  giveBack(month: string, commands: number): Promise<void>
+}
+
+export interface Spent {
+  /** `2026-11-01`. */
+  readonly month: string
+  readonly commands: number
+}
 
 /** One apply at a time: a row with an expiry and a fencing token. No session state, so that transaction poolers work. */
 export interface LeaseDesk {

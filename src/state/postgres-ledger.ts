@@ -6,6 +6,7 @@ import { origins } from './origins.ts'
 import { progress } from './progress.ts'
 import { quarantine } from './quarantine.ts'
 import { dropSchema, installSchema, readLedger } from './schema.ts'
+import { spending } from './spending.ts'
 
 export interface LedgerOptions {
   /** How long a lease lasts without being renewed, by the database's clock. It is renewed every third of it. */
@@ -21,6 +22,7 @@ export function openLedger(target: Target, { leaseMillis = 30_000 }: LedgerOptio
     lease: leaseDesk(target, { termMillis: leaseMillis }),
     quarantine: quarantine(target),
     origins: origins(target),
+    spending: spending(target),
     ...journal(target),
     ...progress(target),
   }

@@ -204,6 +204,13 @@ const MIGRATIONS: readonly string[] = [
   );
   `,
   `
+  -- Commands sent to sources in a calendar month (UTC), by everything that kvmig does.
+  CREATE TABLE kvmig.spent (
+    month date PRIMARY KEY,
+    commands bigint NOT NULL
+  );
+  `,
+  `
   -- While instances may be alive that write the source only: the source decides, and a write fails when the source does.
   ALTER TABLE kvmig.route ADD COLUMN rollout boolean NOT NULL DEFAULT false;
 

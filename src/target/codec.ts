@@ -14,6 +14,8 @@ export class TupleWriter {
   readonly #writers: readonly CellWriter[]
   readonly #sink: Sink
   readonly #ends: number[] = []
+  /** Of the row that was begun. */
+  #column = 0
 
   constructor(types: readonly WireType[], { bytes = 1 << 16 }: { readonly bytes?: number } = {}) {
     this.#writers = types.map(({ type, oid }) =>
@@ -40,9 +42,62 @@ export class TupleWriter {
     this.#ends.push(sink.used)
   }
 
+  /** Begins a row whose columns come one by one; `end` completes it, `cancel` takes it back. */
+  begin(): void {
+    this.#sink.int16(this.#writers.length)
+    this.#column = 0
+  }
+
+  end(): void {
+    this.#ends.push(this.#sink.used)
+  }
+
+  cancel(): void {
+    this.#sink.used = this.#ends.at(-1) ?? 0
+  }
+
+  /** The next column of the row, from a cell. */
+  cell(cell: Cell): void {
+    this.#sink.field(this.#writers[this.#column++]!, cell)
+  }
+
+  /** The next column, of a type that is text: bytes that are valid UTF-8 without NUL. */
+  text(bytes: Buffer, start: number, end: number): void {
+    this.#column++
+    this.#sink.int32(end - start)
+    this.#sink.copy(bytes, start, end)
+  }
+
+  /** The next column, of an integer type: a number within its range. */
+  integer(value: number, width: 2 | 4 | 8): void {
+    this.#column++
+    this.#sink.int32(width)
+    this.#sink.integer(value, width)
+  }
+
+  /** The next column, a timestamp: a whole number of microseconds since 1970. */
+  moment(micros: number): void {
+    this.integer(micros - EPOCH_MICROS_NUMBER, 8)
+  }
+
+  /** Takes back the rows from `count` on. */
+  keep(count: number): void {
+    this.#ends.length = count
+    this.cancel()
+  }
+
   /** The bytes of one row. They are the writer's own: gone after `clear`. */
   tuple(index: number): Buffer {
-    return this.#sink.buffer.subarray(index === 0 ? 0 : this.#ends[index - 1], this.#ends[index])
+    return this.#sink.buffer.subarray(this.startOf(index), this.endOf(index))
+  }
+
+  /** Where a row stands in `all`. */
+  startOf(index: number): number {
+    return index === 0 ? 0 : this.#ends[index - 1]!
+  }
+
+  endOf(index: number): number {
+    return this.#ends[index]!
   }
 
   /** All rows in the order they were written, as one piece. Gone after `clear`. */
@@ -75,6 +130,31 @@ export function tupleFields(tuple: Buffer): (Buffer | null)[] {
     if (length > 0) offset += length
   }
   return fields
+}
+
+/** Where a field's length stands in the row that begins at `start`. */
+export function fieldAt(bytes: Buffer, start: number, index: number): number {
+  let at = start + 2
+  for (let passed = 0; passed < index; passed++) at += 4 + Math.max(0, bytes.readInt32BE(at))
+  return at
+}
+
+/** One field of a row; null is NULL. */
+export function tupleField(tuple: Buffer, index: number): Buffer | null {
+  const at = fieldAt(tuple, 0, index)
+  const length = tuple.readInt32BE(at)
+  return length < 0 ? null : tuple.subarray(at + 4, at + 4 + length)
+}
+
+/** A one-dimensional array of fields as rows of that type have them. */
+export function arrayOfFields({ type, oid }: WireType, fields: readonly (Buffer | null)[]): Buffer {
+  const sink = new Sink(fields.length * 16 + 32)
+  sink.arrayHead(type.base === 'other' ? TEXT_OID : oid, fields)
+  for (const field of fields) {
+    sink.int32(field === null ? -1 : field.length)
+    if (field !== null) sink.copy(field, 0, field.length)
+  }
+  return sink.buffer.subarray(0, sink.used)
 }
 
 /** A one-dimensional array of a type, in binary: a parameter `$1::type[]`. */
@@ -112,7 +192,10 @@ class Sink {
     const start = this.used
     this.used += 4
     write(this, cell)
-    this.buffer.writeInt32BE(this.used - start - 4, start)
+    const end = this.used
+    this.used = start
+    this.int32(end - start - 4)
+    this.used = end
   }
 
   int16(value: number): void {
@@ -122,7 +205,41 @@ class Sink {
 
   int32(value: number): void {
     this.room(4)
-    this.used = this.buffer.writeInt32BE(value, this.used)
+    const { buffer, used } = this
+    buffer[used] = value >>> 24
+    buffer[used + 1] = value >>> 16
+    buffer[used + 2] = value >>> 8
+    buffer[used + 3] = value
+    this.used = used + 4
+  }
+
+  /** Dimensions (one, or none for an empty array), whether there are NULLs, type, length, first index. */
+  arrayHead(oid: number, items: readonly unknown[]): void {
+    this.int32(items.length === 0 ? 0 : 1)
+    this.int32(items.includes(null) ? 1 : 0)
+    this.int32(oid)
+    if (items.length === 0) return
+    this.int32(items.length)
+    this.int32(1)
+  }
+
+  integer(value: number, width: 2 | 4 | 8): void {
+    if (width === 2) this.int16(value)
+    else if (width === 4) this.int32(value)
+    else {
+      this.int32(Math.floor(value / 2 ** 32))
+      this.int32(value >>> 0)
+    }
+  }
+
+  copy(bytes: Buffer, start: number, end: number): void {
+    this.room(end - start)
+    const { buffer } = this
+    let { used } = this
+    // A call into native code costs more than a few bytes do.
+    if (end - start <= 32) for (let at = start; at < end; at++) buffer[used++] = bytes[at]!
+    else used += bytes.copy(buffer, used, start, end)
+    this.used = used
   }
 
   text(text: string): void {
@@ -201,6 +318,7 @@ const WRITERS: { readonly [base in ColumnType['base']]: (type: ColumnType) => Ce
 
 // Postgres counts from 2000-01-01.
 const EPOCH_MICROS = 946_684_800_000_000n
+const EPOCH_MICROS_NUMBER = Number(EPOCH_MICROS)
 const EPOCH_DAYS = 10_957
 const JSONB_VERSION = 1
 
@@ -217,13 +335,7 @@ function arrayWriter(type: ColumnType, oid: number): CellWriter {
   const elementOid = type.base === 'other' ? TEXT_OID : oid
   return (sink, cell) => {
     const cells = cell as readonly Cell[]
-    sink.int32(cells.length === 0 ? 0 : 1)
-    sink.int32(cells.includes(null) ? 1 : 0)
-    sink.room(4)
-    sink.used = sink.buffer.writeUInt32BE(elementOid, sink.used)
-    if (cells.length === 0) return
-    sink.int32(cells.length)
-    sink.int32(1)
+    sink.arrayHead(elementOid, cells)
     for (const it of cells) sink.field(element, it)
   }
 }

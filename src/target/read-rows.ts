@@ -1,6 +1,6 @@
 import type { TableName } from '../plan/table.ts'
 import type { Row } from '../value.ts'
-import { encodeArray, encodeTuple, tupleFields } from './codec.ts'
+import { arrayOfFields, encodeTuple, tupleField, tupleFields } from './codec.ts'
 import { qualified, quote } from './ddl.ts'
 import { castSql, type StageColumn, stagedSql, storedValues } from './stage.ts'
 import type { Transaction } from './target.ts'
@@ -9,12 +9,34 @@ import type { Transaction } from './target.ts'
  * The rows with these keys as a `TupleWriter` would write their columns; undefined where there is none. Keys may repeat; a key with NULL
  * finds nothing. Needs nothing but SELECT: no temporary table, no writing transaction.
  */
-export async function readRows(
+export const readRows = (
   tx: Transaction,
   table: TableName,
   columns: readonly StageColumn[],
   key: readonly StageColumn[],
   keys: readonly Row[],
+): Promise<(Buffer | undefined)[]> => {
+  const wires = key.map(({ wire }) => wire)
+  return readRowsAt(
+    tx,
+    { name: table, wires: columns, keyWires: key },
+    keys.map((it) => encodeTuple(wires, it)),
+  )
+}
+
+/** The same, by tuples of keys. */
+export async function readRowsAt(
+  tx: Transaction,
+  {
+    name: table,
+    wires: columns,
+    keyWires: key,
+  }: {
+    readonly name: TableName
+    readonly wires: readonly StageColumn[]
+    readonly keyWires: readonly StageColumn[]
+  },
+  keys: readonly Buffer[],
 ): Promise<(Buffer | undefined)[]> {
   const found: (Buffer | undefined)[] = new Array(keys.length).fill(undefined)
   const matches = key.map(({ name }, index) => `t.${quote(name)} = k.k${index}`).join(' AND ')
@@ -64,7 +86,7 @@ function withoutNumber(tuple: Buffer): Buffer {
 // The keys as a relation k(k0, k1, …, n), numbered from 1.
 function keyRows(
   key: readonly StageColumn[],
-  keys: readonly Row[],
+  keys: readonly Buffer[],
 ): { readonly sql: string; readonly parameters: readonly (Buffer | null)[] } {
   const wires = key.map(({ wire }) => wire)
   const names = key.map((_, index) => `k${index}`).join(', ')
@@ -78,7 +100,7 @@ function keyRows(
     })
     return {
       sql: `(VALUES ${rows.join(', ')}) k(${names}, n)`,
-      parameters: keys.flatMap((row) => tupleFields(encodeTuple(wires, row))),
+      parameters: keys.flatMap(tupleFields),
     }
   }
   const arrays = wires.map((it, index) => `$${index + 1}::${stagedSql(it)}[]`)
@@ -86,9 +108,9 @@ function keyRows(
   return {
     sql: `(SELECT ${cells.join(', ')}, u.n FROM unnest(${arrays.join(', ')}) WITH ORDINALITY AS u(${names}, n)) k`,
     parameters: wires.map((it, index) =>
-      encodeArray(
+      arrayOfFields(
         it,
-        keys.map((row) => row[index]!),
+        keys.map((tuple) => tupleField(tuple, index)),
       ),
     ),
   }

@@ -83,7 +83,7 @@ export class Session {
   }
 
   /** `place`: the table with its columns, quoted. */
-  async copyIn(place: string, tuples: readonly Buffer[]): Promise<void> {
+  async copyIn(place: string, tuples: Iterable<Buffer>): Promise<void> {
     this.#check()
     await this.#inTurn(() => this.#wire.copyIn(place, copyFrames(tuples)))
   }

@@ -1,7 +1,7 @@
 import { TargetError } from '../errors.ts'
 import { type ColumnDefinition, showTable, type TableName } from '../plan/table.ts'
 import type { Row } from '../value.ts'
-import { encodeTuple, TupleWriter, tupleFields } from './codec.ts'
+import { encodeTuple, fieldAt, TupleWriter, tupleFields } from './codec.ts'
 import { wireTypes } from './column-types.ts'
 import { quote } from './ddl.ts'
 import { type ForeignKeyFacts, inspectTable } from './inspect.ts'
@@ -105,15 +105,31 @@ export function cellsOf(
   return new Map(columnNames.map((name, place) => [name, fields[place]!]))
 }
 
+/** Names of the columns in which two tuples of a table are not the same, in the order of the tuple. */
+export function differingColumns(
+  { columnNames }: Pick<TableRows, 'columnNames'>,
+  one: Buffer,
+  other: Buffer,
+): readonly string[] {
+  const [here, there] = [tupleFields(one), tupleFields(other)]
+  const isSame = (place: number) => {
+    const [a, b] = [here[place]!, there[place]!]
+    return a === null || b === null ? a === b : a.equals(b)
+  }
+  return columnNames.filter((_, place) => !isSame(place))
+}
+
 /** The key's fields of a row's tuple, as a tuple. */
 export function keyTupleOf({ keyIndexes }: Pick<TableRows, 'keyIndexes'>, tuple: Buffer): Buffer {
-  const fields = tupleFields(tuple)
-  const key = keyIndexes.map((it) => fields[it]!)
-  const made = Buffer.allocUnsafe(2 + key.reduce((sum, it) => sum + 4 + (it?.length ?? 0), 0))
-  let at = made.writeInt16BE(key.length, 0)
-  for (const field of key) {
-    at = made.writeInt32BE(field?.length ?? -1, at)
-    if (field) at += field.copy(made, at)
-  }
+  let bytes = 2
+  const fields = keyIndexes.map((index) => {
+    const start = fieldAt(tuple, 0, index)
+    const end = start + 4 + Math.max(0, tuple.readInt32BE(start))
+    bytes += end - start
+    return { start, end }
+  })
+  const made = Buffer.allocUnsafe(bytes)
+  let at = made.writeInt16BE(fields.length, 0)
+  for (const { start, end } of fields) at += tuple.copy(made, at, start, end)
   return made
 }

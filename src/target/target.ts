@@ -48,7 +48,7 @@ export interface Transaction {
   copyIn(
     table: TableName | { readonly temporary: string },
     columns: readonly string[],
-    tuples: readonly Buffer[],
+    tuples: Iterable<Buffer>,
   ): Promise<void>
   /**
    * Rows of a query in binary, laid out as in a binary COPY (`tupleFields`), in chunks of about a megabyte: memory stays constant. The

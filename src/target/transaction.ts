@@ -121,7 +121,7 @@ class SessionTransaction implements Transaction {
   async copyIn(
     table: TableName | { readonly temporary: string },
     columns: readonly string[],
-    tuples: readonly Buffer[],
+    tuples: Iterable<Buffer>,
   ): Promise<void> {
     const name = 'temporary' in table ? `pg_temp.${quote(table.temporary)}` : qualified(table)
     await this.#session.copyIn(`${name} (${columns.map(quote).join(', ')})`, tuples)

@@ -29,6 +29,12 @@ test.each([
     'column ($expires_at). Or drop them by name: unmapped: { drop: [$expires_at], because: … }.',
   ],
   [
+    'an expiry of fields',
+    ['$field_expires_at'],
+    'expiries of fields that no column takes in 1 mapping',
+    'column ($field_expires_at, with each: field). Or drop them by name: unmapped: { drop: [$field_expires_at], because: … }.',
+  ],
+  [
     'many fields',
     ['a', 'b.c', 'd', 'e'],
     '4 fields that no column takes',

@@ -2,20 +2,95 @@ import { describe, expect, test } from 'vitest'
 import { PLAN_CATALOG } from '../../src/catalog.ts'
 import { readPages } from '../../src/cli/pages.ts'
 import { PLAN_EXAMPLES, type Place } from '../../src/cli/plan-examples.ts'
+import { REJECT_EXAMPLES, type RejectCase } from '../../src/cli/reject-examples.ts'
+import { compile } from '../../src/plan/compile.ts'
 import { loadProject } from '../../src/plan/load.ts'
+import { REJECT_CODES } from '../../src/value.ts'
+import { compilePlans } from '../mapping/compiled.ts'
 import { memoryFiles } from '../plan/project.ts'
+import { emittedCodes } from './emitted-codes.ts'
 
 const pages = readPages()
 
 test.each(pages)('$code has a page that says more than its title', ({ title, help }) => {
   expect(title).toMatch(/^\S/)
-  expect(help ?? '').toMatch(/\S.*\.$/s)
+  expect(help ?? '').toMatch(/\S.*[.?]$/s)
 })
 
 test('a code has one page', () => {
   const codes = pages.map((it) => it.code)
   expect(new Set(codes).size).toBe(codes.length)
 })
+
+test('every code that the source can emit has its page, and no page is about a code that it cannot', () => {
+  const emitted = new Set([...emittedCodes(), ...REJECT_CODES])
+  const paged = new Set(pages.map((it) => it.code))
+  expect([...emitted].filter((it) => !paged.has(it))).toEqual([])
+  expect([...paged].filter((it) => !emitted.has(it))).toEqual([])
+})
+
+/** What no text of a plan shows: it takes a command, a file, a server, or two records and a table. */
+const WITHOUT_EXAMPLE = [
+  'KV049',
+  'KV100',
+  'KV101',
+  'KV102',
+  'KV103',
+  'KV105',
+  'KV106',
+  'KV107',
+  'KV108',
+  'KV150',
+  'KV151',
+  'KV152',
+  'KV200',
+  'KV201',
+  'KV202',
+  'CONFLICT',
+  'CONSTRAINT',
+  'EXISTING_ROW',
+  'ORPHAN',
+  'UNIQUE_VIOLATION',
+  'UNKNOWN_FORMAT',
+  'VALUE_TOO_LARGE',
+]
+
+test('every code that a plan or a record can be refused for has a wrong and a right example', () => {
+  const refusals = pages.filter((it) => /Mistakes|quarantine/.test(it.chapter))
+  expect(
+    refusals
+      .filter((it) => !it.example)
+      .map((it) => it.code)
+      .sort(),
+  ).toEqual(WITHOUT_EXAMPLE.toSorted())
+})
+
+describe.each(Object.entries(REJECT_EXAMPLES).map(([code, example]) => ({ code, ...example })))(
+  'kvmig explain $code',
+  ({ code, wrong, right }) => {
+    test('its wrong example gives that code', async () => {
+      expect(await rejectsOf(wrong)).toEqual({ rows: 0, rejects: [code] })
+    })
+    test('its right example gives a row', async () => {
+      expect(await rejectsOf(right)).toEqual({ rows: 1, rejects: [] })
+    })
+  },
+)
+
+async function rejectsOf({ columns, mapping, entry, match = 'k:{id}' }: RejectCase) {
+  const { project, forward } = await compilePlans(`mappings:
+  - match: ${JSON.stringify(match)}
+    into: t
+${indent(4, mapping.split('\n')).join('\n')}
+tables:
+  t: { columns: { id: text, ${columns} }, primary_key: [id] }
+examples:
+  - entry: ${entry}
+`)
+  const { key, value } = project.plans[0]!.examples[0]!.entry
+  const { rows, rejects } = forward({ key, value, type: value.type, expiresAt: null, offset: 0, more: false })
+  return { rows: rows.length, rejects: rejects.map((it) => it.code) }
+}
 
 describe.each(Object.entries(PLAN_EXAMPLES).map(([code, example]) => ({ code, ...example! })))(
   'kvmig explain $code',
@@ -31,13 +106,14 @@ describe.each(Object.entries(PLAN_EXAMPLES).map(([code, example]) => ({ code, ..
 )
 
 async function codesOf(place: Place, lines: string): Promise<readonly string[]> {
-  const { diagnostics } = await loadProject({
+  const { project, diagnostics } = await loadProject({
     file: 'migrations.yaml',
     root: '/project',
     files: memoryFiles(filesWith(place, lines)),
     catalog: PLAN_CATALOG,
   })
-  return diagnostics.map((it) => it.code)
+  const compiled = project ? compile(project).diagnostics : []
+  return [...diagnostics, ...compiled].map((it) => it.code)
 }
 
 /** A small project with the lines where they belong; keys that are there before make way. */
@@ -77,6 +153,7 @@ function filesWith(place: Place, text: string): Readonly<Record<string, string>>
       ...at('columns'),
     ]),
     ...indent(4, ['primary_key: [id]', 'indexes: { idx_users: [name] }', ...at('table')]),
+    ...indent(2, at('tables')),
     ...(place === 'plan' && lines.includes('---') ? lines : []),
   ]
   const project = [
@@ -85,6 +162,7 @@ function filesWith(place: Place, text: string): Readonly<Record<string, string>>
     ...without('project', 'target', 'target: pglite:./pg'),
     ...without('project', 'plans', 'plans: plans/*.yaml'),
     ...at('project'),
+    ...(place === 'schema' ? ['schema: schema.sql'] : []),
   ]
   const handles = `version: 1
 plan: handles
@@ -96,6 +174,7 @@ tables:
   return {
     'migrations.yaml': `${project.join('\n')}\n`,
     'plans/handles.yaml': handles,
+    ...(place === 'schema' && { 'schema.sql': text }),
     'plans/users.yaml': place === 'file' ? text : `${users.join('\n')}\n`,
   }
 }

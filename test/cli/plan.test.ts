@@ -191,6 +191,46 @@ describe('test', () => {
     expect(code).toBe(1)
   })
 
+  test('says where a document differs, in the words of Postgres, and why a record was turned away', async () => {
+    const plan = `version: 1
+plan: users
+mappings:
+  - { match: 'user:{id:int}', decode: json, into: users, fields: { id: $id, age: age | int, tags: tags, at: at | epoch_ms, doc: doc } }
+tables:
+  users:
+    columns: { id: bigint, age: integer, tags: 'text[]', at: timestamptz, doc: jsonb }
+    primary_key: [id]
+examples:
+  - entry: { key: 'user:1', string: '{"age":"12","tags":["a"],"at":1767830400000,"doc":{"b":[1,2],"c":3}}' }
+    rows: { users: [{ id: 1, age: 12, tags: [b], at: '2026-01-08T00:00:00Z', doc: { b: [1, 4], d: 3 } }] }
+  - entry: { key: 'user:2', string: '{"age":"x"}' }
+    rows: { users: [{ id: 2 }] }
+`
+    const { stdout } = await runCli(['test'], { cwd: folderOf({ 'plans/users.yaml': plan }) })
+    expect(stdout).toMatchInlineSnapshot(`
+      "✗ fail  users  user:1  plans/users.yaml:10:5
+           users       expected                actual
+           id          1                       1
+           age         12                      12
+        ≠  tags        {b}                     {a}
+           at          2026-01-08 00:00:00+00  2026-01-08 00:00:00+00
+        ≠  doc         {"b": [1, 4], "d": 3}   {"b": [1, 2], "c": 3}
+             doc.b[1]  4                       2
+             doc.d     3                       nothing
+             doc.c     nothing                 3
+
+      ✗ fail  users  user:2  plans/users.yaml:12:5
+        rejects: expected none, got NOT_AN_INTEGER
+          NOT_AN_INTEGER in age: Expected an integer, found text of 1 characters that is none.
+
+           users  expected  actual: no such row
+        ≠  id     2         ·
+
+      Test: 2 of 2 examples failed. Mend the mapping, or what the example expects.
+      "
+    `)
+  })
+
   test.each<[string, { columns?: string; key?: string; fails: string }]>([
     [
       'a row that the constraints refuse',

@@ -56,7 +56,7 @@ test('a table of the application wants grants, and says which', async () => {
   const { code, stderr, stdout } = await as('kvmig_apply', 'apply', '--phase=A', '--yes')
   expect(code).not.toBe(0)
   expect(stdout + stderr).toContain('accounts')
-  expect(stdout + stderr).toMatch(/GRANT [A-Z, ]+ ON (TABLE )?"?(public"?\."?)?accounts"? TO kvmig_apply/)
+  expect(stdout + stderr).toMatch(/GRANT [A-Z, ]+ ON (TABLE )?"?(public"?\."?)?accounts"? TO "?kvmig_apply/)
 })
 
 test('with the grants of docs/sources.md one role copies', async () => {

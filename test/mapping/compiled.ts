@@ -1,3 +1,4 @@
+import { expect } from 'vitest'
 import { forwardClaims } from '../../src/mapping/claim.ts'
 import { compileMapping } from '../../src/mapping/compile.ts'
 import { DECODERS } from '../../src/mapping/decoders.ts'
@@ -6,8 +7,10 @@ import { createRouter } from '../../src/mapping/router.ts'
 import type { PlanCatalog } from '../../src/plan/catalog.ts'
 import { loadProject } from '../../src/plan/load.ts'
 import { mappingsOf, type Project } from '../../src/plan/plan.ts'
-import { sameTable } from '../../src/plan/table.ts'
+import { type ColumnDefinition, sameTable } from '../../src/plan/table.ts'
 import type { Entry, EntryValue } from '../../src/sources/source.ts'
+import { encodeTuple, TupleWriter } from '../../src/target/codec.ts'
+import type { WireType } from '../../src/target/column-types.ts'
 import { TRANSFORMS } from '../../src/transforms/index.ts'
 import type { Cell } from '../../src/value.ts'
 import { memoryFiles } from '../plan/project.ts'
@@ -108,7 +111,53 @@ function forward(router: Router, entry: Entry): Outcome {
     unmapped: (field) => unmapped.push(field),
   }))
   const claimed = claim === undefined ? 'uncovered' : claim.kind === 'skip' ? claim.skip.fate : claim.plan
-  return { claimed, rows, rejects, filtered, unmapped }
+  const outcome = { claimed, rows, rejects, filtered, unmapped }
+  expect(bytesOf(router, entry)).toEqual(withBytes(router, entry, outcome))
+  return outcome
+}
+
+/** The wire type of a column, as far as it matters for what is written. */
+const wireOf = ({ type }: ColumnDefinition): WireType => ({ type, oid: 1, sql: type.sql })
+
+/** The same entry for a sink that takes bytes: what it is told, with rows in binary. */
+export function bytesOf(router: Router, entry: Entry) {
+  const told = { rows: [] as object[], rejects: [] as object[], filtered: 0, unmapped: [] as string[] }
+  forwardClaims(router.route(entry.key, entry.type), entry, ({ columns, mapping }) => {
+    const writer = new TupleWriter(columns.map(wireOf))
+    const add = (part: string) =>
+      told.rows.push({ into: mapping.name, part, tuple: Buffer.from(writer.tuple(writer.count - 1)) })
+    return {
+      bytes: writer,
+      wrote: (part) => add(part()),
+      row: (cells, part) => {
+        writer.append(cells)
+        add(part())
+      },
+      reject: (reject, part) => told.rejects.push({ ...reject, part: part() }),
+      filtered: () => (told.filtered += 1),
+      unmapped: (field) => told.unmapped.push(field),
+    }
+  })
+  return told
+}
+
+/** What `bytesOf` has to give for an entry of which this became. */
+function withBytes(router: Router, entry: Entry, { rows, rejects, filtered, unmapped }: Outcome) {
+  const columns = new Map<string, readonly ColumnDefinition[]>()
+  forwardClaims(router.route(entry.key, entry.type), entry, (compiled) => {
+    columns.set(compiled.mapping.name, compiled.columns)
+    return undefined
+  })
+  return {
+    rows: rows.map(({ into, part, cells }) => ({
+      into,
+      part,
+      tuple: Buffer.from(encodeTuple(columns.get(into)!.map(wireOf), Object.values(cells))),
+    })),
+    rejects,
+    filtered: filtered.length,
+    unmapped,
+  }
 }
 
 type Bytes = string | Buffer

@@ -377,6 +377,82 @@ describe('rows can be told apart by their keys, and their source named', () => {
   })
 })
 
+describe('fields of a hash that expire by themselves', () => {
+  const fields = { a: 'x', b: 'y' }
+  const timed: Entry = {
+    ...hash('h', fields),
+    value: {
+      ...(hash('h', fields).value as Extract<Entry['value'], { type: 'hash' }>),
+      expiries: [null, 1767866400123],
+    },
+  }
+  const told = async (rule: string, columns: string, match = 'h', key = 'id') => {
+    const mapping = await mappingOf(rule, columns, match, key)
+    const unmapped: string[] = []
+    mapping.forward(timed, {
+      row: () => {},
+      reject: ({ message }) => {
+        throw new Error(message)
+      },
+      filtered: () => {},
+      unmapped: (field) => unmapped.push(field),
+    })
+    return unmapped
+  }
+
+  test('have their expiry in a column, and take it back', async () => {
+    const mapping = await mappingOf(
+      'each: field\nfields: { id: $field, v: $value, at: $field_expires_at }',
+      'id: text, v: text, at: timestamptz',
+      'h',
+    )
+    expect(rowsOf(mapping, timed)).toEqual([
+      ['a', 'x', null],
+      ['b', 'y', 1767866400123000n],
+    ])
+    expect(mapping.inverse?.(rowsOf(mapping, timed))).toEqual({
+      key: timed.key,
+      type: 'hash',
+      value: timed.value,
+      expiresAt: null,
+    })
+    expect(mapping.inverse?.(rowsOf(mapping, hash('h', fields)))?.value).not.toHaveProperty('expiries')
+  })
+
+  test.each([
+    ['each: field\nfields: { id: $field, v: $value }', 'id: text, v: text', ['$field_expires_at']],
+    [
+      'each: field\nfields: { id: $field, v: $value, at: $field_expires_at }',
+      'id: text, v: text, at: timestamptz',
+      [],
+    ],
+    [
+      'each: field\nfields: { id: $field, v: $value }\nunmapped: { drop: [$field_expires_at], because: all are short }',
+      'id: text, v: text',
+      [],
+    ],
+    ['type: hash\nfields: { id: $key, a: a, b: b }', 'id: text, a: text, b: text', ['$field_expires_at']],
+    [
+      'type: hash\nfields: { id: $key, a: a, b: b }\nunmapped: { drop: [$field_expires_at], because: all are short }',
+      'id: text, a: text, b: text',
+      [],
+    ],
+    [
+      'type: hash\nfields: { id: $key, a: a }\nunmapped: { drop: all, because: a cache }',
+      'id: text, a: text',
+      ['$field_expires_at'],
+    ],
+  ])('are never dropped unseen: %s', async (rule, columns, expected) => {
+    expect(await told(rule, columns)).toEqual(expected)
+  })
+
+  test('have no single expiry where the hash is one record', async () => {
+    await expect(
+      mappingOf('type: hash\nfields: { id: $key, at: $field_expires_at }', 'id: text, at: timestamptz', 'h'),
+    ).rejects.toThrow('There is no $field_expires_at here')
+  })
+})
+
 test('one mapping of a group that takes the expiry, or drops it by name, is enough', async () => {
   const plan = (first: string, more = '') => `mappings:
   - { match: "k:{id}", type: string, into: t, fields: { id: $id, ${first} } }

@@ -358,11 +358,22 @@ export const testReport: TestReport = {
             { column: 'id', expected: 'm1', actual: 'm1', same: true },
             { column: 'from_user', expected: 'ann', actual: '@Ann', same: false },
             { column: 'text', actual: 'hi', same: true },
+            {
+              column: 'doc',
+              expected: '{"a": 1}',
+              actual: '{"a": 2}',
+              same: false,
+              inside: [{ path: 'doc.a', expected: '1', actual: '2' }],
+            },
           ],
         },
         { table: 'reactions', status: 'missing', columns: [{ column: 'id', expected: 'r1', same: false }] },
       ],
-      rejects: { expected: [], actual: ['FIELD_MISSING'] },
+      rejects: {
+        expected: [],
+        actual: ['FIELD_MISSING'],
+        because: ['FIELD_MISSING in to_user: The value is missing.'],
+      },
     },
     {
       plan: 'handles',
@@ -370,7 +381,7 @@ export const testReport: TestReport = {
       at: { file: 'plans/handles.yaml', line: 30, column: 5 },
       status: 'pass',
       rows: [],
-      rejects: { expected: [], actual: [] },
+      rejects: { expected: [], actual: [], because: [] },
     },
   ],
 }

@@ -285,11 +285,14 @@ describe('the text of a report', () => {
     expect(text(testReport)).toMatchInlineSnapshot(`
       "✗ fail  messages  message:m1  plans/messages.yaml:60:5
         rejects: expected none, got FIELD_MISSING
+          FIELD_MISSING in to_user: The value is missing.
 
            messages   expected  actual
            id         m1        m1
         ≠  from_user  ann       @Ann
            text       ·         hi
+        ≠  doc        {"a": 1}  {"a": 2}
+             doc.a    1         2
 
            reactions  expected  actual: no such row
         ≠  id         r1        ·

@@ -1,6 +1,14 @@
+import { isUtf8 } from 'node:buffer'
 import { afterEach, describe, expect, test } from 'vitest'
 import { PART } from '../../src/sources/part.ts'
-import type { Entry, Selection, Source, SourceContext } from '../../src/sources/source.ts'
+import type {
+  Capability,
+  Entry,
+  Selection,
+  Source,
+  SourceAdapter,
+  SourceContext,
+} from '../../src/sources/source.ts'
 import { byKey, entriesOf, hash, list, pagesOf, set, stream, string, zset } from './entries.ts'
 
 /** A store that holds the entries of a test. */
@@ -11,14 +19,16 @@ export interface Started {
 
 export interface SourceUnderTest {
   readonly name: string
+  /** The driver: what it says it lacks is left out, and all else has to be shown. */
+  readonly adapter: Pick<SourceAdapter, 'lacks'>
   /** Puts exactly these entries into a store. */
   start(entries: readonly Entry[]): Promise<Started>
-  /** What this kind of store cannot do, and why. */
+  /** What this one cannot show besides, and why. */
   readonly skip?: readonly { readonly test: string; readonly because: string }[]
 }
 
 /** What every source promises, whatever it reads from. */
-export function describeSource({ name, start, skip = [] }: SourceUnderTest): void {
+export function describeSource({ name, adapter: { lacks }, start, skip = [] }: SourceUnderTest): void {
   const opened: { source: Source; started: Started; stop: AbortController }[] = []
 
   const open = async (entries: readonly Entry[]): Promise<{ source: Source; stop: AbortController }> => {
@@ -30,12 +40,21 @@ export function describeSource({ name, start, skip = [] }: SourceUnderTest): voi
   }
 
   const skipped = new Set(skip.map((it) => it.test))
-  const it = (title: string, run: () => Promise<void>): void => {
-    const because = skip.find((entry) => entry.test === title)?.because
+  const it = (title: string, run: () => Promise<void>, needs?: Capability): void => {
+    const because = skip.find((entry) => entry.test === title)?.because ?? (needs && lacks[needs])
     skipped.delete(title)
     if (because === undefined) test(title, run)
     else test.skip(`${title} (${because})`, run)
   }
+
+  // The entries that such a store can hold, as it holds them.
+  const fitting = (entries: readonly Entry[]): readonly Entry[] =>
+    entries
+      .filter((it) => lacks.types === undefined || it.type === 'string')
+      .filter(({ key }) => lacks.bytes === undefined || (key.length > 0 && isUtf8(key)))
+      .map((it) => (lacks.expiry === undefined ? it : { ...it, expiresAt: null }))
+  const EVERY_TYPE = fitting(everyType)
+  const MANY = fitting(many)
 
   describe(name, () => {
     afterEach(async () => {
@@ -56,22 +75,26 @@ export function describeSource({ name, start, skip = [] }: SourceUnderTest): voi
       expect(keys.length).toBe(new Set(keys).size)
     })
 
-    it('gives all 256 bytes in keys, values, fields, items and members', async () => {
-      const entries = [
-        ...Array.from(ALL_BYTES, (byte) => string(Buffer.from([byte]), Buffer.from([byte, 0, byte]))),
-        string(Buffer.concat([Buffer.from('all:'), ALL_BYTES]), ALL_BYTES),
-        hash('all hash', [ALL_BYTES, ALL_BYTES, '', '']),
-        list('all list', [ALL_BYTES, '', ALL_BYTES]),
-        set('all set', [ALL_BYTES, '']),
-        zset('all zset', [
-          [ALL_BYTES, 1],
-          ['', 2],
-        ]),
-        stream('all stream', [['1-1', [ALL_BYTES, ALL_BYTES, '', '']]]),
-      ]
-      const { source } = await open(entries)
-      expect(byKey(await entriesOf(source.scan(EVERYTHING)))).toEqual(byKey(entries))
-    })
+    it(
+      'gives all 256 bytes in keys, values, fields, items and members',
+      async () => {
+        const entries = [
+          ...Array.from(ALL_BYTES, (byte) => string(Buffer.from([byte]), Buffer.from([byte, 0, byte]))),
+          string(Buffer.concat([Buffer.from('all:'), ALL_BYTES]), ALL_BYTES),
+          hash('all hash', [ALL_BYTES, ALL_BYTES, '', '']),
+          list('all list', [ALL_BYTES, '', ALL_BYTES]),
+          set('all set', [ALL_BYTES, '']),
+          zset('all zset', [
+            [ALL_BYTES, 1],
+            ['', 2],
+          ]),
+          stream('all stream', [['1-1', [ALL_BYTES, ALL_BYTES, '', '']]]),
+        ]
+        const { source } = await open(entries)
+        expect(byKey(await entriesOf(source.scan(EVERYTHING)))).toEqual(byKey(entries))
+      },
+      'bytes',
+    )
 
     it('tells text, numbers and nothing apart by their bytes alone', async () => {
       const texts = [
@@ -92,7 +115,7 @@ export function describeSource({ name, start, skip = [] }: SourceUnderTest): voi
         ' 5',
         '5\n',
       ]
-      const entries = [
+      const entries = fitting([
         ...texts.map((text) => string(`text:${text}`, text)),
         list('list', texts),
         set('set', texts),
@@ -100,7 +123,7 @@ export function describeSource({ name, start, skip = [] }: SourceUnderTest): voi
           'hash',
           texts.flatMap((text) => [text, text]),
         ),
-      ]
+      ])
       const { source } = await open(entries)
       expect(byKey(await entriesOf(source.scan(EVERYTHING)))).toEqual(byKey(entries))
     })
@@ -127,7 +150,7 @@ export function describeSource({ name, start, skip = [] }: SourceUnderTest): voi
         `${it}`,
         `${-it - 1n}`,
       ])
-      const entries = [
+      const entries = fitting([
         ...wide.map((it) => string(`n:${it}`, it)),
         list('list', wide),
         hash(
@@ -142,70 +165,90 @@ export function describeSource({ name, start, skip = [] }: SourceUnderTest): voi
           'zset',
           wide.map((it, index) => [it, index] as const),
         ),
-      ]
+      ])
       const { source } = await open(entries)
       expect(byKey(await entriesOf(source.scan(EVERYTHING)))).toEqual(byKey(entries))
     })
 
-    it('gives scores as the doubles they are', async () => {
-      const scores = [0, 1, -1, 0.1, 1 / 3, 1e300, 5e-324, 1767830400000.5, 2 ** 53, Infinity, -Infinity]
-      const entries = [
-        zset(
-          'small',
-          scores.map((score, index) => [`m${index}`, score] as const),
-        ),
-        zset(
-          'large',
-          [...scores, ...Array.from({ length: 500 }, (_, it) => it / 7)].map(
-            (score, index) => [`m${index}`, score] as const,
+    it(
+      'gives scores as the doubles they are',
+      async () => {
+        const scores = [0, 1, -1, 0.1, 1 / 3, 1e300, 5e-324, 1767830400000.5, 2 ** 53, Infinity, -Infinity]
+        const entries = [
+          zset(
+            'small',
+            scores.map((score, index) => [`m${index}`, score] as const),
           ),
-        ),
-      ]
-      const { source } = await open(entries)
-      expect(byKey(await entriesOf(source.scan(EVERYTHING)))).toEqual(byKey(entries))
-    })
+          zset(
+            'large',
+            [...scores, ...Array.from({ length: 500 }, (_, it) => it / 7)].map(
+              (score, index) => [`m${index}`, score] as const,
+            ),
+          ),
+        ]
+        const { source } = await open(entries)
+        expect(byKey(await entriesOf(source.scan(EVERYTHING)))).toEqual(byKey(entries))
+      },
+      'types',
+    )
 
-    it('gives expiries to the millisecond, and null where there is none', async () => {
-      const entries = [
-        string('never', '1'),
-        string('soon', '1', 2_000_000_000_001),
-        string('late', '1', 9_225_167_212_726_300),
-        hash('hash', ['a', 'b'], 2_000_000_000_002),
-        list('list', ['a'], 2_000_000_000_003),
-        set('set', ['a'], 2_000_000_000_004),
-        zset('zset', [['a', 1]], 2_000_000_000_005),
-        stream('stream', [['1-1', ['a', 'b']]], 2_000_000_000_006),
-      ]
-      const { source } = await open(entries)
-      expect(byKey(await entriesOf(source.scan(EVERYTHING)))).toEqual(byKey(entries))
-      expect(byKey(await entriesOf(source.read(entries.map(({ key }) => key))))).toEqual(byKey(entries))
-    })
+    it(
+      'gives expiries to the millisecond, and null where there is none',
+      async () => {
+        const entries = fitting([
+          string('never', '1'),
+          string('soon', '1', 2_000_000_000_001),
+          string('late', '1', 9_225_167_212_726_300),
+          hash('hash', ['a', 'b'], 2_000_000_000_002),
+          list('list', ['a'], 2_000_000_000_003),
+          set('set', ['a'], 2_000_000_000_004),
+          zset('zset', [['a', 1]], 2_000_000_000_005),
+          stream('stream', [['1-1', ['a', 'b']]], 2_000_000_000_006),
+        ])
+        const { source } = await open(entries)
+        expect(byKey(await entriesOf(source.scan(EVERYTHING)))).toEqual(byKey(entries))
+        expect(byKey(await entriesOf(source.read(entries.map(({ key }) => key))))).toEqual(byKey(entries))
+      },
+      'expiry',
+    )
 
-    it('goes on at every cursor it gave, so that nothing is missed', async () => {
-      const { source } = await open(MANY)
-      const pages = await pagesOf(source.scan(EVERYTHING))
-      expect(pages.length).toBeGreaterThan(2)
-      const before: Entry[] = []
-      for (const { entries, cursor } of pages) {
-        before.push(...entries)
-        if (cursor === undefined) continue
-        const after = await entriesOf(source.scan(EVERYTHING, cursor))
-        expect(byKey([...before, ...after])).toEqual(byKey(MANY))
-      }
-    })
+    it(
+      'goes on at every cursor it gave, so that nothing is missed',
+      async () => {
+        const { source } = await open(MANY)
+        const pages = await pagesOf(source.scan(EVERYTHING))
+        expect(pages.length).toBeGreaterThan(2)
+        const before: Entry[] = []
+        for (const { entries, cursor } of pages) {
+          before.push(...entries)
+          if (cursor === undefined) continue
+          const after = await entriesOf(source.scan(EVERYTHING, cursor))
+          expect(byKey([...before, ...after])).toEqual(byKey(MANY))
+        }
+      },
+      'resume',
+    )
 
-    it('has a cursor at the end, after which nothing comes', async () => {
-      const { source } = await open(MANY)
-      const { cursor } = (await pagesOf(source.scan(EVERYTHING))).at(-1)!
-      expect(cursor).toBeDefined()
-      expect(await entriesOf(source.scan(EVERYTHING, cursor))).toEqual([])
-    })
+    it(
+      'has a cursor at the end, after which nothing comes',
+      async () => {
+        const { source } = await open(MANY)
+        const { cursor } = (await pagesOf(source.scan(EVERYTHING))).at(-1)!
+        expect(cursor).toBeDefined()
+        expect(await entriesOf(source.scan(EVERYTHING, cursor))).toEqual([])
+      },
+      'resume',
+    )
 
-    it('has printable cursors of moderate length', async () => {
-      const { source } = await open(MANY)
-      for (const { cursor = '' } of await pagesOf(source.scan(EVERYTHING)))
-        expect(cursor).toMatch(/^[\x20-\x7e]{0,300}$/)
-    })
+    it(
+      'has printable cursors of moderate length',
+      async () => {
+        const { source } = await open(MANY)
+        for (const { cursor = '' } of await pagesOf(source.scan(EVERYTHING)))
+          expect(cursor).toMatch(/^[\x20-\x7e]{0,300}$/)
+      },
+      'resume',
+    )
 
     it('refuses what is no cursor of its own', async () => {
       const { source } = await open(EVERY_TYPE)
@@ -227,7 +270,9 @@ export function describeSource({ name, start, skip = [] }: SourceUnderTest): voi
         string(prefix, 'itself'),
         string(Buffer.concat([prefix, Buffer.from('x')]), 'longer'),
       ])
-      const unique = [...new Map(entries.map((entry) => [entry.key.toString('latin1'), entry])).values()]
+      const unique = fitting([
+        ...new Map(entries.map((entry) => [entry.key.toString('latin1'), entry])).values(),
+      ])
       const { source } = await open(unique)
       for (const prefix of PREFIXES) {
         const expected = unique.filter(({ key }) => key.subarray(0, prefix.length).equals(prefix))
@@ -283,52 +328,68 @@ export function describeSource({ name, start, skip = [] }: SourceUnderTest): voi
       expect(byKey(await entriesOf(source.read(MANY.map(({ key }) => key))))).toEqual(byKey(MANY))
     })
 
-    it('gives big collections in parts: lists in order, nothing twice, nothing lost', async () => {
-      const { source } = await open(BIG)
-      for (const pages of [source.scan(EVERYTHING), source.read(BIG.map(({ key }) => key))]) {
-        const entries = await entriesOf(pages)
-        expect(byKey(entries)).toEqual(byKey(BIG))
-        for (const { key } of BIG)
-          expect(entries.filter((part) => part.key.equals(key)).length).toBeGreaterThan(1)
-        for (const { value } of entries) {
-          if (value?.type === 'hash') expect(value.pairs.length / 2).toBeLessThanOrEqual(PART)
-          if (value?.type === 'list') expect(value.items.length).toBeLessThanOrEqual(PART)
+    it(
+      'gives big collections in parts: lists in order, nothing twice, nothing lost',
+      async () => {
+        const { source } = await open(BIG)
+        for (const pages of [source.scan(EVERYTHING), source.read(BIG.map(({ key }) => key))]) {
+          const entries = await entriesOf(pages)
+          expect(byKey(entries)).toEqual(byKey(BIG))
+          for (const { key } of BIG)
+            expect(entries.filter((part) => part.key.equals(key)).length).toBeGreaterThan(1)
+          for (const { value } of entries) {
+            if (value?.type === 'hash') expect(value.pairs.length / 2).toBeLessThanOrEqual(PART)
+            if (value?.type === 'list') expect(value.items.length).toBeLessThanOrEqual(PART)
+          }
         }
-      }
-    })
+      },
+      'types',
+    )
 
-    it('has no cursor in the middle of a big collection', async () => {
-      const { source } = await open(BIG)
-      for (const { entries, cursor } of await pagesOf(source.scan(EVERYTHING))) {
-        if (entries.at(-1)?.more) expect(cursor).toBeUndefined()
-      }
-    })
+    it(
+      'has no cursor in the middle of a big collection',
+      async () => {
+        const { source } = await open(BIG)
+        for (const { entries, cursor } of await pagesOf(source.scan(EVERYTHING))) {
+          if (entries.at(-1)?.more) expect(cursor).toBeUndefined()
+        }
+      },
+      'types',
+    )
 
-    it('gives a collection of just as many elements as a part in one', async () => {
-      const items = Array.from({ length: PART }, (_, index) => String(index))
-      const { source } = await open([list('exactly', items)])
-      const entries = await entriesOf(source.scan(EVERYTHING))
-      expect(entries.map(({ offset, more }) => ({ offset, more }))).toEqual([{ offset: 0, more: false }])
-      expect(byKey(entries)).toEqual(byKey([list('exactly', items)]))
-    })
+    it(
+      'gives a collection of just as many elements as a part in one',
+      async () => {
+        const items = Array.from({ length: PART }, (_, index) => String(index))
+        const { source } = await open([list('exactly', items)])
+        const entries = await entriesOf(source.scan(EVERYTHING))
+        expect(entries.map(({ offset, more }) => ({ offset, more }))).toEqual([{ offset: 0, more: false }])
+        expect(byKey(entries)).toEqual(byKey([list('exactly', items)]))
+      },
+      'types',
+    )
 
     it('gives values larger than any buffer on the way', async () => {
-      const entries = [
+      const entries = fitting([
         string('large', Buffer.alloc(3_000_001, 'kvmig\r\n$5\r\n')),
         hash('hash', ['field', Buffer.alloc(1_000_001, 0xff)]),
         list(
           'list',
           Array.from({ length: 40 }, (_, index) => Buffer.alloc(100_000, index)),
         ),
-      ]
+      ])
       const { source } = await open(entries)
       expect(byKey(await entriesOf(source.scan(EVERYTHING)))).toEqual(byKey(entries))
     })
 
-    it('counts keys where it can', async () => {
-      const { source } = await open(MANY)
-      if (source.count) expect(await source.count()).toBe(MANY.length)
-    })
+    it(
+      'counts keys',
+      async () => {
+        const { source } = await open(MANY)
+        expect(await source.count?.()).toBe(MANY.length)
+      },
+      'count',
+    )
 
     it('is the same store when it is opened again', async () => {
       const started = await start(EVERY_TYPE)
@@ -388,7 +449,7 @@ export function describeSource({ name, start, skip = [] }: SourceUnderTest): voi
 const EVERYTHING: Selection = { prefix: Buffer.alloc(0), want: () => 'entry' }
 const ALL_BYTES = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte))
 
-const EVERY_TYPE: readonly Entry[] = [
+const everyType: readonly Entry[] = [
   string('every:string', 'héllo'),
   string('every:empty', ''),
   hash('every:hash', ['name', 'Ann', 'city', '', '__proto__', 'x']),
@@ -407,7 +468,7 @@ const EVERY_TYPE: readonly Entry[] = [
   string('every:long', 'abcdefgh'.repeat(500)),
 ]
 
-const MANY: readonly Entry[] = Array.from({ length: 4000 }, (_, index) => {
+const many: readonly Entry[] = Array.from({ length: 4000 }, (_, index) => {
   const key = `many:${index}`
   const text = String(index)
   const kinds = [

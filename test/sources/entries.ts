@@ -11,6 +11,22 @@ export const string = (key: Bytes, value: Bytes, expiresAt: number | null = null
 export const hash = (key: Bytes, pairs: readonly Bytes[], expiresAt: number | null = null): Entry =>
   entry(key, { type: 'hash', pairs: pairs.map(buffer) }, expiresAt)
 
+/** A hash whose fields expire by themselves: field, value, when. */
+export const expiringHash = (
+  key: Bytes,
+  fields: readonly (readonly [Bytes, Bytes, number | null])[],
+  expiresAt: number | null = null,
+): Entry =>
+  entry(
+    key,
+    {
+      type: 'hash',
+      pairs: fields.flatMap(([field, value]) => [buffer(field), buffer(value)]),
+      expiries: fields.map(([, , expiry]) => expiry),
+    },
+    expiresAt,
+  )
+
 export const list = (key: Bytes, items: readonly Bytes[], expiresAt: number | null = null): Entry =>
   entry(key, { type: 'list', items: items.map(buffer) }, expiresAt)
 
@@ -105,7 +121,12 @@ function content(value: EntryValue): unknown {
     case 'string':
       return text(value.bytes)
     case 'hash':
-      return couples(value.pairs.map(text)).sort()
+      return couples(value.pairs.map(text))
+        .map((it, index) => {
+          const expiry = value.expiries?.[index] ?? null
+          return expiry === null ? it : [...it, expiry]
+        })
+        .sort()
     case 'list':
       return value.items.map(text)
     case 'set':
@@ -123,7 +144,11 @@ const couples = (items: readonly string[]): string[][] =>
   items.flatMap((item, index) => (index % 2 === 0 ? [[item, items[index + 1]!]] : []))
 
 function joined(a: EntryValue, b: EntryValue): EntryValue {
-  if (a.type === 'hash' && b.type === 'hash') return { type: 'hash', pairs: [...a.pairs, ...b.pairs] }
+  if (a.type === 'hash' && b.type === 'hash') {
+    const expiriesOf = ({ pairs, expiries }: typeof a) => expiries ?? new Array(pairs.length / 2).fill(null)
+    const expiries = a.expiries || b.expiries ? [...expiriesOf(a), ...expiriesOf(b)] : undefined
+    return { type: 'hash', pairs: [...a.pairs, ...b.pairs], ...(expiries && { expiries }) }
+  }
   if (a.type === 'list' && b.type === 'list') return { type: 'list', items: [...a.items, ...b.items] }
   if (a.type === 'set' && b.type === 'set') return { type: 'set', members: [...a.members, ...b.members] }
   if (a.type === 'zset' && b.type === 'zset')

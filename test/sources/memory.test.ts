@@ -3,6 +3,7 @@ import { describeSource } from './conformance.ts'
 
 describeSource({
   name: 'memory',
+  adapter: { lacks: {} },
   start: async (entries) => ({
     open: async (context) => memorySource(entries, context),
     stop: async () => {},

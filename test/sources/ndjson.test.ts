@@ -23,6 +23,7 @@ const EVERYTHING = { prefix: Buffer.alloc(0), want: () => 'entry' as const }
 
 describeSource({
   name: 'ndjson',
+  adapter: ndjson,
   start: async (entries) => {
     const address = file(entries.flatMap((entry) => [...inParts(entry)].map(entryToLine)).join(''))
     return { open: (context) => ndjson.open(address, { ...context, root: folder }), stop: async () => {} }

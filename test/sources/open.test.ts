@@ -8,15 +8,13 @@ import { byKey, entriesOf, string } from './entries.ts'
 const context = { root: '/nowhere', signal: new AbortController().signal }
 
 test.each([
-  ['upstash:', 'SOURCE_LATER', /upstash: are not in this build yet/],
-  ['https://eu1.upstash.io', 'SOURCE_LATER', /not in this build yet/],
   ['replit:', 'SOURCE_LATER', /not in this build yet/],
   ['sqlite:./app.db', 'SOURCE_LATER', /not in this build yet/],
   ['chroma+http://127.0.0.1:8000', 'SOURCE_LATER', /not in this build yet/],
   ['redis+cluster://a,b', 'SOURCE_LATER', /not in this build yet/],
   ['redi://host', 'SOURCE_UNKNOWN', /Did you mean redis:\?/],
   ['ndjsn:./x', 'SOURCE_UNKNOWN', /Did you mean ndjson:\?/],
-  ['memcached://host', 'SOURCE_UNKNOWN', /It may be redis:, rediss:, rdb:, ndjson:/],
+  ['memcached://host', 'SOURCE_UNKNOWN', /It may be redis:, rediss:, upstash:, https:, http:, rdb:, ndjson:/],
   ['./dump.rdb', 'SOURCE_UNKNOWN', /begins with no scheme/],
   ['', 'SOURCE_UNKNOWN', /begins with no scheme/],
 ])('%j cannot be opened, and the error says what can', async (address, code, sentence) => {

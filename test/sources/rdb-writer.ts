@@ -2,8 +2,8 @@
 export class RdbWriter {
   readonly #parts: Buffer[] = []
 
-  constructor(version: number) {
-    this.raw(`REDIS${String(version).padStart(4, '0')}`)
+  constructor(version: number, server: 'REDIS' | 'VALKEY' = 'REDIS') {
+    this.raw(`${server}${String(version).padStart(9 - server.length, '0')}`)
   }
 
   raw(...parts: readonly (string | Buffer | number | readonly number[])[]): this {
@@ -23,6 +23,11 @@ export class RdbWriter {
   string(text: string | Buffer): this {
     const bytes = Buffer.from(text)
     return this.length(bytes.length).raw(bytes)
+  }
+
+  /** A note about the backup. */
+  note(name: string, value: string): this {
+    return this.raw(0xfa).string(name).string(value)
   }
 
   database(number: number): this {

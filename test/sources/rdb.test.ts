@@ -74,6 +74,7 @@ async function overConnection(from: FreshRedis = server): Promise<Map<string, Co
 
 describeSource({
   name: 'rdb',
+  adapter: rdb,
   start: async (entries) => {
     await server.client.flushall()
     await writeEntries(server.client, entries)
@@ -496,12 +497,12 @@ describe('a file that is not what it should be', () => {
   test.each([
     ['is empty', Buffer.alloc(0), 'SOURCE_FORMAT', 'is no Redis backup'],
     ['is something else', Buffer.from('{"key":"a"}\n'), 'SOURCE_FORMAT', 'is no Redis backup'],
-    ['is of a newer version', new RdbWriter(12).end(), 'SOURCE_FORMAT', 'has version 12'],
+    ['is of a newer version', new RdbWriter(15).end(), 'SOURCE_FORMAT', 'has version 15'],
     [
-      'holds a value of a newer kind',
-      new RdbWriter(11).key(22, 'k').end(),
+      'holds a value of a kind that does not exist',
+      new RdbWriter(11).key(66, 'k').end(),
       'SOURCE_CORRUPT',
-      'kind of entry 22',
+      'at byte 9: there is no kind of entry 66',
     ],
     [
       'holds more after its end',
@@ -573,7 +574,9 @@ describe('a file that is not what it should be', () => {
       (it: unknown) => it,
     )
     expect(error).toBeInstanceOf(SourceError)
-    expect((error as SourceError).message).toMatch(/damaged at byte \d+|is no Redis backup|has version \d+/)
+    expect((error as SourceError).message).toMatch(
+      /damaged at byte \d+|holds at byte \d+|is no Redis backup|has version \d+/,
+    )
   }
 
   test('is refused with any of its bytes changed', async () => {

@@ -20,6 +20,7 @@ import { type FreshRedis, freshRedis } from '../setup/redis.ts'
 import { describeSource } from './conformance.ts'
 import { byKey, entriesOf, hash, list, string } from './entries.ts'
 import { writeEntries } from './redis-commands.ts'
+import { hasFieldExpiry } from './server-version.ts'
 
 const EVERYTHING: Selection = { prefix: Buffer.alloc(0), want: () => 'entry' }
 const SECRET = 'p%s:s/w?o#rd'
@@ -62,6 +63,7 @@ async function errorOf(promise: Promise<unknown>): Promise<SourceError> {
 // Both ways that an older or a locked-down server needs: PTTL and TIME for expiries, and no INFO.
 describeSource({
   name: 'redis before version 7, with a user who may do only what is needed, without INFO',
+  adapter: redis,
   start: async (entries) => {
     await server.client.flushall()
     await writeEntries(server.client, entries)
@@ -70,6 +72,7 @@ describeSource({
       'old',
       '~*',
       ...ACL_COMMANDS.replace(' +pexpiretime', '').replace(' +info', '').split(' '),
+      ...(hasFieldExpiry() ? ['+hpexpiretime'] : []),
     )
     return { open: (context) => redis.open(as('old'), context), stop: async () => {} }
   },

@@ -13,6 +13,7 @@ afterAll(() => server.stop())
 
 describeSource({
   name: 'redis',
+  adapter: redis,
   start: async (entries) => {
     await server.client.flushall()
     await writeEntries(server.client, entries)
@@ -22,6 +23,7 @@ describeSource({
 
 describeSource({
   name: 'redis, another database, at a limited pace',
+  adapter: redis,
   start: async (entries) => {
     await server.client.flushall()
     await server.client.select(5)

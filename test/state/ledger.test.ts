@@ -26,10 +26,8 @@ describe.each(TARGETS)('the ledger on %s', async (kind) => {
     await Promise.all(Array.from({ length: 5 }, () => openLedger(target).install()))
     await ledger.install()
     expect(await ledger.installed()).toBe(true)
-    expect(await target.transaction((tx) => tx.query('SELECT version FROM kvmig.version'))).toEqual([
-      { version: '1' },
-      { version: '2' },
-    ])
+    const versions = await target.transaction((tx) => tx.query('SELECT version FROM kvmig.version'))
+    expect(versions.map((it) => Number(it.version))).toEqual(versions.map((_, index) => index + 1))
   })
 
   test('writes a journal', async () => {

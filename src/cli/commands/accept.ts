@@ -1,6 +1,8 @@
 import { didYouMean } from '../../diagnostic.ts'
 import { EXIT, KvmigError } from '../../errors.ts'
 import { counted } from '../../report/wording.ts'
+import { inJournal } from '../../runner/run.ts'
+import { runStart } from '../../runner/run-start.ts'
 import { REJECT_CODES, type RejectCode } from '../../value.ts'
 import type { CommonOptions } from '../args.ts'
 import type { Io } from '../io.ts'
@@ -27,10 +29,15 @@ export async function run(options: AcceptOptions, io: Io): Promise<number> {
     ...(options.code === undefined ? {} : { code: readCode(options.code) }),
     ...(options.key === undefined ? {} : { key: readKey(options.key) }),
   }
-  return withSession({ project, options, io }, async ({ ledger, target }) => {
+  return withSession({ project, options, io }, async (session) => {
+    const { ledger, target } = session
     if (!(await ledger.installed())) throw nothing(plan!.name)
-    const accepted = await target.transaction((tx) => ledger.quarantine.accept(tx, filter, options.because))
-    if (accepted === 0) throw nothing(plan!.name)
+    const start = runStart({ command: 'accept', plans: [plan!.name], project }, io.env)
+    const accepted = await inJournal(session, start, async () => {
+      const result = await target.transaction((tx) => ledger.quarantine.accept(tx, filter, options.because))
+      if (result === 0) throw nothing(plan!.name)
+      return { result, outcome: 'done', summary: { accepted: result } }
+    })
     io.stdout.write(
       `Accepted ${counted(accepted, 'record')} of ${plan!.name}. They stay in the source; kvmig check asks the gate again.\n`,
     )

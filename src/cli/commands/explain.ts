@@ -14,7 +14,9 @@ export async function run({ code }: ExplainOptions, { stdout }: Io): Promise<num
     stdout.write(`${listOf(pages)}\nkvmig explain CODE has more about one of them.\n`)
     return EXIT.done
   }
-  const page = pages.find((it) => it.code === code.toUpperCase() || it.title === code)
+  const page = pages.find(
+    (it) => it.code === code.toUpperCase() || it.title === code || it.title === `check ${code}`,
+  )
   if (!page) {
     const meant = didYouMean(
       code,
@@ -24,7 +26,7 @@ export async function run({ code }: ExplainOptions, { stdout }: Io): Promise<num
       'CODE_UNKNOWN',
       `There is no page for "${code}".${meant ? ` Did you mean ${meant}?` : ''}`,
       {
-        hint: 'kvmig explain lists all codes. Those of errors such as LEASE_HELD say everything in their own lines.',
+        hint: 'kvmig explain lists all codes.',
       },
     )
   }

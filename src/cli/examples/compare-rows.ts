@@ -1,4 +1,5 @@
 import type { ComparedColumn, ComparedRow } from '../../report/report.ts'
+import { differencesInside } from './differences-inside.ts'
 import type { Embedded, StoredRow } from './embedded.ts'
 import { showExpected } from './expected-text.ts'
 
@@ -43,12 +44,14 @@ async function compareColumns(
 ): Promise<readonly ComparedColumn[]> {
   const columns: ComparedColumn[] = []
   for (const [column, expected] of row) {
-    const actual = made.cells.get(column)
+    const actual = made.cells.get(column) ?? 'NULL'
+    const { same, shown } = await embedded.compare(made, column, expected)
     columns.push({
       column,
-      expected: showExpected(expected),
-      actual: actual ?? 'NULL',
-      same: await embedded.isSame(made, column, expected),
+      expected: shown,
+      actual,
+      same,
+      ...(same ? {} : { inside: differencesInside(column, shown, actual) }),
     })
   }
   return columns

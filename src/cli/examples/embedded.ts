@@ -16,8 +16,12 @@ import { castText } from './expected-text.ts'
 export interface Embedded {
   /** Stores a row, looks at it, and forgets it again. */
   store(mapping: CompiledMapping, row: Row): Promise<StoredRow | RefusedRow>
-  /** Is the stored value the one that is expected, by the rules of the column's type? */
-  isSame(row: StoredRow, column: string, expected: unknown): Promise<boolean>
+  /** Is the stored value the one that is expected, by the rules of the column's type? `shown`: that one as Postgres would tell it. */
+  compare(
+    row: StoredRow,
+    column: string,
+    expected: unknown,
+  ): Promise<{ readonly same: boolean; readonly shown: string }>
   close(): Promise<void>
 }
 
@@ -77,22 +81,24 @@ export async function openEmbedded({
       }
       throw new Error('a transaction that was to be forgotten was kept')
     },
-    isSame: async ({ mapping, cells }, column, expected) => {
+    compare: async ({ mapping, cells }, column, expected) => {
       const actual = cells.get(column)
       const definition = mapping.table.columns.find((it) => it.name === column)
       const text = castText(expected, definition)
-      if (actual === null || actual === undefined || text === null) return (actual ?? null) === text
+      if (text === null) return { same: (actual ?? null) === null, shown: 'NULL' }
       const type = await typeOf(target, mapping, column)
-      const [answer] = await target
-        .transaction(
-          (tx) => tx.query(`SELECT ($1::text::${type} = $2::text::${type})::text AS same`, [actual, text]),
-          {
-            searchPath,
-          },
-        )
-        // No such value of the type, or a type without equality: then the texts have to be the same.
-        .catch(() => [{ same: String(actual === text) }])
-      return answer?.same === 'true'
+      const ask = async (sql: string, parameters: readonly string[]) => {
+        const [answer] = await target.transaction((tx) => tx.query(sql, parameters), { searchPath })
+        return answer?.answer ?? undefined
+      }
+      // No such value of the type, or a type without equality: then the texts have to be the same.
+      const shown = await ask(`SELECT $1::text::${type}::text AS answer`, [text]).catch(() => text)
+      if (actual === null || actual === undefined) return { same: false, shown: shown ?? text }
+      const same = await ask(`SELECT ($1::text::${type} = $2::text::${type})::text AS answer`, [
+        actual,
+        text,
+      ]).catch(() => String(actual === text))
+      return { same: same === 'true', shown: shown ?? text }
     },
     close: () => target.close(),
   }

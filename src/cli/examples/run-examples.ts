@@ -55,12 +55,10 @@ async function runExample(
   const made = forward(plan, example, compiled)
   const stored: StoredRow[] = []
   const rejects = [...made.rejects]
-  let message = made.message
   for (const { mapping, row } of made.rows) {
     const outcome = await embedded.store(mapping, row)
     if ('refused' in outcome) {
-      rejects.push({ code: outcome.code })
-      message ??= outcome.refused
+      rejects.push({ code: outcome.code, message: outcome.refused })
     } else stored.push(outcome)
   }
   const rows: ComparedRow[] = []
@@ -77,8 +75,7 @@ async function runExample(
     key: printable(example.entry.key),
     at: example.at,
     status: differs || made.message !== undefined ? 'fail' : 'pass',
-    // What Postgres refused is a failure only where the example did not expect it.
-    ...(message !== undefined && (differs || made.message !== undefined) ? { message } : {}),
+    ...(made.message === undefined ? {} : { message: made.message }),
     rows,
     rejects: codes,
   }
@@ -91,7 +88,7 @@ interface Made {
   readonly message?: string
 }
 
-type Rejected = { readonly code: string; readonly column?: string | undefined }
+type Rejected = { readonly code: string; readonly column?: string | undefined; readonly message: string }
 
 function forward(plan: Plan, { entry }: Example, compiled: CompiledProject): Made {
   const rows: { mapping: CompiledMapping; row: Row }[] = []
@@ -120,7 +117,20 @@ function forward(plan: Plan, { entry }: Example, compiled: CompiledProject): Mad
 // By code; with the column only where the example names it.
 function compareRejects(expected: Example['rejects'], actual: readonly Rejected[]): TestedExample['rejects'] {
   const named = new Set(expected.filter((it) => it.column !== undefined).map((it) => it.code))
-  const show = ({ code, column }: Rejected): string =>
+  const show = ({ code, column }: Omit<Rejected, 'message'>): string =>
     column !== undefined && named.has(code) ? `${code} (${column})` : code
-  return { expected: expected.map(show).sort(), actual: actual.map(show).sort() }
+  const wanted = expected.map(show).sort()
+  const left = [...wanted]
+  const unexpected = actual.filter((it) => {
+    const at = left.indexOf(show(it))
+    if (at !== -1) left.splice(at, 1)
+    return at === -1
+  })
+  return {
+    expected: wanted,
+    actual: actual.map(show).sort(),
+    because: unexpected.map(
+      ({ code, column, message }) => `${code}${column === undefined ? '' : ` in ${column}`}: ${message}`,
+    ),
+  }
 }

@@ -42,11 +42,11 @@ export function createTraceReport({
         }),
     fate: fate === 'not there' ? 'absent' : fate,
     rules: type === undefined ? [] : askedRules(session, trace, type as EntryType),
-    rows: rows.map(({ table, part, state }) => ({
+    rows: rows.map(({ table, part, state, columns }) => ({
       table,
       part,
       status: state === 'matching' ? 'same' : state === 'different' ? 'different' : 'missing',
-      columns: [],
+      columns,
     })),
     rejects: [
       ...rejects.map(({ mapping, part, reject }) => ({ mapping, part, ...reject })),

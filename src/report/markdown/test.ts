@@ -27,17 +27,28 @@ function failureSection({ plan, key, at, message, rows, rejects }: TestedExample
         rows
           .filter(({ status }) => status !== 'same')
           .flatMap((row) =>
-            row.columns.map((it) => [
-              code(row.table),
-              row.status,
-              code(it.column),
-              code(it.expected ?? ''),
-              code(it.actual ?? ''),
-              it.same ? '' : '❌',
+            row.columns.flatMap((it) => [
+              [
+                code(row.table),
+                row.status,
+                code(it.column),
+                code(it.expected ?? ''),
+                code(it.actual ?? ''),
+                it.same ? '' : '❌',
+              ],
+              ...(it.inside ?? []).map((place) => [
+                '',
+                '',
+                code(place.path),
+                code(place.expected ?? ''),
+                code(place.actual ?? ''),
+                '',
+              ]),
             ]),
           ),
       ),
       expected === actual ? '' : prose(`rejects: expected ${expected || 'none'}, got ${actual || 'none'}`),
+      ...rejects.because.map(prose),
     ),
   }
 }

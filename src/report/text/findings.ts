@@ -16,22 +16,42 @@ export function gateLines({ plan, opens, status, findings }: GateResult, painter
     painter,
     0,
   )
+  const gathered = gatherFaults(findings)
   const rows = columns(
-    findings.map(({ check, status, measured, code }) => [
+    gathered.map(({ first: { status, measured, code }, checks }) => [
       painted(`${STATUSES[status][0]} ${status}`, STATUSES[status][1]),
-      check,
+      checks.length === 1 ? checks[0]! : `${checks.length} checks`,
       whole(measured),
-      painted(status === 'pass' ? '' : code, 'dim'),
+      painted(status === 'pass' || checks.length > 1 ? '' : code, 'dim'),
     ]),
     painter,
   )
-  return [...head, ...findings.flatMap((finding, index) => [rows[index]!, ...explanation(finding, painter)])]
+  return [...head, ...gathered.flatMap((it, index) => [rows[index]!, ...explanation(it, painter)])]
 }
 
-function explanation({ status, expected, samples, hint }: Finding, painter: Painter): string[] {
+interface Gathered {
+  readonly first: Finding
+  readonly checks: string[]
+}
+
+/** What kept several checks from measuring, such as a store that is down, is told once. */
+function gatherFaults(findings: readonly Finding[]): readonly Gathered[] {
+  const gathered = new Map<string, Gathered>()
+  for (const [index, finding] of findings.entries()) {
+    const { status, measured, hint, check } = finding
+    const word = status === 'error' ? JSON.stringify([measured, hint]) : String(index)
+    const known = gathered.get(word)
+    if (known) known.checks.push(check)
+    else gathered.set(word, { first: finding, checks: [check] })
+  }
+  return [...gathered.values()]
+}
+
+function explanation({ first, checks }: Gathered, painter: Painter): string[] {
+  const { status, expected, samples, hint } = first
   if (status === 'pass') return []
   const parts = [
-    `expected ${expected}`,
+    checks.length > 1 ? checks.join(', ') : `expected ${expected}`,
     samples.length > 0 && `e.g. ${samples.map((it) => printable(it, 60)).join(', ')}`,
     hint && `► ${hint}`,
   ].filter((it): it is string => Boolean(it))

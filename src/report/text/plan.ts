@@ -166,13 +166,17 @@ function sourceLines(live: LiveSource, painter: Painter): string[] {
 }
 
 /** `about 1,000 rows, 1.2 MB, 14 commands of 200,000, 3 s`. */
-export function forecastText({ rows, bytes: size, commands, budget, seconds }: Forecast): string {
+export function forecastText({ rows, bytes: size, commands, budget, month, seconds }: Forecast): string {
   const parts = [
     counted(rows, 'row'),
     bytes(size),
     `${counted(commands, 'command')}${budget === undefined ? '' : ` of ${number(budget)}`}`,
     seconds !== undefined && duration(seconds * 1000),
   ].filter((it) => it !== false)
-  const over = budget !== undefined && commands > budget ? ' – more than the budget allows' : ''
-  return `about ${parts.join(', ')}${over}`
+  const left = month && month.budget - month.used
+  const ofMonth = month
+    ? `; ${number(Math.max(0, left!))} of ${number(month.budget)} commands are left this month`
+    : ''
+  const isOver = commands > (budget ?? commands) || commands > (left ?? commands)
+  return `about ${parts.join(', ')}${ofMonth}${isOver ? ' – more than the budget allows' : ''}`
 }

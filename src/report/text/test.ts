@@ -28,7 +28,10 @@ function failure({ message, rows, rejects }: TestedExample, painter: Painter): s
   return blocks(
     message === undefined ? [] : [line(message, painter.bad, 2)],
     differ
-      ? [line(`rejects: expected ${codes(rejects.expected)}, got ${codes(rejects.actual)}`, painter.bad, 2)]
+      ? [
+          line(`rejects: expected ${codes(rejects.expected)}, got ${codes(rejects.actual)}`, painter.bad, 2),
+          ...rejects.because.map((it) => line(it, painter.dim, 4)),
+        ]
       : [],
     ...rows.filter(({ status }) => status !== 'same').map((row) => rowLines(row, painter)),
   )
@@ -43,11 +46,19 @@ function rowLines({ table, status, columns: cells }: ComparedRow, painter: Paint
         painted('expected', 'dim'),
         painted(status === 'different' ? 'actual' : `actual: ${MEANINGS[status]}`, 'dim'),
       ],
-      ...cells.map(({ column, expected, actual, same }) => [
-        same ? '' : painted('≠', 'bad'),
-        whole(column, same ? undefined : 'bad'),
-        expected ?? '·',
-        actual ?? '·',
+      ...cells.flatMap(({ column, expected, actual, same, inside = [] }) => [
+        [
+          same ? '' : painted('≠', 'bad'),
+          whole(column, same ? undefined : 'bad'),
+          expected ?? '·',
+          actual ?? '·',
+        ],
+        ...inside.map((it) => [
+          '',
+          painted(`  ${it.path}`, 'bad'),
+          painted(it.expected ?? 'nothing', 'dim'),
+          painted(it.actual ?? 'nothing', 'dim'),
+        ]),
       ]),
     ],
     painter,

@@ -14,7 +14,7 @@ import { repeatably } from '../../state/schema.ts'
 import { claim, findTouches, type Place, settleTouches, unitOf } from '../../state/touches.ts'
 import { deleteRows } from '../../target/delete-rows.ts'
 import { rowKeyOf } from '../../target/row-key.ts'
-import { openTableRows, type TableRows } from '../../target/table-rows.ts'
+import { keyTupleOf, openTableRows, type TableRows } from '../../target/table-rows.ts'
 import type { Transaction } from '../../target/target.ts'
 import type { Suspect } from './suspects.ts'
 
@@ -119,8 +119,9 @@ export async function writeRows(
   for (const { name } of mappingsOf(plan)) {
     const mapping = compiled.mapping(plan.name, name)
     const { columns, keyIndexes, table } = mapping
-    tables.set(mapping, await openTableRows(tx, { name: table.name, columns, keyIndexes }))
-    batches.set(mapping, new Batch(mapping))
+    const opened = await openTableRows(tx, { name: table.name, columns, keyIndexes })
+    tables.set(mapping, opened)
+    batches.set(mapping, new Batch(mapping, opened))
   }
   const router = compiled.router(plan.source)
   for (const { record } of sound) {
@@ -133,7 +134,8 @@ export async function writeRows(
   const counts = { written: 0, deleted: 0, alike: 0, rejected: 0 }
   for (const [mapping, batch] of batches) {
     const table = tables.get(mapping)!
-    for (const row of batch.rows) given.add(nameOf(table, table.rowKey(row)))
+    for (let row = 0; row < batch.count; row++)
+      given.add(nameOf(table, rowKeyOf(keyTupleOf(table, batch.tuples.tuple(row)))))
     if (batch.size === 0) continue
     const loading = { table, writers: writersOf(compiled, mapping.table.name), ledger }
     const loaded = await loadCarefully(tx, batch, loading)

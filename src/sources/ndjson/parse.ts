@@ -63,7 +63,7 @@ function readContent(type: EntryType, value: unknown, complain: Complain): Entry
   if (!Array.isArray(value)) throw complain(`the value of a ${type} is an array`)
   switch (type) {
     case 'hash':
-      return { type, pairs: readPairs(value, complain) }
+      return readHash(value, complain)
     case 'list':
       return { type, items: value.map((it) => readBytes(it, 'an item', complain)) }
     case 'set':
@@ -77,6 +77,23 @@ function readContent(type: EntryType, value: unknown, complain: Complain): Entry
     case 'stream':
       return { type, messages: value.map((it) => readMessage(it, complain)) }
   }
+}
+
+// A field that expires before its key comes as a triple.
+function readHash(value: readonly unknown[], complain: Complain): EntryValue {
+  const isTriple = (it: unknown): it is readonly unknown[] => Array.isArray(it) && it.length === 3
+  if (!value.some(isTriple)) return { type: 'hash', pairs: readPairs(value, complain) }
+  const pairs = readPairs(
+    value.map((it) => (isTriple(it) ? it.slice(0, 2) : it)),
+    complain,
+  )
+  const expiries = value.map((it) => {
+    const expiry = isTriple(it) ? it[2] : null
+    if (expiry !== null && !isWhole(expiry))
+      throw complain('the expiry of a field is neither null nor whole milliseconds since 1970')
+    return expiry
+  })
+  return { type: 'hash', pairs, expiries }
 }
 
 function readPairs(value: readonly unknown[], complain: Complain): Buffer[] {

@@ -16,7 +16,7 @@ function content(value: EntryValue): string {
     case 'string':
       return bytes(value.bytes)
     case 'hash':
-      return pairs(value.pairs)
+      return pairs(value.pairs, value.expiries)
     case 'list':
       return array(value.items.map(bytes))
     case 'set':
@@ -28,9 +28,12 @@ function content(value: EntryValue): string {
   }
 }
 
-function pairs(items: readonly Buffer[]): string {
+function pairs(items: readonly Buffer[], expiries?: readonly (number | null)[]): string {
   const written: string[] = []
-  for (let at = 0; at < items.length; at += 2) written.push(`[${bytes(items[at]!)},${bytes(items[at + 1]!)}]`)
+  for (let at = 0; at < items.length; at += 2) {
+    const expiry = expiries?.[at >> 1]
+    written.push(`[${bytes(items[at]!)},${bytes(items[at + 1]!)}${expiry == null ? '' : `,${expiry}`}]`)
+  }
   return array(written)
 }
 

@@ -2,8 +2,10 @@ import type { EntryType } from '../../plan/plan.ts'
 import { parseScore } from '../score.ts'
 import type { EntryValue } from '../source.ts'
 import type { ByteFile } from './byte-file.ts'
+import { expiring, expiringPacked } from './hash-expiry.ts'
 import { type Complain, listpack } from './listpack.ts'
 import { readLength, readString, skipString } from './primitives.ts'
+import type { Format } from './records.ts'
 import { readStream, type StreamVersion, skipStream } from './stream.ts'
 import { intset, ziplist, zipmap } from './ziplist.ts'
 
@@ -15,10 +17,17 @@ export interface Encoding {
   readonly skip: (file: ByteFile) => void
 }
 
-/** Everything that versions 1 to 11 have, but for the values of modules. */
-export function encodingOf(typeByte: number): Encoding | undefined {
-  return ENCODINGS[typeByte]
+/** Everything that the known versions have, but for the values of modules. */
+export function encodingOf(typeByte: number, { server }: Pick<Format, 'server'>): Encoding | undefined {
+  return (server === 'valkey' && VALKEY[typeByte]) || ENCODINGS[typeByte]
 }
+
+/** Is there a value of this kind, of a module's or with an encoding? */
+export const isReadable = (typeByte: number, format: Pick<Format, 'server'>): boolean =>
+  typeByte === MODULE || encodingOf(typeByte, format) !== undefined
+
+/** The kind of the values of modules. */
+export const MODULE = 7
 
 type Unpack = (bytes: Buffer, complain: Complain) => Buffer[]
 type Wrap = (items: Buffer[], complain: Complain) => EntryValue
@@ -63,7 +72,14 @@ const ENCODINGS: readonly (Encoding | undefined)[] = [
   stream(2),
   packed('set', set, listpack),
   stream(3),
+  expiring('absolute'),
+  expiringPacked({ hasEarliest: false }),
+  expiring('relative'),
+  expiringPacked({ hasEarliest: true }),
 ]
+
+/** Where Valkey means something else by a number. */
+const VALKEY: Readonly<Record<number, Encoding>> = { 22: expiring('valkey') }
 
 /** Elements a piece, where they come one by one. */
 const PIECE = 1000

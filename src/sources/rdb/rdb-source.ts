@@ -4,7 +4,7 @@ import { Batch } from '../batch.ts'
 import { type DataFile, openDataFile } from '../data-file.ts'
 import { regroup } from '../part.ts'
 import { startsWith } from '../prefix.ts'
-import type { Cursor, Entry, Page, Selection, Source } from '../source.ts'
+import type { Cursor, Entry, EntryValue, Page, Selection, Source } from '../source.ts'
 import { ByteFile } from './byte-file.ts'
 import { Crc64 } from './crc64.ts'
 import { encodingOf } from './encodings.ts'
@@ -38,7 +38,7 @@ export class RdbSource implements Source {
         left = Math.max(0, left - (end - start))
       })
       const found = await survey(file, checksum, signal)
-      return new RdbSource(data, label, database ?? theOnlyOne(found, label), found, signal)
+      return new RdbSource(data, label, database ?? theOnlyOne(found.databases, label), found, signal)
     } catch (error) {
       await data.close()
       throw error
@@ -76,7 +76,7 @@ export class RdbSource implements Source {
   }
 
   async count(): Promise<number> {
-    return this.#survey.get(this.#database)?.keys ?? 0
+    return this.#survey.databases.get(this.#database)?.keys ?? 0
   }
 
   commands(): number {
@@ -90,7 +90,7 @@ export class RdbSource implements Source {
   }
 
   #offset(from: Cursor | undefined): number {
-    if (from === undefined) return this.#survey.get(this.#database)?.start ?? this.#data.size
+    if (from === undefined) return this.#survey.databases.get(this.#database)?.start ?? this.#data.size
     if (/^\d{1,15}$/.test(from) && Number(from) < this.#data.size) return Number(from)
     throw new SourceError(
       'SOURCE_CURSOR',
@@ -107,27 +107,34 @@ export class RdbSource implements Source {
       this.#signal.throwIfAborted()
       if (this.#isClosed)
         throw new SourceError('SOURCE_CLOSED', `${this.label} was closed while it was being read.`)
+      let expired = 0
       while (!page.isFull) {
         const record = this.#next(file)
         if (record === undefined) {
-          yield { entries: page.entries, expired: 0, cursor: END }
+          yield { entries: page.entries, expired, cursor: END }
           return
         }
         page.pass()
         const wanted = want(record.key)
         if (wanted !== 'entry') {
-          const entry = bare(file, record)
+          const entry = bare(file, record, this.#survey)
           if (wanted === 'key') page.add(entry)
           continue
         }
-        for (const entry of entriesOf(file, record)) {
+        for (const entry of entriesOf(file, record, this.#survey)) {
+          // Nothing of it was left when the backup was written.
+          if (isEmptyHash(entry)) {
+            expired += 1
+            continue
+          }
           page.add(entry)
           if (!entry.more) continue
-          yield { entries: page.entries, expired: 0 }
+          yield { entries: page.entries, expired }
           page = new Batch()
+          expired = 0
         }
       }
-      yield { entries: page.entries, expired: 0, cursor: String(file.position) }
+      yield { entries: page.entries, expired, cursor: String(file.position) }
     }
   }
 
@@ -135,8 +142,10 @@ export class RdbSource implements Source {
   #next(file: ByteFile): KeyRecord | undefined {
     if (file.position === file.size) return undefined
     let database = this.#database
-    const record = nextRecord(file, (selected) => {
-      database = selected
+    const record = nextRecord(file, this.#survey.format, {
+      select: (selected) => {
+        database = selected
+      },
     })
     return database === this.#database ? record : undefined
   }
@@ -144,30 +153,53 @@ export class RdbSource implements Source {
 
 const END: Cursor = 'end'
 
-function entriesOf(file: ByteFile, record: KeyRecord): Iterable<Entry> {
+function entriesOf(file: ByteFile, record: KeyRecord, found: Survey): Iterable<Entry> {
   const { key, expiresAt, typeByte } = record
-  const encoding = encodingOf(typeByte)
-  if (encoding === undefined) return [bare(file, record)]
+  const encoding = encodingOf(typeByte, found.format)
+  if (encoding === undefined) return [bare(file, record, found)]
   if (encoding.type !== 'string')
-    return regroup({ key, type: encoding.type, expiresAt }, encoding.pieces(file))
+    return regroup(
+      { key, type: encoding.type, expiresAt },
+      withoutExpired(encoding.pieces(file), found.writtenAt),
+    )
   const value = { type: 'string', bytes: readString(file) } as const
   return [{ key, type: 'string', value, expiresAt, offset: 0, more: false }]
 }
 
-function bare(file: ByteFile, record: KeyRecord): Entry {
+/** A server keeps fields that have expired until it gets round to them, and writes them into backups; it gives them to nobody. */
+function* withoutExpired(pieces: Iterable<EntryValue>, writtenAt: number = -Infinity): Generator<EntryValue> {
+  for (const piece of pieces) {
+    if (piece.type !== 'hash' || !piece.expiries?.some((it) => it !== null && it <= writtenAt)) {
+      yield piece
+      continue
+    }
+    const { pairs, expiries } = piece
+    const isAlive = (index: number): boolean => (expiries[index] ?? Infinity) > writtenAt
+    yield {
+      type: 'hash',
+      pairs: pairs.filter((_, at) => isAlive(at >> 1)),
+      expiries: expiries.filter((_, at) => isAlive(at)),
+    }
+  }
+}
+
+const isEmptyHash = ({ value, offset, more }: Entry): boolean =>
+  value?.type === 'hash' && value.expiries !== undefined && value.pairs.length === 0 && offset === 0 && !more
+
+function bare(file: ByteFile, record: KeyRecord, { format }: Survey): Entry {
   const { key, expiresAt, typeByte } = record
-  const encoding = encodingOf(typeByte)
-  if (encoding) skipValue(file, record)
+  const encoding = encodingOf(typeByte, format)
+  if (encoding) skipValue(file, record, format)
   return {
     key,
-    type: encoding?.type ?? `unknown:${readModule(file, typeByte)}`,
+    type: encoding?.type ?? `unknown:${readModule(file)}`,
     expiresAt,
     offset: 0,
     more: false,
   }
 }
 
-function theOnlyOne(found: Survey, label: string): number {
+function theOnlyOne(found: Survey['databases'], label: string): number {
   const [first = 0, ...others] = [...found.keys()].sort((a, b) => a - b)
   if (others.length === 0) return first
   const list = [...found].map(([database, { keys }]) => `${database} (${keys.toLocaleString('en')} keys)`)

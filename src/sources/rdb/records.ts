@@ -1,5 +1,6 @@
 import { SourceError } from '../../errors.ts'
 import type { ByteFile } from './byte-file.ts'
+import { isReadable } from './encodings.ts'
 import { readModuleName, skipModuleData } from './module.ts'
 import { readLength, readString, skipString } from './primitives.ts'
 
@@ -12,32 +13,57 @@ export interface KeyRecord {
   readonly expiresAt: number | null
 }
 
-/** The newest version of the format that this build reads: what Redis 7.2 writes. */
-const NEWEST = 11
+/** Who wrote a backup, and how: Valkey went its own way after version 11. */
+export interface Format {
+  readonly server: 'redis' | 'valkey'
+  readonly version: number
+}
 
-/** Reads `REDIS0011` and gives the version. */
-export function readHeader(file: ByteFile): number {
+/**
+ * The newest version of each that is known. Redis 7.4 to 8.4 write 12, Valkey 9.0 writes 80 (src/rdb.h of both). What 13 (Redis 8.6) and
+ * 14 (8.8) added is refused where it stands in a file, for nobody can pass over a value of unknown length.
+ */
+const NEWEST = { redis: 14, valkey: 80 } as const
+const FIRST = { redis: 1, valkey: 80 } as const
+const NAMES = { redis: 'Redis', valkey: 'Valkey' } as const
+
+/** Reads `REDIS0012` or `VALKEY080`. */
+export function readHeader(file: ByteFile): Format {
   const header = file.size < 9 ? '' : file.bytes(9).toString('latin1')
-  const version = /^REDIS(\d{4})$/.exec(header)?.[1]
-  if (version === undefined)
+  const [, magic, digits] = /^(REDIS|VALKEY)(\d{3,4})$/.exec(header) ?? []
+  if (magic === undefined)
     throw new SourceError(
       'SOURCE_FORMAT',
-      `${file.label} is no Redis backup: it does not begin with REDIS and a version.`,
+      `${file.label} is no Redis backup: it does not begin with REDIS or VALKEY and a version.`,
       {
         hint: 'Make one with redis-cli --rdb dump.rdb.',
       },
     )
-  if (Number(version) < 1 || Number(version) > NEWEST)
+  const server = magic === 'REDIS' ? 'redis' : 'valkey'
+  const version = Number(digits)
+  if (version < FIRST[server] || version > NEWEST[server])
     throw new SourceError(
       'SOURCE_FORMAT',
-      `${file.label} has version ${Number(version)} of Redis's backup format, and this build reads 1 to ${NEWEST}.`,
-      { hint: 'Redis up to 7.2 writes these; a newer server can be read over its connection.' },
+      `${file.label} has version ${version} of ${NAMES[server]}'s backup format, and this build reads ${FIRST.redis} to ${NEWEST.redis} of Redis and ${NEWEST.valkey} of Valkey.`,
+      { hint: 'A newer server can be read over its connection.' },
     )
-  return Number(version)
+  return { server, version }
 }
 
-/** Reads up to the next key and gives it; undefined at the end of the data. `select` is told which database begins. */
-export function nextRecord(file: ByteFile, select: (database: number) => void): KeyRecord | undefined {
+/** What stands beside the keys, for whoever wants to know. */
+export interface Beside {
+  /** A database begins. */
+  select?(database: number): void
+  /** Something that a server notes about the backup: `redis-ver`, `ctime`. */
+  note?(name: string, value: string): void
+}
+
+/** Reads up to the next key and gives it; undefined at the end of the data. */
+export function nextRecord(
+  file: ByteFile,
+  format: Format,
+  { select, note }: Beside = {},
+): KeyRecord | undefined {
   let offset = file.position
   let expiresAt: number | null = null
   for (;;) {
@@ -46,7 +72,7 @@ export function nextRecord(file: ByteFile, select: (database: number) => void): 
       case OPCODE.end:
         return undefined
       case OPCODE.selectDatabase:
-        select(readLength(file))
+        select?.(readLength(file))
         break
       case OPCODE.expiryMillis:
         expiresAt = Number(file.bytes(8).readBigInt64LE(0))
@@ -60,32 +86,54 @@ export function nextRecord(file: ByteFile, select: (database: number) => void): 
       case OPCODE.idle:
         readLength(file)
         continue
+      case OPCODE.keyMetadata:
+        // The number is Valkey's for something else: slots that are being moved in.
+        if (format.server === 'valkey') skipSlotImport(file)
+        else skipKeyMetadata(file)
+        continue
+      case OPCODE.slot:
+        skipLengths(file, 3)
+        break
+      case OPCODE.enterpriseRam:
+      case OPCODE.enterpriseSlot:
+        skipLengths(file, 1)
+        continue
       case OPCODE.resizeDatabase:
-        readLength(file)
-        readLength(file)
+        skipLengths(file, 2)
         break
-      case OPCODE.auxiliary:
-        skipString(file)
-        skipString(file)
+      case OPCODE.auxiliary: {
+        const name = readString(file).toString('latin1')
+        if (note) note(name, readString(file).toString('latin1'))
+        else skipString(file)
         break
+      }
       case OPCODE.functions:
         skipString(file)
         break
       case OPCODE.moduleAuxiliary:
         readModuleName(file)
-        readLength(file)
-        readLength(file)
+        skipLengths(file, 2)
         skipModuleData(file)
         break
-      default:
-        if (opcode > LAST_TYPE) throw file.damaged(`there is no kind of entry ${opcode}`, file.position - 1)
+      default: {
+        const at = file.position - 1
+        const known = format.server === 'redis' && UNREADABLE.find((it) => it.kind === opcode)
+        if (known && format.version >= known.since)
+          throw unreadable(file, `${known.what} (kind ${opcode})`, at)
+        if (!isReadable(opcode, format)) throw file.damaged(`there is no kind of entry ${opcode}`, at)
         return { offset, typeByte: opcode, key: readString(file), expiresAt }
+      }
     }
     offset = file.position
   }
 }
 
 const OPCODE = {
+  /** Redis Enterprise notes these for its own use (redis/librdb, src/lib/defines.h). */
+  enterpriseRam: 107,
+  enterpriseSlot: 121,
+  keyMetadata: 243,
+  slot: 244,
   functions: 245,
   moduleAuxiliary: 247,
   idle: 248,
@@ -97,5 +145,43 @@ const OPCODE = {
   selectDatabase: 254,
   end: 255,
 } as const
-/** Type bytes of values end here. */
-const LAST_TYPE = 21
+
+/** Kinds that have a meaning and no reader here. */
+const UNREADABLE: readonly {
+  readonly kind: number
+  /** The version that brought it: in an older file the number is damage. */
+  readonly since: number
+  readonly what: string
+}[] = [
+  { kind: 6, since: 8, what: 'a value of a module in the form of release candidates of Redis 4.0' },
+  { kind: 26, since: 13, what: 'a stream as Redis 8.6 writes it' },
+  { kind: 27, since: 14, what: 'a stream as Redis 8.8 writes it' },
+  { kind: 28, since: 14, what: 'an array of Redis 8.8' },
+  { kind: 246, since: 10, what: 'functions in the form of release candidates of Redis 7.0' },
+]
+
+function unreadable(file: ByteFile, what: string, at: number): SourceError {
+  return new SourceError(
+    'SOURCE_FORMAT',
+    `${file.label} holds at byte ${at} ${what}, which this build cannot read.`,
+    { hint: 'Read the server over its connection, or delete what it is and make the backup again.' },
+  )
+}
+
+// Metadata that modules attach to a key: classes, each a number of four bytes and values up to a mark (redis/redis#14445).
+function skipKeyMetadata(file: ByteFile): void {
+  for (let classes = readLength(file); classes > 0; classes--) {
+    file.skip(4)
+    skipModuleData(file)
+  }
+}
+
+// The name of a job, and from which slot to which.
+function skipSlotImport(file: ByteFile): void {
+  skipString(file)
+  for (let ranges = readLength(file); ranges > 0; ranges--) skipLengths(file, 2)
+}
+
+function skipLengths(file: ByteFile, count: number): void {
+  for (let left = count; left > 0; left--) readLength(file)
+}

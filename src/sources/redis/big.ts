@@ -1,5 +1,6 @@
 import { elements } from '../part.ts'
 import type { Entry, EntryValue } from '../source.ts'
+import { partWithFieldExpiries } from './field-expiry.ts'
 import { readList } from './list.ts'
 import type { Reply, Request } from './resp.ts'
 import { isSettled, snapshot } from './snapshot.ts'
@@ -79,8 +80,9 @@ async function* readSteps(
       continue
     }
     if (reply === undefined || !isSettled(expiresAt)) break
-    const { value, next } = step(reply)
+    const { value: read, next } = step(reply)
     if (next !== undefined) asked = ask(next)
+    const value = read.type === 'hash' ? await partWithFieldExpiries(store, key, read) : read
     from = next
     if (elements(value) === 0) continue
     if (held) yield { entries: [{ ...held, more: true }], expired: 0 }
@@ -91,8 +93,8 @@ async function* readSteps(
   return held && from === undefined ? 'read' : 'again'
 }
 
-// HSCAN and its like may give an element twice within one answer.
-function distinct(items: readonly Buffer[], width: 1 | 2): Buffer[] {
+/** HSCAN and its like may give an element twice within one answer. `width`: 2 where each has a value or a score behind it. */
+export function distinct(items: readonly Buffer[], width: 1 | 2): Buffer[] {
   const seen = new Set<string>()
   const kept: Buffer[] = []
   for (let at = 0; at < items.length; at += width) {

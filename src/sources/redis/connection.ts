@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import type { Socket } from 'node:net'
 import type { Redis } from 'ioredis'
 import { SourceError } from '../../errors.ts'
+import type { Allowance } from '../source.ts'
 import type { RedisAddress } from './address.ts'
 import { explain, lost } from './explain.ts'
 import type { Pace } from './pace.ts'
@@ -20,6 +21,7 @@ export interface Line {
   readonly address: RedisAddress
   readonly signal: AbortSignal
   readonly pace: Pace | undefined
+  readonly allowance: Allowance | undefined
   readonly limits: Limits
   /** Commands sent so far, on any connection. */
   sent: number
@@ -97,6 +99,7 @@ export class Connection {
   /** Sends the commands in one go and gives their replies in order. Errors that Redis answers are among the replies. */
   async ask(request: Request): Promise<Reply[]> {
     if (this.#line.pace) await this.#line.pace.take(request.commands, this.#line.signal)
+    if (this.#line.allowance) await this.#line.allowance.take(request.commands)
     if (this.#failure) throw this.#failure.reason
     this.#line.sent += request.commands
     return new Promise((resolve, reject) => {

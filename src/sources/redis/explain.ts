@@ -180,7 +180,7 @@ function refused(label: string, text: string): SourceError {
   const what = command ? `run ${command.toUpperCase()}` : 'read one of the keys'
   return new SourceError('SOURCE_NOPERM', `The user of ${label} may not ${what}.`, {
     hint: command
-      ? `Allow it: ACL SETUSER … +${command.toLowerCase()}. Reading needs ${ACL_COMMANDS}.`
+      ? `Allow it: ACL SETUSER … +${command.toLowerCase()}. Reading needs ${ACL_COMMANDS}, and from Redis 7.4 on +hpexpiretime.`
       : 'Allow the keys that the plans match: ACL SETUSER … %R~prefix* (or ~prefix* before Redis 7).',
   })
 }

@@ -3,6 +3,7 @@ import { elements, PART } from '../part.ts'
 import type { Entry } from '../source.ts'
 import { readBig } from './big.ts'
 import { explain } from './explain.ts'
+import { withFieldExpiries } from './field-expiry.ts'
 import { ReplyError, Request } from './resp.ts'
 import { isSettled, snapshot } from './snapshot.ts'
 import type { Collection, Part, Store, Typed } from './store.ts'
@@ -202,15 +203,18 @@ async function readTogether(
     for (const { key, type } of collections) addWhole(request, type, key)
   })
   const again: Buffer[] = []
+  const read: Entry[] = []
   for (const [index, { key, type }] of collections.entries()) {
     const reply = fitting(store.label, replies[index])
     const value = reply === undefined ? undefined : readValue(type, reply)
     const expiresAt = expiries[index]
     // Only a stream can be empty and there; which of the two it is will show when it is read again.
     if (value === undefined || elements(value) === 0 || !isSettled(expiresAt)) again.push(key)
-    else entries.push({ key, type, value, expiresAt, offset: 0, more: false })
+    else read.push({ key, type, value, expiresAt, offset: 0, more: false })
   }
-  return again
+  const timed = await withFieldExpiries(store, read)
+  entries.push(...timed.entries)
+  return [...again, ...timed.again]
 }
 
 // Adds entries without values and answers how many of the keys are gone.
@@ -243,7 +247,11 @@ async function readWhatever(store: Store, key: Buffer): Promise<Part> {
     const known = ENTRY_TYPES[index]
     if (known === undefined) return { entries: [bare({ key, type }, expiresAt)], expired: 0 }
     const value = readValue(known, fitting(store.label, values[index]))
-    return { entries: [{ key, type: known, value, expiresAt, offset: 0, more: false }], expired: 0 }
+    // All its fields have expired: the server has not got round to the key itself.
+    if (known === 'hash' && elements(value) === 0) return { entries: [], expired: 1 }
+    const entry = { key, type: known, value, expiresAt, offset: 0, more: false } as const
+    const { entries } = await withFieldExpiries(store, [entry])
+    if (entries.length > 0) return { entries, expired: 0 }
   }
 }
 

@@ -18,25 +18,31 @@ export class RedisSource implements Source {
   readonly #line: Line
   readonly #stop = new AbortController()
   readonly #size: PageSize
-  readonly #habits: Habits = { expiry: 'none', expected: 'string' }
+  readonly #habits: Habits = { expiry: 'none', expected: 'string', fieldExpiry: 'possible' }
   #connection: Connection | undefined
   #connecting: Promise<Connection> | undefined
 
   /** Connects at once, so that a wrong address or password shows here. */
   static async open(
     address: RedisAddress,
-    { signal, perSecond }: Pick<SourceContext, 'signal' | 'perSecond'>,
+    { signal, perSecond, allowance }: Pick<SourceContext, 'signal' | 'perSecond' | 'allowance'>,
     limits: Limits = LIMITS,
   ): Promise<RedisSource> {
-    const source = new RedisSource(address, signal, perSecond, limits)
+    const source = new RedisSource(address, { signal, perSecond, allowance }, limits)
     await source.#connected()
     return source
   }
 
   private constructor(
     address: RedisAddress,
-    signal: AbortSignal,
-    perSecond: number | undefined,
+    {
+      signal,
+      perSecond,
+      allowance,
+    }: Pick<SourceContext, 'signal'> & {
+      readonly perSecond: number | undefined
+      readonly allowance: SourceContext['allowance'] | undefined
+    },
     limits: Limits,
   ) {
     this.label = address.label
@@ -45,6 +51,7 @@ export class RedisSource implements Source {
       address,
       signal: AbortSignal.any([signal, this.#stop.signal]),
       pace: perSecond === undefined ? undefined : new Pace(perSecond),
+      allowance,
       limits,
       sent: 0,
     }

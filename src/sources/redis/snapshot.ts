@@ -52,7 +52,7 @@ export const isSettled = (expiry: Expiry | undefined): expiry is number | null =
   expiry === null || typeof expiry === 'number'
 
 /** Keys between two readings of the clock: few, so that the clock seldom moves in between. */
-const TIMED = 32
+export const TIMED = 32
 
 function addExpiries(request: Request, mode: Habits['expiry'], keys: readonly Buffer[]): void {
   if (mode === 'none') request.add('INFO', 'keyspace')
@@ -66,8 +66,11 @@ function addExpiries(request: Request, mode: Habits['expiry'], keys: readonly Bu
   }
 }
 
-// Undefined: INFO says that some keys do expire.
-function readExpiries(
+/**
+ * What was answered for `count` keys: to PEXPIRETIME each (`absolute`), to PTTL each with TIME before and after every `TIMED` (`relative`), or
+ * to INFO (`none`). Undefined: INFO says that some keys do expire.
+ */
+export function readExpiries(
   replies: readonly Reply[],
   mode: Habits['expiry'],
   count: number,

@@ -22,6 +22,8 @@ export interface Habits {
   expiry: 'none' | 'absolute' | 'relative'
   /** The type that most of the keys read last had: the next ones are taken for the same until they prove otherwise. */
   expected: EntryType
+  /** May fields of hashes have an expiry of their own? `none`: the server has no such thing. */
+  fieldExpiry: 'possible' | 'none'
 }
 
 /** Some entries, and how many keys were gone when they were to be read. */

@@ -9,21 +9,23 @@ import type { TableRows } from '../target/table-rows.ts'
 import type { Transaction } from '../target/target.ts'
 
 /**
- * The key tuples of the rows that mappings have in a table: all of a table that only kvmig fills, else those with an origin. Rows that had
+ * The rows that mappings have in a table (their key tuples, where no columns are named): all of a table that only kvmig fills, else those with an origin. Rows that had
  * expired by then (milliseconds since 1970; `now`: the database's clock and a little more) are left out: the source lets go of their keys
  * by itself.
  */
-export async function* ownKeys(
+export async function* ownRows(
   tx: Transaction,
   rows: TableRows,
   {
     mappings,
     tracked,
     expired,
+    columns = rows.keyWires,
   }: {
     readonly mappings: readonly CompiledMapping[]
     readonly tracked: boolean
     readonly expired: number | 'now'
+    readonly columns?: TableRows['wires'] | undefined
   },
 ): AsyncIterable<readonly Buffer[]> {
   const moment =
@@ -36,9 +38,9 @@ export async function* ownKeys(
     return [`(${isWriters}t.${quote(column)} <= ${moment})`]
   })
   const alive = gone.length === 0 ? 'true' : `(${gone.join(' OR ')}) IS NOT TRUE`
-  const keys = storedValues('t', rows.keyWires)
+  const values = storedValues('t', columns)
   if (!tracked) {
-    yield* tx.copyOut(`SELECT ${keys} FROM ${qualified(rows.name)} t WHERE ${alive}`)
+    yield* tx.copyOut(`SELECT ${values} FROM ${qualified(rows.name)} t WHERE ${alive}`)
     return
   }
   const rowKey = await rowKeySql(
@@ -50,7 +52,7 @@ export async function* ownKeys(
   const target = parameters.push(showTable(rows.name))
   const named = parameters.push(textArray(writers.map((it) => it.name)))
   yield* tx.copyOut(
-    `SELECT ${keys} FROM ${qualified(rows.name)} t JOIN kvmig.origin o ON o.target = $${target} AND o.row_key = ${rowKey}
+    `SELECT ${values} FROM ${qualified(rows.name)} t JOIN kvmig.origin o ON o.target = $${target} AND o.row_key = ${rowKey}
       WHERE o.writer = ANY ($${named}::text[]) AND o.state = 'stands' AND ${alive}`,
     parameters,
   )

@@ -1,0 +1,320 @@
+/**
+ * Codes of errors: the world did not cooperate. What it means in a few words, and what to do; the message itself names the thing at fault.
+ * A test holds this list against what the source can emit.
+ */
+export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help: string]>> = {
+  ADDRESS: [
+    'an address that cannot be read',
+    'Addresses are URLs: postgres://user:password@host:5432/database, redis://host:6379/0, rdb:./dump.rdb, pglite:./folder. Special characters in user and password are percent-encoded. docs/sources.md lists them.',
+  ],
+  BAD_VALUE: [
+    'a value that Postgres refused',
+    'The mapping should have turned it away as a record in quarantine: kvmig trace KEY shows what it makes of the key. Please report it; no value is part of the report.',
+  ],
+  CLEAR_TEXT: [
+    'data would cross a public network unencrypted',
+    'Use rediss:// or sslmode=verify-full. Where the network is private after all, say why: { url: …, insecure: because … }.',
+  ],
+  CLOCK: [
+    'the target did not tell the time',
+    'Expiry is judged by the clock of the target. Run the same again.',
+  ],
+  CODE_UNKNOWN: ['a code without a page', 'kvmig explain without a code lists all of them.'],
+  COLUMN_MISSING: [
+    'a column that is not in the target',
+    'The table was changed since the plan was made. kvmig plan --live shows the difference.',
+  ],
+  COMMIT_ROLLED_BACK: [
+    'a transaction was rolled back instead of committed',
+    'Nothing of it was kept. Run the same again.',
+  ],
+  COMMIT_UNKNOWN: [
+    'the connection was lost during a commit',
+    'It may have happened or not. Run the same again: every step looks first, so that twice is once.',
+  ],
+  CONNECTION_LOST: [
+    'the target ended the connection',
+    'What was committed stays. Run the same again when it is back.',
+  ],
+  CONNECTION_REFUSED: [
+    'nothing answers at the target',
+    'Is Postgres running there, and are host and port right?',
+  ],
+  CONNECT_TIMEOUT: [
+    'the target does not answer',
+    'Is the address right, does a firewall let this machine through, does the provider wake the database first?',
+  ],
+  DATABASE_MISSING: ['no such database', 'Create it, or correct the end of the address.'],
+  DEADLOCK: [
+    'transactions waited for each other',
+    'kvmig tries again by itself a few times. Apply again when it gives up.',
+  ],
+  DISK_FULL: [
+    'the target has no space left',
+    'What was committed stays. Make room or raise the quota, then apply again.',
+  ],
+  ENVIRONMENT_UNKNOWN: [
+    'an environment that the project does not name',
+    '--env takes the names under environments: in migrations.yaml.',
+  ],
+  ENV_FILE: ['the .env file cannot be read', 'It stands beside the project file: NAME=value, one a line.'],
+  ENV_MISSING: [
+    'an environment variable is not set',
+    'An address needs it: set it, put it into .env beside the project file, or give a default: ${NAME:-rdb:./backup.rdb}.',
+  ],
+  FILE_EXISTS: [
+    'a file is there already',
+    'kvmig init overwrites nothing. Move the file, or use another folder.',
+  ],
+  FILE_READ: [
+    'a file cannot be read',
+    'The message says which and why. Paths are relative to where the command was started.',
+  ],
+  FILE_WRITE: ['a file cannot be written', 'The message says which and why.'],
+  HOST_NOT_FOUND: [
+    'the host of the target has no address',
+    'Is its name spelled right, and is it known on this machine?',
+  ],
+  IDLE_IN_TRANSACTION: [
+    'the server ended a transaction that was idle',
+    'Run the same again. On a slow line use smaller batches: --batch 2000.',
+  ],
+  LEASE_HELD: [
+    'somebody else is applying',
+    'Wait until they have finished. A holder that died loses the lease after half a minute; kvmig unlock ID takes it away at once.',
+  ],
+  LEASE_LOST: [
+    'the lease was taken away',
+    'Another kvmig is applying, or somebody unlocked this one. Nothing was half done; look at kvmig status.',
+  ],
+  LEASE_UNKNOWN: ['no such lease', 'kvmig status names the one that is held, if any.'],
+  LEDGER_NEWER: [
+    'a newer kvmig has been here',
+    'Use the same version or a newer one: an older one would not understand what that one remembers.',
+  ],
+  LOCK_TIMEOUT: [
+    'a lock was not to be had in time',
+    'Another session holds the table or the row: look for long transactions in pg_stat_activity, then apply again.',
+  ],
+  LOGIN_REFUSED: [
+    'the target refused the login',
+    'Check user and password, and pg_hba.conf. Special characters are percent-encoded.',
+  ],
+  NOTHING_TO_ACCEPT: ['no open record fits', 'kvmig status lists what is in quarantine, by reason.'],
+  NOT_A_TIME: [
+    'recency of a column that is no time',
+    'recency: { column: … } wants a timestamptz, timestamp or date.',
+  ],
+  NOT_CONFIRMED: [
+    'nobody was there to confirm',
+    'Say --yes where you have read what will happen, or run it where it can ask.',
+  ],
+  NOT_SENT: [
+    'the connection was lost before anything was sent',
+    'It certainly had no effect. Run the same again.',
+  ],
+  ONE_WAY: [
+    'a mapping without a way back',
+    'The entry cannot be made again of its rows: kvmig plan names the columns and what they lose. Keep the source form in a column of its own where the way back is wanted.',
+  ],
+  ORPHAN_NOT_OURS: [
+    'rows without a parent that were there before',
+    'A foreign key cannot be made while they are there, and kvmig does not touch rows that it did not write.',
+  ],
+  OUT_OF_MEMORY: [
+    'the target is out of memory',
+    'Use smaller transactions (--batch 2000), or give the server more.',
+  ],
+  PERMISSION: [
+    'a permission is missing',
+    'The message names the object and the GRANT. docs/sources.md has the two roles that kvmig wants.',
+  ],
+  PGLITE: [
+    'the embedded Postgres failed',
+    'Run the same again; if it stays, the folder may be damaged: keep a copy and report it.',
+  ],
+  PGLITE_LOCKED: [
+    'the embedded Postgres is open elsewhere',
+    'Two processes on one folder would lose data. End the other one, or use another folder.',
+  ],
+  PGLITE_OPEN: [
+    'the embedded Postgres does not start',
+    'The message says whether it is the folder, its permissions or the version.',
+  ],
+  PHASE_LATER: ['a phase that this version does not have', 'This version has phase A and gate B.'],
+  PLANS_MISSING: [
+    'the project has no plans',
+    'kvmig inspect --write drafts some from what is in the source.',
+  ],
+  PLAN_ENVIRONMENT: [
+    'a saved plan of another environment',
+    'Apply it with the --env it was made with, or make another.',
+  ],
+  PLAN_NOT_SURVEYED: ['a survey without this plan', 'A defect of kvmig: please report it.'],
+  PLAN_REFUSED: ['the plans have mistakes', 'kvmig plan lists them, each with its place and its code.'],
+  PLAN_STALE: [
+    'a saved plan that does not fit any more',
+    'Files, ledger or target have changed since it was reviewed. Make a new one: kvmig plan --out FILE.',
+  ],
+  PLAN_UNKNOWN: [
+    'no such plan',
+    'kvmig status lists the plans of the project. It is the name after plan:, not the file.',
+  ],
+  PLAN_USED: ['a saved plan that was applied before', 'A saved plan is for one apply. Make a new one.'],
+  PROJECT_MISSING: [
+    'no migrations.yaml',
+    'Go to the folder of the project, name the file with --project, or begin one with kvmig init.',
+  ],
+  PROTOCOL: [
+    'the target did not accept what was sent',
+    'Poolers refuse start-up parameters such as options: take them out of the address.',
+  ],
+  QUERY_UNEXPLAINED: [
+    'a query of the plan that Postgres cannot explain',
+    'Run it by hand with its args. The message has the words of Postgres.',
+  ],
+  READ_ONLY: [
+    'the target takes no writes',
+    'It is a replica, or the role is read-only. Use the primary, and the role that applies.',
+  ],
+  REJECT_LIMIT: [
+    'more records were rejected than the plan allows',
+    'kvmig status shows the reasons. Mend the mapping or the data, or raise reject: { limit: … } knowingly.',
+  ],
+  ROW_SECURITY: [
+    'a policy hides rows',
+    'Hidden rows would count as missing. Use the owner of the table, or a role with BYPASSRLS.',
+  ],
+  SERIALIZATION: [
+    "transactions got in each other's way",
+    'kvmig tries again by itself a few times. Apply again when it gives up.',
+  ],
+  SERVER: [
+    'the target refused a statement',
+    'The five characters are its SQLSTATE; the log of the server says more.',
+  ],
+  SOURCE_ADDRESS: [
+    'an address of a Redis that cannot be read',
+    'redis://user:password@host:6379/0; the number is the database. Special characters are percent-encoded.',
+  ],
+  SOURCE_AUTH: [
+    'the source refused the credentials',
+    'Check user and password in the address, and that special characters are percent-encoded.',
+  ],
+  SOURCE_BUSY: [
+    'the source is busy',
+    'It runs a script, or has no connection left. Run the same again later: it goes on.',
+  ],
+  SOURCE_CHANGED: [
+    'another server answers than before',
+    'Cursors mean nothing on another server, so the scan begins anew; what is there already is not copied twice.',
+  ],
+  SOURCE_CLOSED: [
+    'the source was closed while it was read',
+    'This is how a run ends that was stopped. Run the same again: it goes on.',
+  ],
+  SOURCE_CLUSTER: ['a node of a Redis Cluster', 'A backup of each node can be read: rdb:./dump.rdb.'],
+  SOURCE_COMMAND: [
+    'the source does not know a command',
+    'kvmig reads Redis 6 and newer; some providers leave commands out or rename them.',
+  ],
+  SOURCE_CORRUPT: [
+    'a backup that is damaged',
+    'Nothing is taken from such a file. Copy it again and compare checksums, or make a new one. The byte in the message is where it shows.',
+  ],
+  SOURCE_CURSOR: [
+    'a place that is none in this source',
+    'kvmig apply --phase=A --again reads the source from its beginning.',
+  ],
+  SOURCE_DATABASE: [
+    'which database is meant',
+    'A Redis has several by number: redis://host/3, rdb:./dump.rdb?db=3.',
+  ],
+  SOURCE_FILE: [
+    'the file of the source cannot be read',
+    'Relative paths begin at the folder of the project file.',
+  ],
+  SOURCE_FORMAT: [
+    'a file that is not what its address says, or newer than this version',
+    'rdb: wants a backup of Redis or Valkey, ndjson: one JSON object a line. docs/sources.md says what is in them.',
+  ],
+  SOURCE_HOST: ['the host of the source has no address', 'Check the host name.'],
+  SOURCE_LATER: [
+    'a kind of source that this version does not have',
+    'A backup can often be read instead: rdb:./dump.rdb.',
+  ],
+  SOURCE_LOADING: ['the source is still loading its data', 'Run the same again when it has finished.'],
+  SOURCE_LOST: ['the source closed the connection', 'Run the same again: it goes on where it was.'],
+  SOURCE_NOPERM: [
+    'the user of the source may not do that',
+    'The message names the command or the keys. docs/sources.md has the ACL that kvmig wants.',
+  ],
+  SOURCE_OOM: ['the source has no memory left', 'Give it more memory, or free some.'],
+  SOURCE_PROTOCOL: [
+    'the source does not answer as a Redis does',
+    'Is this the address of a Redis, and does it want TLS (rediss://) or none (redis://)?',
+  ],
+  SOURCE_READONLY: ['the source is a read-only replica', 'Use the address of the primary.'],
+  SOURCE_REFUSED: ['the source refused the connection', 'Is the server running, and is this its port?'],
+  SOURCE_REPLY: [
+    'the source answered with something else than asked',
+    'A proxy in between, or a server that only resembles Redis? Please report which.',
+  ],
+  SOURCE_STALE: ['a replica that has lost its primary', 'Use the address of the primary.'],
+  SOURCE_TIMEOUT: [
+    'the source did not answer in time',
+    'Is it overloaded, is a firewall in between, or does only one side speak TLS?',
+  ],
+  SOURCE_TLS: [
+    'no trusted TLS connection to the source',
+    'Add ?ca=FILE with the certificate of its authority, or mend the host name.',
+  ],
+  SOURCE_UNKNOWN: [
+    'no such source',
+    'sources: in migrations.yaml names them; the scheme of an address picks the driver.',
+  ],
+  SOURCE_UNREACHABLE: [
+    'the source cannot be reached from here',
+    'Is it in a private network, or behind a firewall?',
+  ],
+  SOURCE_UNSTABLE: [
+    'a list that is never left alone',
+    'It was written to during every attempt to read it. Pause its writers for a moment, or take it from a backup.',
+  ],
+  STARTING: ['the target is starting or stopping', 'Run the same again in a moment.'],
+  STILL_REFERENCED: [
+    'rows that other rows refer to',
+    'They cannot be taken back while others need them. Take those back first, or drop their foreign key.',
+  ],
+  STOPPED: ['stopped by you or by the system', 'Nothing was left half done. Run the same again: it goes on.'],
+  TABLE_DRIFT: [
+    'a table that is not as the schema file says',
+    'The message lists the differences. Change the table, or the file.',
+  ],
+  TABLE_MISSING: [
+    'a table that is not there',
+    'Was it dropped or renamed? kvmig plan --live shows what is there.',
+  ],
+  TABLE_TAKEN: [
+    'a table of that name that kvmig did not make',
+    'Name the file with its DDL under schema: in the project, or choose another name.',
+  ],
+  TIMEOUT: [
+    'a statement took longer than its limit',
+    'Raise statement_timeout for the role, or use smaller batches (--batch 2000).',
+  ],
+  TLS: [
+    'no trusted TLS connection to the target',
+    'sslrootcert=FILE names the certificate of its authority; sslmode=require encrypts without asking who answers.',
+  ],
+  TLS_NOT_OFFERED: ['the target speaks no TLS', 'Within a private network write sslmode=disable.'],
+  TOO_MANY_CONNECTIONS: [
+    'the target takes no more connections',
+    'Close some, raise max_connections, or use the address of a pooler.',
+  ],
+  UNEXPECTED: [
+    'an error that kvmig has no word for',
+    'Run it again with KVMIG_DEBUG=1 to see where, and please report it. No data of yours is printed.',
+  ],
+  USAGE: ['the command line cannot be read', 'kvmig COMMAND --help has its options and examples.'],
+}

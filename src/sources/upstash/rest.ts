@@ -1,0 +1,190 @@
+import type { SourceError } from '../../errors.ts'
+import { MONOTONIC, type Pace } from '../redis/pace.ts'
+import { type Reply, ReplyError } from '../redis/resp.ts'
+import type { Allowance } from '../source.ts'
+import type { UpstashAddress } from './address.ts'
+import { type Command, type Sent, writeCommand } from './command.ts'
+import { explain, explainRefusal, mayPass } from './explain.ts'
+import { readReply, ShapeError } from './reply.ts'
+
+export interface Limits {
+  /** Bytes of a request; Upstash takes 10 MB and more, by plan, and older ones 1 MB. */
+  readonly requestBytes: number
+  /** Commands in a request. */
+  readonly requestCommands: number
+  /** An answer that is not there as a whole after so long is taken for lost. */
+  readonly answerMillis: number
+  /** How often the same is asked again after a fault that may pass, with longer and longer waits in between. */
+  readonly attempts: number
+  readonly firstWaitMillis: number
+  readonly longestWaitMillis: number
+}
+
+export const LIMITS: Limits = {
+  requestBytes: 900_000,
+  requestCommands: 1000,
+  answerMillis: 120_000,
+  attempts: 8,
+  firstWaitMillis: 100,
+  longestWaitMillis: 15_000,
+}
+
+export interface Line {
+  readonly address: UpstashAddress
+  readonly signal: AbortSignal
+  readonly pace: Pace | undefined
+  readonly allowance: Allowance | undefined
+  readonly limits: Limits
+}
+
+/**
+ * Upstash's REST protocol, for reading only: what fails on the way is asked again. Every command that is sent counts, be it answered or
+ * not. Nothing is asked beyond the allowance. Rejects with SourceError, or with the signal's reason.
+ */
+export class RestClient {
+  readonly #line: Line
+  #sent = 0
+  /** Makes what is answered no older than what was answered before, whichever replica answers. */
+  #syncToken: string | undefined
+
+  constructor(line: Line) {
+    this.#line = line
+  }
+
+  get sent(): number {
+    return this.#sent
+  }
+
+  /** Replies in order, errors among them; as many requests as the limits ask for. */
+  async pipeline(commands: readonly Command[]): Promise<Reply[]> {
+    const replies: Reply[] = []
+    const { requestBytes, requestCommands } = this.#line.limits
+    let some: Sent[] = []
+    let bytes = 0
+    for (const command of commands) {
+      const sent = writeCommand(command)
+      const size = Buffer.byteLength(sent.json) + 1
+      if (some.length === requestCommands || (some.length > 0 && bytes + size > requestBytes)) {
+        replies.push(...(await this.#ask('/pipeline', some)))
+        some = []
+        bytes = 0
+      }
+      some.push(sent)
+      bytes += size
+    }
+    if (some.length > 0) replies.push(...(await this.#ask('/pipeline', some)))
+    return replies
+  }
+
+  /** All at one instant: in one request, whose size is the caller's business. */
+  transaction(commands: readonly Command[]): Promise<Reply[]> {
+    return this.#ask('/multi-exec', commands.map(writeCommand))
+  }
+
+  /** One command, whose error is thrown. */
+  async run(command: Command): Promise<Reply> {
+    const [reply] = await this.#ask('', [writeCommand(command)])
+    if (reply instanceof ReplyError) throw explain(this.#line.address.label, reply)
+    return reply!
+  }
+
+  async #ask(path: '' | '/pipeline' | '/multi-exec', commands: readonly Sent[]): Promise<Reply[]> {
+    const { signal, limits, pace, allowance } = this.#line
+    const body = path === '' ? commands[0]!.json : `[${commands.map((it) => it.json).join(',')}]`
+    const cost = commands.reduce((sum, it) => sum + it.cost, 0)
+    for (let attempt = 1; ; attempt++) {
+      signal.throwIfAborted()
+      if (cost > 0) await pace?.take(cost, signal)
+      if (cost > 0) await allowance?.take(cost)
+      this.#sent += cost
+      try {
+        return await this.#exchange(path, body, commands.length)
+      } catch (error) {
+        signal.throwIfAborted()
+        const { reason, waitMillis = 0 } =
+          error instanceof Delayed ? error : { reason: explain(this.#line.address.label, error) }
+        if (!mayPass(reason) || attempt > limits.attempts) throw reason
+        const wait = Math.min(limits.firstWaitMillis * 2 ** (attempt - 1), limits.longestWaitMillis)
+        await MONOTONIC.sleep(Math.max(wait, Math.min(waitMillis, 60_000)), signal)
+      }
+    }
+  }
+
+  async #exchange(path: string, body: string, count: number): Promise<Reply[]> {
+    const { address, signal, limits } = this.#line
+    const response = await fetch(`${address.url}${path === '' ? '/' : path}`, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${address.token}`,
+        'content-type': 'application/json',
+        'upstash-encoding': 'base64',
+        ...(this.#syncToken === undefined ? {} : { 'upstash-sync-token': this.#syncToken }),
+      },
+      body,
+      // The token is for this host and no other.
+      redirect: 'manual',
+      signal: AbortSignal.any([signal, AbortSignal.timeout(limits.answerMillis)]),
+    })
+    const text = await response.text()
+    if (response.status !== 200) throw this.#refusal(response, text)
+    this.#syncToken = response.headers.get('upstash-sync-token') ?? this.#syncToken
+    const answer = parsed(text)
+    if (path === '') return [readReply(answer)]
+    if (!Array.isArray(answer)) throw refused(answer, address.label)
+    if (answer.length !== count) throw new ShapeError('another number of answers than commands')
+    return this.#checked(answer.map(readReply))
+  }
+
+  // The quota may be used up in the middle: what came before is worth nothing without the rest.
+  #checked(replies: Reply[]): Reply[] {
+    for (const reply of replies) {
+      if (!(reply instanceof ReplyError) || reply.code !== 'ERR') continue
+      const error = explain(this.#line.address.label, reply)
+      if (error.code === 'SOURCE_QUOTA' || error.code === 'SOURCE_BUSY') throw error
+    }
+    return replies
+  }
+
+  #refusal(response: Response, text: string): Error {
+    const { label } = this.#line.address
+    const reason = explainRefusal(label, { status: response.status, text: errorText(text) })
+    const seconds = Number(response.headers.get('retry-after') ?? 0)
+    return new Delayed(reason, Number.isFinite(seconds) ? seconds * 1000 : 0)
+  }
+}
+
+/** A refusal that says when to come back. */
+class Delayed extends Error {
+  readonly reason: SourceError
+  readonly waitMillis: number
+
+  constructor(reason: SourceError, waitMillis: number) {
+    super(reason.message)
+    this.reason = reason
+    this.waitMillis = waitMillis
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    // The parser's own message quotes the answer.
+    throw new ShapeError('an answer that is no JSON, or not all of it')
+  }
+}
+
+function errorText(text: string): string | undefined {
+  try {
+    const answer: unknown = JSON.parse(text)
+    if (typeof answer !== 'object' || answer === null || !('error' in answer)) return undefined
+    return typeof answer.error === 'string' ? answer.error : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function refused(answer: unknown, label: string): Error {
+  const reply = readReply(answer)
+  return reply instanceof ReplyError ? explain(label, reply) : new ShapeError('one answer to many commands')
+}
