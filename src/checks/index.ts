@@ -11,6 +11,7 @@ import { http } from './http.ts'
 import { idle } from './idle.ts'
 import { indexUse } from './index-use.ts'
 import { latency } from './latency.ts'
+import { load } from './load.ts'
 import { oneWay } from './one-way.ts'
 import { orphans } from './orphans.ts'
 import { outbox } from './outbox.ts'
@@ -58,6 +59,7 @@ export const CHECKS: ReadonlyMap<string, Check> = new Map(
     watchedCheck,
     oneWay,
     idle,
+    load,
     sql,
     http,
     prometheus,
