@@ -58,6 +58,23 @@ export const catalog: PlanCatalog = {
     ['unique_keys', mandatory({})],
     ['sequences', check({})],
     ['quarantine', mandatory({ limit: { type: 'integer', minimum: 0 } })],
+    [
+      'soak',
+      {
+        ...check({ for: { type: 'string', format: 'duration' } }, ['for']),
+        options: { type: ['string', 'object'], format: 'duration', required: ['for'] },
+      },
+    ],
+    [
+      'divergence',
+      check({
+        unexplained: { type: 'integer' },
+        over: { type: 'string', format: 'duration' },
+        samples: { type: 'integer' },
+      }),
+    ],
+    ['fleet', check({ expect: { type: 'integer' } })],
+    ['latency', check({ p95: { type: 'string', format: 'duration' } })],
   ]),
   sources: new Map([
     ['redis', { driver: 'redis', options: [] }],
