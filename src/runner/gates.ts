@@ -6,6 +6,17 @@ import type { GateStep } from '../plan/step.ts'
 import type { Session } from './session.ts'
 import { Surveys } from './surveys.ts'
 
+/** The gates that open a later phase; those of phase B are steps of the graph. */
+export const laterGates = (plans: readonly Plan[], opens: 'C' | 'D' | 'B'): readonly GateStep[] =>
+  plans.map((plan) => ({
+    id: `${plan.name}/${opens}/gate`,
+    kind: 'gate',
+    phase: opens,
+    plan: plan.name,
+    opens,
+    checks: plan.gates.get(opens) ?? [],
+  }))
+
 /** Asks the checks of several gates. Changes nothing. Gives the findings by the gate's step id. */
 export async function askGates(
   gates: readonly GateStep[],

@@ -1,4 +1,4 @@
-import type { Parameter, PlanCatalog, TransformSignature } from '../../src/plan/catalog.ts'
+import type { OptionSignature, Parameter, PlanCatalog, TransformSignature } from '../../src/plan/catalog.ts'
 import type { ValueKind } from '../../src/value.ts'
 
 /** A small catalog with one part of every sort, so that the language can be tested without the parts. */
@@ -40,7 +40,7 @@ export const catalog: PlanCatalog = {
     ['base64', { summary: 'base64', arity: [0, 0], takes: 'text', gives: 'bytes' }],
     ['gzip', { summary: 'gzip', arity: [0, 0], takes: 'bytes', gives: 'bytes' }],
   ]),
-  checks: new Map([
+  checks: new Map<string, OptionSignature>([
     ['coverage', mandatory({})],
     ['unmapped', mandatory({})],
     ['row_count', check({})],

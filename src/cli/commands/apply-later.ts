@@ -3,9 +3,8 @@ import { EXIT, KvmigError } from '../../errors.ts'
 import type { Context } from '../../executors/executor.ts'
 import { fingerprints } from '../../plan/fingerprint.ts'
 import type { Phase, Plan } from '../../plan/plan.ts'
-import type { GateStep } from '../../plan/step.ts'
 import type { Act, GateResult } from '../../report/report.ts'
-import { askGates } from '../../runner/gates.ts'
+import { askGates, laterGates } from '../../runner/gates.ts'
 import type { Route } from '../../state/ledger.ts'
 import { pauses } from '../../state/watching.ts'
 import { compileProject } from '../compile.ts'
@@ -115,16 +114,7 @@ async function ask(
   checks: Parameters<typeof askGates>[1]['checks'],
   all: Finding[],
 ): Promise<ReadonlyMap<string, readonly Finding[]>> {
-  const steps = plans.map(
-    (plan): GateStep => ({
-      id: `${plan.name}/${phase}/gate`,
-      kind: 'gate',
-      phase,
-      plan: plan.name,
-      opens: phase as GateStep['opens'],
-      checks: plan.gates.get(phase as GateStep['opens']) ?? [],
-    }),
-  )
+  const steps = laterGates(plans, phase)
   if (steps.length === 0) return new Map()
   const found = await askGates(steps, { session, plans, checks, signal: context.signal })
   const results = steps.map((step) => gateResult(step, plans, found.get(step.id)))
