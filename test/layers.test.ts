@@ -45,6 +45,7 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   '@upstash/redis': ['sources'],
   listr2: ['cli'],
   commander: ['cli'],
+  aws4fetch: ['archive'],
   execa: ['checks', 'executors'],
 }
 

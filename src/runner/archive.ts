@@ -68,7 +68,7 @@ export async function archivePlan(
   }
   await save(context, record)
   failpoint('archive.begun')
-  const place = openPlace(session.resolve(to, plan.at), session.project.root)
+  const place = openPlace(session.resolve(to, plan.at), session.project.root, session.variables)
   const source = await session.source(plan.source)
   const { manifest, unreadable } = await writeArchive({
     place,
@@ -139,7 +139,7 @@ export async function restoreArchive(
   },
 ): Promise<Restored & { readonly plan: string; readonly label: string }> {
   const { folder, root, into, replace, signal, progress } = options
-  const archive = await openArchive(openPlace(folder, root), '.')
+  const archive = await openArchive(openPlace(folder, root, session.variables), '.')
   const source = await session.source(into)
   const editor = await editorOf(source)
   try {

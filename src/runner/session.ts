@@ -115,6 +115,11 @@ export class Session {
     })
   }
 
+  /** The environment that addresses and places may name. */
+  get variables(): Readonly<Record<string, string | undefined>> {
+    return this.#options.variables
+  }
+
   /** What the variables in addresses hold: what no output may show. */
   secrets(): readonly string[] {
     const { project, variables } = this.#options

@@ -105,7 +105,7 @@ export async function letGoOf(
   }: { readonly plan: Plan; readonly archive: ArchiveRecord; readonly progress?: (keys: number) => void },
 ): Promise<LetGo> {
   const { target, lease, signal } = context
-  const place = openPlace(session.resolve(archive.to, plan.at), session.project.root)
+  const place = openPlace(session.resolve(archive.to, plan.at), session.project.root, session.variables)
   const editor = await editorOf(await session.source(plan.source))
   try {
     const gone = await letGo(await openArchive(place, archive.folder), editor, {
