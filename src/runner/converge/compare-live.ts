@@ -16,7 +16,7 @@ export interface Compared {
 }
 
 /** A write is on both sides after that long, unless something is wrong. */
-const SETTLE_MILLIS = 1_000
+export const SETTLE_MILLIS = 1_000
 
 /**
  * Compares both stores while the application writes: what differs is looked at again a moment later, and counts only if it still differs
