@@ -160,6 +160,7 @@ function createProgram(io: Io, version: string, done: (code: number) => void): C
   program
     .command('status')
     .description('phases, steps, gates, quarantine, who is applying')
+    .option('--watch', 'again every two seconds, until it is stopped')
     .option('--json', 'as JSON')
     .action(action(() => import('./commands/status.ts')))
   program
@@ -274,7 +275,7 @@ function createProgram(io: Io, version: string, done: (code: number) => void): C
     .command('rollback')
     .description('go back: from C to B, from B to A, within seconds; in A, drop exactly what was added')
     .argument('[plans...]', 'names of plans (default: all)')
-    .option('--to <phase>', 'where to: B or A (default: one phase back)', phase)
+    .option('--to <phase>', 'where to: C (from D), B or A (default: one phase back)', phase)
     .option('--accept-risk <number>', 'although so many changes have not reached the source', count)
     .option('-y, --yes', 'do not ask')
     .option('--json', 'the result as JSON')

@@ -49,6 +49,10 @@ export const PHASE_PAGES: Readonly<Record<string, readonly [title: string, help:
     'a load report that cannot be read',
     'artillery run -o report.json, or k6 run --summary-export=report.json.',
   ],
+  NOT_REBUILT: [
+    'the source does not have everything',
+    'It was retired, and since the way back to C only new writes reach it. kvmig reconcile carries every row over; then the source may be read again.',
+  ],
   PHASE_ORDER: [
     'a phase before this one is not complete',
     'Phases come one after the other: A, B, C, D. kvmig status says where a plan is.',
@@ -59,7 +63,7 @@ export const PHASE_PAGES: Readonly<Record<string, readonly [title: string, help:
   ],
   RETIRED: [
     'the source was retired',
-    'From phase D there is no way back in seconds. kvmig restore FOLDER brings the archive back; docs/phases.md says more.',
+    'From phase D there is no way back in seconds. kvmig rollback --to=C writes both stores again, and kvmig reconcile rebuilds the source from Postgres; kvmig restore FOLDER brings the archive back.',
   ],
   SOURCE_READ_ONLY: [
     'a source that is only read',

@@ -1,4 +1,7 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { LATER_FAILPOINTS } from '../../src/failpoint.ts'
 import { startWorld, USERS, user, type World } from './world.ts'
 
 let world: World
@@ -87,4 +90,26 @@ test('retires the source: asks, archives, lets go of what is as it was archived;
   const restored = await world.run(['restore', folder, '--yes', '--replace'])
   expect(restored.code).toBe(0)
   expect((await world.users()).source).toEqual(before.source)
+})
+
+test('goes back from D: both stores are written again, and Postgres rebuilds the source', async () => {
+  await world.redis.client.del(...(await world.redis.client.keys('*')))
+  const before = await world.users()
+  expect((await world.run(['rollback', '--to=C'])).stdout).toMatch(/done {2}users {2}route {2}phase C/)
+  const early = await world.run(['rollback', '--to=B'])
+  expect(early.stderr).toContain('NOT_REBUILT')
+  expect(early.code).toBe(1)
+  const rebuilt = await world.run(['reconcile'])
+  expect(rebuilt.stdout).toMatch(/\d+ records repaired in the source, no difference is left/)
+  expect((await world.run(['rollback', '--to=B'])).code).toBe(0)
+  await alike()
+  expect((await world.users()).target).toEqual(before.target)
+})
+
+test('every place where later phases may be killed is killed at somewhere', () => {
+  const folders = [import.meta.dirname, join(import.meta.dirname, '../archive')]
+  const tests = folders
+    .flatMap((folder) => readdirSync(folder).map((it) => readFileSync(join(folder, it), 'utf8')))
+    .join('\n')
+  expect(LATER_FAILPOINTS.filter((it) => !tests.includes(`'${it}`))).toEqual([])
 })

@@ -31,10 +31,8 @@ export interface RollbackOptions extends CommonOptions {
  */
 export async function run(options: RollbackOptions, io: Io): Promise<number> {
   const { project } = await loadProject(options, io)
-  if (options.to === 'C' || options.to === 'D')
-    throw new KvmigError('USAGE', `The way back does not lead to phase ${options.to}.`, {
-      hint: 'Say --to=B or --to=A.',
-    })
+  if (options.to === 'D')
+    throw new KvmigError('USAGE', 'The way back does not lead to phase D.', { hint: 'Say --to=C, B or A.' })
   return withSession({ project, options, io }, async (session) => {
     const installed = await session.ledger.installed()
     const routes = installed ? await session.ledger.routes() : new Map<string, Route>()

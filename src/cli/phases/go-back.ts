@@ -27,8 +27,8 @@ export async function goBackPhases(
     // Who refers to others goes back first.
     for (const { plan, route } of [...plans].reverse()) {
       let at = route
-      const target: Phase = to ?? (at.phase === 'C' ? 'B' : 'A')
-      if (at.phase === 'D') throw retired(plan.name)
+      const target: Phase = to ?? BEFORE[at.phase]
+      if (at.phase === 'D' && to !== 'C') throw retired(plan.name)
       if (at.phase <= target) {
         acts.push({
           plan: plan.name,
@@ -39,7 +39,7 @@ export async function goBackPhases(
         continue
       }
       while (at.phase > target) {
-        const next: Phase = at.phase === 'C' ? 'B' : 'A'
+        const next = BEFORE[at.phase]
         const {
           route: now,
           drained,
@@ -79,11 +79,13 @@ export async function goBackPhases(
   })
 }
 
+const BEFORE: { readonly [P in Phase]: Phase } = { A: 'A', B: 'A', C: 'B', D: 'C' }
+
 const retired = (plan: string): KvmigError =>
   new KvmigError(
     'RETIRED',
     `Plan ${plan} is in phase D: its source is not written any more, so there is no way back in seconds.`,
     {
-      hint: 'docs/phases.md says how to bring the source back from the archive and from Postgres.',
+      hint: `kvmig rollback --to=C ${plan} writes both stores again, kvmig reconcile ${plan} then rebuilds the source from Postgres; docs/phases.md says more.`,
     },
   )

@@ -61,6 +61,7 @@ export async function push(suspects: readonly Suspect[], pushing: Pushing): Prom
       (await pendingOf(tx, plan.name, places)).map((it) => unitOf(it).toString('latin1')),
     )
     const counts = { ...NOTHING_PUSHED }
+    const tables = new Map<CompiledMapping, TableRows>()
     const changes: Advance[] = []
     const foreign: Sound[] = []
     for (const [at, suspect] of suspects.entries()) {
@@ -69,7 +70,7 @@ export async function push(suspects: readonly Suspect[], pushing: Pushing): Prom
         counts.waiting += 1
         continue
       }
-      const side = await look(tx, { suspect, record: records[at]!, touch: touches[at], pushing })
+      const side = await look(tx, { suspect, record: records[at]!, touch: touches[at], pushing, tables })
       if (side.state === 'repair')
         changes.push({ ...place, deleted: side.change.do === 'delete', change: encodeChange(side.change) })
       else if (side.state === 'foreign')
@@ -102,11 +103,14 @@ async function look(
     record,
     touch,
     pushing,
+    tables,
   }: {
     readonly suspect: Suspect
     readonly record: LiveRecord
     readonly touch: Touch | undefined
     readonly pushing: Pushing
+    /** Those that were looked up before, in this transaction. */
+    readonly tables: Map<CompiledMapping, TableRows>
   },
 ): Promise<Looked> {
   const { plan, context } = pushing
@@ -123,7 +127,8 @@ async function look(
   if (name === undefined) return { state: 'alike' }
   const mapping = context.compiled.mapping(plan.name, name)
   if (given.length > 1 || suspect.differences.length > 1) return { state: 'beyond' }
-  const table = await openRows(tx, mapping)
+  const table = tables.get(mapping) ?? (await openRows(tx, mapping))
+  tables.set(mapping, table)
   const [there] = await rowsOf(tx, table, given[0]?.row, suspect)
   if (!there) {
     if (!entry) return { state: 'alike' }

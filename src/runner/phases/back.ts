@@ -18,7 +18,7 @@ export interface WentBack {
 }
 
 /**
- * Takes a plan one phase back: from C to B, or from B to A. What is in Postgres and not in the source is carried over first; where the
+ * Takes a plan one phase back: from D to C, from C to B, or from B to A. What is in Postgres and not in the source is carried over first; where the
  * source is out of reach it says how many changes that are, and goes on only if so many are accepted. After the flip no instance writes
  * with the epoch before, so what came in between is carried over then. Idempotent.
  */
@@ -42,6 +42,7 @@ export async function goBack(
     if (live) return drain(target, live, { plan: plan.name, epoch, signal })
     return 0
   }
+  if (route.phase === 'C' && to === 'B') await requireRebuilt(session, plan.name)
   let drained = 0
   let lost = 0
   try {
@@ -74,6 +75,27 @@ export async function goBack(
   // Writes that were under way when the route changed.
   if (lost === 0) drained += await carry(back.epoch)
   return { route: back, drained, atRisk: lost, millis: performance.now() - began }
+}
+
+/** After a way back from D the source has only what was written since, until a reconcile has carried the rest over. */
+async function requireRebuilt({ target }: Session, plan: string): Promise<void> {
+  const [row] = await target.transaction((tx) =>
+    tx.query(
+      `SELECT 1 FROM kvmig.flip f WHERE f.plan = $1 AND f.phase = 'D' AND NOT EXISTS (
+        SELECT 1 FROM kvmig.step s WHERE s.id = $1 || '/B/reconcile' AND s.at > f.at
+          AND s.at > (SELECT max(b.at) FROM kvmig.flip b WHERE b.plan = $1 AND b.phase = 'C')
+          AND (s.outcome->>'left')::bigint = 0)`,
+      [plan],
+    ),
+  )
+  if (!row) return
+  throw new KvmigError(
+    'NOT_REBUILT',
+    `The source of ${plan} was retired and does not have everything: whoever reads it would miss records.`,
+    {
+      hint: `kvmig reconcile ${plan} carries every row to it; then kvmig rollback.`,
+    },
+  )
 }
 
 // A store that is out of reach learns of the epoch by the next write.
