@@ -5,7 +5,7 @@ import type { Why } from '../../state/flips.ts'
 import type { Route } from '../../state/ledger.ts'
 import { releaseTouches } from '../../state/touches.ts'
 import type { Session } from '../session.ts'
-import { drain, waitingIn } from './drain.ts'
+import { drain, drainWithin, waitingIn } from './drain.ts'
 import { flip } from './flip.ts'
 
 export interface WentBack {
@@ -19,8 +19,8 @@ export interface WentBack {
 
 /**
  * Takes a plan one phase back: from D to C, from C to B, or from B to A. What is in Postgres and not in the source is carried over first; where the
- * source is out of reach it says how many changes that are, and goes on only if so many are accepted. After the flip no instance writes
- * with the epoch before, so what came in between is carried over then. Idempotent.
+ * source is out of reach it says how many changes that are, and goes on only if so many are accepted. What was under way is carried over in
+ * the transaction that changes the route. Idempotent.
  */
 export async function goBack(
   session: Session,
@@ -45,6 +45,7 @@ export async function goBack(
   if (route.phase === 'C' && to === 'B') await requireRebuilt(session, plan.name)
   let drained = 0
   let lost = 0
+  let within = 0
   try {
     drained = await carry(route.epoch)
     lost = live ? 0 : await waitingIn(target, plan.name)
@@ -54,7 +55,7 @@ export async function goBack(
   }
   if (lost > (atRisk ?? 0)) throw risky(plan.name, lost)
   const isTold = {
-    raiseEpoch: async (...it: [string, number]) => live?.raiseEpoch(...it).catch(reachable(lost)),
+    raiseEpoch: async (...it: [string, number]) => live?.raiseEpoch(...it).catch(ifReachable),
   }
   const back = await flip(context, isTold, {
     plan: plan.name,
@@ -63,6 +64,8 @@ export async function goBack(
     from: route,
     why,
     also: async (tx) => {
+      // Writes that were under way: whoever reads the source from now on has to see them.
+      if (live && lost === 0) within = await drainWithin(tx, live, { plan: plan.name, epoch: route.epoch })
       if (to !== 'A') return
       await releaseTouches(tx, plan.name)
       // What was found out while both were written says nothing about the next time.
@@ -72,9 +75,7 @@ export async function goBack(
       )
     },
   })
-  // Writes that were under way when the route changed.
-  if (lost === 0) drained += await carry(back.epoch)
-  return { route: back, drained, atRisk: lost, millis: performance.now() - began }
+  return { route: back, drained: drained + within, atRisk: lost, millis: performance.now() - began }
 }
 
 /** After a way back from D the source has only what was written since, until a reconcile has carried the rest over. */
@@ -98,12 +99,10 @@ async function requireRebuilt({ target }: Session, plan: string): Promise<void> 
   )
 }
 
-// A store that is out of reach learns of the epoch by the next write.
-const reachable =
-  (lost: number) =>
-  (error: unknown): void => {
-    if (lost === 0 || !(error instanceof SourceError)) throw error
-  }
+// A store that is out of reach learns of the epoch by the next write; until then Postgres refuses the old ones.
+function ifReachable(error: unknown): void {
+  if (!(error instanceof SourceError)) throw error
+}
 
 const risky = (plan: string, lost: number): KvmigError =>
   new KvmigError(
