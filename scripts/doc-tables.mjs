@@ -24,10 +24,12 @@ export function decoderTable(decoders) {
 }
 
 export function checkTable(checks) {
-  const rows = [...checks.values()].map(({ code: id, name, mandatory, summary }) => [
+  const rows = [...checks.values()].map(({ code: id, name, mandatory, always, summary }) => [
     id,
     `[${name}](#${name})`,
-    mandatory ? 'always' : 'if listed',
+    [mandatory ? 'always in B' : '', always ? `always in ${always.join(', ')}` : '']
+      .filter(Boolean)
+      .join('; ') || 'if listed',
     summary,
   ])
   return table(['code', 'check', 'asked', 'passes when this holds'], rows)

@@ -20,6 +20,11 @@ const adapters = new Map(
   SOURCES.flatMap((adapter) => adapter.schemes.map((scheme) => [scheme, adapter] as const)),
 )
 
+function adapterOf(address: string) {
+  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(address)?.[1]?.toLowerCase()
+  return scheme === undefined ? undefined : adapters.get(scheme)
+}
+
 /** What mappings are compiled from. */
 export const MAPPING_PARTS: MappingParts = {
   transforms: new Map(TRANSFORMS.map((it) => [it.name, it])),
@@ -44,8 +49,7 @@ export const PLAN_CATALOG: PlanCatalog = {
 export const SESSION_PARTS: SessionParts = {
   ...MAPPING_PARTS,
   openSource: (address, context) => {
-    const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(address)?.[1]?.toLowerCase()
-    const adapter = scheme === undefined ? undefined : adapters.get(scheme)
+    const adapter = adapterOf(address)
     if (adapter) {
       const { allowance, ...rest } = context
       // What costs nothing is not counted unless somebody limits it: counting is a line in the ledger.
@@ -56,6 +60,7 @@ export const SESSION_PARTS: SessionParts = {
       hint: `It begins with one of: ${[...adapters.keys()].map((it) => `${it}:`).join(', ')}.`,
     })
   },
+  openLive: async (address, context) => adapterOf(address)?.openLive?.(address, context),
   openTarget,
   createLedger: openLedger,
 }
@@ -82,7 +87,9 @@ export function describeStep(step: Step): Change {
   const change = EXECUTORS[step.kind].describe(step)
   if (step.kind !== 'gate') return change
   const asked = [...CHECKS.values()].filter(
-    (it) => it.mandatory || step.checks.some(({ check }) => check === it.name),
+    (it) =>
+      (step.opens === 'B' ? it.mandatory : it.always?.includes(step.opens)) ||
+      step.checks.some(({ check }) => check === it.name),
   )
   return { ...change, verb: 'gate', subject: step.opens, detail: asked.map((it) => it.name).join(', ') }
 }

@@ -33,4 +33,21 @@ export const FAILPOINTS = [
   'run.finished',
 ] as const
 
-export type FailpointName = (typeof FAILPOINTS)[number]
+/** Those of what comes after phase A. Each is killed at in the tests of its own part. */
+export const LATER_FAILPOINTS = [
+  'catch-up.claimed',
+  'catch-up.written',
+  'catch-up.committed',
+  'catch-up.done',
+  'reconcile.written',
+  'route.flipped',
+  'route.raised',
+  'outbox.applied',
+  'archive.begun',
+  'archive.part-written',
+  'archive.written',
+  'archive.keys-removed',
+  'archive.key-restored',
+] as const
+
+export type FailpointName = (typeof FAILPOINTS)[number] | (typeof LATER_FAILPOINTS)[number]

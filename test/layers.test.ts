@@ -22,6 +22,7 @@ const RANKS: Readonly<Record<string, number>> = {
   mapping: 3,
   state: 3,
   checks: 4,
+  archive: 4.5,
   executors: 5,
   // An edge like cli: it gathers the catalog.
   runtime: 8,
@@ -46,6 +47,7 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   libsql: ['sources'],
   listr2: ['cli'],
   commander: ['cli'],
+  aws4fetch: ['archive'],
   execa: ['checks', 'executors'],
 }
 

@@ -3,25 +3,28 @@ import type { CheckRequest } from '../plan/plan.ts'
 import type { Check, Finding, Scope } from './check.ts'
 
 /**
- * Asks gate B: the mandatory checks and those of the plan, in the order of `checks`. A plan that names a mandatory check asks it with its
+ * Asks a gate: the checks that are always asked there and those of the plan, in the order of `checks`. A plan that names a mandatory check asks it with its
  * own options instead. Whatever goes wrong while measuring is a finding, `error`; only an abort is thrown.
  */
 export async function askChecks(
   requests: readonly CheckRequest[],
   checks: ReadonlyMap<string, Check>,
   scope: Scope,
+  gate: 'B' | 'C' | 'D' = 'B',
 ): Promise<Finding[]> {
   const findings: Finding[] = []
   for (const check of checks.values()) {
     const asked = requests.filter((it) => it.check === check.name)
-    const options = asked.length > 0 || !check.mandatory ? asked.map((it) => it.options) : [{}]
+    const isAlways = gate === 'B' ? check.mandatory : check.always?.includes(gate)
+    const options = asked.length > 0 || !isAlways ? asked.map((it) => it.options) : [{}]
     for (const it of options) findings.push(await ask(check, scope, it))
   }
   const unheardOf = requests.filter((it) => !checks.has(it.check))
   return [...findings, ...unheardOf.map(cannotAsk)]
 }
 
-async function ask(check: Check, scope: Scope, options: CheckRequest['options']): Promise<Finding> {
+/** Asks one check. What goes wrong while it measures is a finding, `error`. */
+export async function ask(check: Check, scope: Scope, options: CheckRequest['options']): Promise<Finding> {
   scope.signal.throwIfAborted()
   try {
     return await check.run(scope, options)

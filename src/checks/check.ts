@@ -17,6 +17,8 @@ export interface Check<O = any> {
   readonly options: OptionSchema
   /** Asked in every gate B, whatever the plan lists. */
   readonly mandatory?: boolean
+  /** The later gates in which it is asked whatever the plan lists. */
+  readonly always?: readonly ('C' | 'D')[]
   run(scope: Scope, options: O): Promise<Finding>
 }
 
@@ -28,6 +30,8 @@ export interface Scope {
   readonly target: Target
   readonly ledger: Ledger
   readonly signal: AbortSignal
+  /** A text of a plan with `${NAME}` replaced by environment variables, as in addresses. Absent: there are none. */
+  resolve?(text: string): string
   /** One pass over the plan's source and its tables, made when first asked for. */
   survey(): Promise<Survey>
   /** Compares that share of the plan's keys (those `inSample` picks) with the tables. Absent: `sample` judges by the full comparison. */

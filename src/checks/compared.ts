@@ -44,6 +44,10 @@ export interface Difference {
   /** Undefined for a row whose record cannot be told. */
   readonly key: Buffer | undefined
   readonly part: Part
+  /** The mapping that gives the row, or gave it. */
+  readonly writer?: Pick<CompiledMapping, 'plan'> & { readonly mapping: string }
+  /** The key tuple of the row, where there is one or should be one. */
+  readonly row?: Buffer
 }
 
 export interface ComparedOptions {
@@ -230,7 +234,8 @@ export class Compared {
       }
       const isRival = giving && rivals.has(`${giving.row.toString('latin1')}${nameOf(it)}`)
       if (isRival && this.#givesWay(it, giving, compiled, table)) continue
-      this.#note(found, it.key, it.part)
+      const { plan, mapping } = compiled
+      this.#note(found, { key: it.key, part: it.part, plan, mapping: mapping.name }, keyTuple)
       if (!owns || found !== this.#different) continue
       this.#changed += 1
       this.#sumKey(keyTuple!)
@@ -300,8 +305,9 @@ export class Compared {
   async settleExtra(): Promise<void> {
     const { comparison, tracked, writers } = this.#options
     if (!comparison || this.#suspects.size === 0) return
+    const left: Buffer[] = []
     const records = await comparison.target.transaction(async (tx) => {
-      const left: Buffer[] = []
+      left.length = 0
       for await (const keys of this.#ownRows(tx, { expired: 'now' }))
         left.push(...keys.filter((it) => this.#suspects.has(it.toString('latin1'))))
       this.#actual -= this.#suspects.size - left.length
@@ -309,7 +315,7 @@ export class Compared {
       const origins = await comparison.ledger.origins.find(tx, this.#name, left.map(rowKeyOf))
       return origins.map((it): Traced | undefined => it && tracedTo(it, writers))
     })
-    for (const it of records) this.#note(this.#extra, it?.key, it?.part ?? '')
+    for (const [index, it] of records.entries()) this.#note(this.#extra, it, left[index])
   }
 
   result(): TableSurvey {
@@ -331,8 +337,9 @@ export class Compared {
     }
   }
 
-  #note(found: Found, key: Buffer | undefined, part: Part): void {
+  #note(found: Found, record: Traced | undefined, row: Buffer | undefined): void {
     found.count += 1
+    const { key, part = '' } = record ?? {}
     if (found.samples.length < SAMPLES)
       found.samples.push(key ? sample(key, part) : `a row of ${this.#name} of unknown origin`)
     this.#options.comparison?.onDifference?.({
@@ -340,6 +347,8 @@ export class Compared {
       kind: found.kind,
       key: key && Buffer.from(key),
       part,
+      ...(record ? { writer: { plan: record.plan, mapping: record.mapping } } : {}),
+      ...(row ? { row } : {}),
     })
   }
 

@@ -10,6 +10,8 @@ export const fail = (check: Named, facts: Facts): Finding => made(check, 'fail',
 export const error = (check: Named, facts: Facts): Finding => made(check, 'error', facts)
 export const unknown = (check: Named, facts: Facts): Finding => made(check, 'unknown', facts)
 
+export const pending = (check: Named, facts: Facts): Finding => made(check, 'pending', facts)
+
 type Named = Pick<Check, 'name' | 'code'>
 
 /** Keys that a finding names. */

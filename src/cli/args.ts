@@ -120,11 +120,27 @@ function createProgram(io: Io, version: string, done: (code: number) => void): C
     .command('apply')
     .description('bring plans to a phase: every pending step, then the gate')
     .argument('[plans...]', 'names of plans, or one saved plan (default: all plans)')
-    .requiredOption('--phase <phase>', 'A: create the tables, copy, check', phase)
+    .requiredOption(
+      '--phase <phase>',
+      'A: create the tables, copy, check; B: write both stores; C: read Postgres; D: retire the source',
+      phase,
+    )
     .option('--again', 'copy again what was copied, to take over later changes of the source')
     .option('--rate <number>', 'source commands a second, at most', wholeNumber)
     .option('--fast', 'nobody else uses the source: ask it for much at a time')
     .option('--batch <rows>', 'rows in one transaction, about (default: 20000)', wholeNumber)
+    .option('--expect <number>', 'B: how many instances of the application there are', wholeNumber)
+    .option(
+      '--credential-rotated',
+      'B: the credential of the source was changed, so that instances without kvmig/runtime cannot write',
+    )
+    .option('--wait <seconds>', 'B, C: how long to wait for instances (default: 30)', count)
+    .option(
+      '--confirm-deletes <number>',
+      'B: so many rows may go that the source does not have any more',
+      count,
+    )
+    .option('--point-of-no-return', 'D: yes, the source is not written any more from now on')
     .option('-y, --yes', 'do not ask')
     .option('--json', 'the result as JSON')
     .action(action(() => import('./commands/apply.ts'), 'plans'))
@@ -147,6 +163,7 @@ function createProgram(io: Io, version: string, done: (code: number) => void): C
   program
     .command('status')
     .description('phases, steps, gates, quarantine, who is applying')
+    .option('--watch', 'again every two seconds, until it is stopped')
     .option('--json', 'as JSON')
     .action(action(() => import('./commands/status.ts')))
   program
@@ -206,12 +223,77 @@ function createProgram(io: Io, version: string, done: (code: number) => void): C
     .option('--batch <rows>', 'rows that one transaction deletes, at most (default: 10000)', wholeNumber)
     .option('--json', 'the result as JSON')
     .action(action(() => import('./commands/sweep.ts'), 'plans'))
+  program.commandsGroup('While both stores are written:')
+  program
+    .command('reconcile')
+    .description('compare both stores and repair exactly what differs')
+    .argument('[plans...]', 'names of plans (default: all in phase B or C)')
+    .option('--from <file>', 'only the records that `kvmig diff --out` listed there')
+    .option('--adopt', 'take over records that only the source has')
+    .option('--json', 'the result as JSON')
+    .action(action(() => import('./commands/reconcile.ts'), 'plans'))
+  program
+    .command('drill')
+    .description('rehearse the way back: B to C to B (or C to B to C), comparing both stores')
+    .argument('[plans...]', 'names of plans')
+    .option('--wait <seconds>', 'how long to wait for instances (default: 30)', count)
+    .option('-y, --yes', 'do not ask')
+    .option('--json', 'the result as JSON')
+    .action(action(() => import('./commands/drill.ts'), 'plans'))
+  program
+    .command('watch')
+    .description('ask the triggers and act on them, until the phase ends')
+    .argument('[plans...]', 'names of plans (default: all that have triggers)')
+    .option('--once', 'ask once, for cron; exit 4 if one fired')
+    .option('--every <seconds>', 'how often to ask (default: 15)', wholeNumber)
+    .option('--webhook <url>', 'told of what fires and recovers, as JSON; may hold ${NAME}')
+    .option('--notify <command>', 'run for what fires and recovers, with KVMIG_* in its environment')
+    .option('--json', 'one JSON line for each that is asked')
+    .action(action(() => import('./commands/watch.ts'), 'plans'))
+  program
+    .command('pause')
+    .description('keep a plan where it is: apply does not bring it further')
+    .argument('<plan>', 'name of the plan')
+    .requiredOption('--because <reason>', 'why')
+    .action(action(() => import('./commands/pause.ts'), 'plan'))
+  program
+    .command('resume')
+    .description('let a paused plan go on')
+    .argument('<plan>', 'name of the plan')
+    .action(action(() => import('./commands/resume.ts'), 'plan'))
+  program
+    .command('report-bug')
+    .description('count a bug that somebody noticed; checks and triggers look at them')
+    .argument('<plan>', 'name of the plan')
+    .requiredOption('--note <text>', 'what was noticed, without data of anybody')
+    .option('--severity <word>', 'such as minor, major or critical', 'major')
+    .action(action(() => import('./commands/report-bug.ts'), 'plan'))
+
+  program.commandsGroup('Keep:')
+  program
+    .command('archive')
+    .description('write the source data of plans to a folder, checksummed, and read it back')
+    .argument('[plans...]', 'names of plans (default: all)')
+    .option('--to <folder>', 'where to, if the plan has no archive:')
+    .option('--json', 'the result as JSON')
+    .action(action(() => import('./commands/archive.ts'), 'plans'))
+  program
+    .command('restore')
+    .description('bring an archive back into a store, with its expiries')
+    .argument('<archive>', 'the folder with its manifest.json')
+    .option('--into <source>', 'name of the source, if the project has several')
+    .option('--replace', 'also keys that hold something else by now')
+    .option('-y, --yes', 'do not ask')
+    .option('--json', 'the result as JSON')
+    .action(action(() => import('./commands/restore.ts'), 'archive'))
 
   program.commandsGroup('Go back:')
   program
     .command('rollback')
-    .description('take phase A back: drop exactly what was added')
+    .description('go back: from C to B, from B to A, within seconds; in A, drop exactly what was added')
     .argument('[plans...]', 'names of plans (default: all)')
+    .option('--to <phase>', 'where to: C (from D), B or A (default: one phase back)', phase)
+    .option('--accept-risk <number>', 'although so many changes have not reached the source', count)
     .option('-y, --yes', 'do not ask')
     .option('--json', 'the result as JSON')
     .action(action(() => import('./commands/rollback.ts'), 'plans'))
@@ -235,7 +317,8 @@ function createProgram(io: Io, version: string, done: (code: number) => void): C
 const EXIT_CODES = `
 Exit codes:
   0 done, or nothing to do    1 could not             2 changes pending (plan --detailed-exitcode)
-  3 a gate stayed closed, or diff found differences   6 the saved plan is stale
+  3 a gate stayed closed, or diff found differences   4 a trigger fired
+  5 not yet: time or people are missing               6 the saved plan is stale
   7 somebody else holds the lease                     130, 143 stopped by a signal
 
 A first look: kvmig init, then kvmig plan. Every command has its --help.
@@ -256,6 +339,11 @@ function usage(message: string, argv: readonly string[], program: Command): stri
 
 function wholeNumber(text: string): number {
   if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('A whole number from 1 is wanted.')
+  return Number(text)
+}
+
+function count(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('A whole number is wanted.')
   return Number(text)
 }
 

@@ -189,7 +189,6 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
     'the embedded Postgres does not start',
     'The message says whether it is the folder, its permissions or the version.',
   ],
-  PHASE_LATER: ['a phase that this version does not have', 'This version has phase A and gate B.'],
   PLANS_MISSING: [
     'the project has no plans',
     'kvmig inspect --write drafts some from what is in the source.',

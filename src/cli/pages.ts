@@ -3,6 +3,7 @@ import { CHECKS } from '../checks/index.ts'
 import { PLAN_CODES } from '../plan/codes.ts'
 import { COMPILE_CODES } from '../plan/passes/codes.ts'
 import { ERROR_PAGES } from './error-pages.ts'
+import { PHASE_PAGES } from './phase-pages.ts'
 import { PLAN_EXAMPLES } from './plan-examples.ts'
 import { PLAN_PAGES } from './plan-pages.ts'
 import { PROOF_CODES } from './proof-codes.ts'
@@ -42,7 +43,7 @@ export const readPages = (): readonly Page[] => [
     help: `${summary}\n\n${chapterOf(name)}`,
   })),
   ...readReasons(),
-  ...Object.entries(ERROR_PAGES).map(([code, [title, help]]) => ({
+  ...Object.entries({ ...ERROR_PAGES, ...PHASE_PAGES }).map(([code, [title, help]]) => ({
     code,
     chapter: 'When something did not cooperate',
     title,

@@ -67,6 +67,7 @@ function metered(source: Source, meter: { bytes: number }): Source {
     read: (keys) => measure(source.read(keys)),
     ...(source.count ? { count: () => source.count!() } : {}),
     ...(source.reached ? { reached: (cursor) => source.reached!(cursor) } : {}),
+    ...(source.edit ? { edit: () => source.edit!() } : {}),
     commands: () => source.commands(),
     ...(source.warnings ? { warnings: source.warnings } : {}),
     close: () => source.close(),

@@ -1,4 +1,4 @@
-import { type KeyPattern, literalPrefix } from '../plan/key-pattern.ts'
+import { type KeyPattern, literalPrefix, parseKeyPattern } from '../plan/key-pattern.ts'
 import { asksBeforeClaiming, type Mapping, type Project, type Rule, type Skip } from '../plan/plan.ts'
 import type { Entry } from '../sources/source.ts'
 import type { Reject } from '../value.ts'
@@ -23,7 +23,12 @@ export function createRouter(
   const asked = routes.flatMap((it) =>
     it.mappings.flatMap((mapping) => mapping.lookupKeys.map((key) => lookupRoute(mapping, key))),
   )
-  const candidatesOf = compilePrefixes([...routes, ...lets, ...asked.filter((it) => it.prefix !== '')])
+  const candidatesOf = compilePrefixes([
+    skipRoute(OWN, undefined),
+    ...routes,
+    ...lets,
+    ...asked.filter((it) => it.prefix !== ''),
+  ])
 
   return {
     lookups: routes.flatMap((it) => it.mappings.flatMap((mapping) => mapping.lookups)),
@@ -70,6 +75,15 @@ export function createRouter(
       return isRejected ? 'entry' : answer
     },
   }
+}
+
+/** The keys that dual-write keeps beside the application's: versions and epochs. They are nobody's data. */
+const OWN: Skip = {
+  kind: 'skip',
+  fate: 'ignored',
+  match: parseKeyPattern('kvmig:{_:rest}', { file: '', line: 0, column: 0 }).pattern!,
+  because: 'kvmig keeps versions and epochs there while both stores are written',
+  at: { file: '', line: 0, column: 0 },
 }
 
 /** One rule, or the group of mappings that share a rule's place. */

@@ -2,7 +2,7 @@ import { REJECT_CODES } from '../value.ts'
 import type { PlanCatalog } from './catalog.ts'
 import { checkRequest, LATER_CHECKS } from './check-schema.ts'
 import { exampleDefinitions } from './example-schema.ts'
-import { ENTRY_TYPES } from './plan.ts'
+import { ENTRY_TYPES, PHASES } from './plan.ts'
 import {
   duration,
   type JsonSchema,
@@ -19,13 +19,7 @@ import {
 import { tableDefinitions } from './table-schema.ts'
 
 /** Keys of the language that a later version understands, with where they belong. */
-export const LATER_KEYS: ReadonlySet<string> = new Set([
-  'write',
-  'one_way',
-  'merge',
-  'audit',
-  'hooks',
-])
+export const LATER_KEYS: ReadonlySet<string> = new Set(['write', 'one_way', 'merge', 'audit'])
 
 /** A plan file, with references into `planDefinitions`. */
 export function planShape(): JsonSchema {
@@ -85,9 +79,14 @@ export function planShape(): JsonSchema {
         {
           required: ['to'],
           title: 'a map with to and keep',
-          description: 'Where the source data goes in phase D.',
+          description:
+            'Where the source data goes in phase D, and how long the keys stay after that. Default 30d.',
         },
       ),
+      hooks: {
+        ...list(ref('hook'), 'a list of hooks'),
+        description: 'Commands that are run before and after a phase: a deploy, a backup, a smoke test.',
+      },
     },
     { required: ['version', 'plan', 'mappings'], title: 'a plan' },
   )
@@ -114,18 +113,22 @@ export function planDefinitions(catalog: PlanCatalog): JsonSchema {
     ),
     gate_check: checkRequest(catalog.checks, []),
     later_check: checkRequest(catalog.checks, LATER_CHECKS),
-    trigger: {
-      type: 'object',
-      title: 'a map with when, do, for',
-      properties: {
-        when: oneOf('a check', ...catalog.checks.keys(), ...LATER_CHECKS),
-        do: oneOf('an action', 'alert', 'pause', 'rollback'),
-        for: duration,
-        because: text('the reason'),
+    trigger: trigger(catalog),
+    hook: object(
+      {
+        before: {
+          ...oneOf('a phase', ...PHASES),
+          description: 'Runs before the phase begins; if it fails, nothing does.',
+        },
+        after: {
+          ...oneOf('a phase', ...PHASES),
+          description: 'Runs when every instance has confirmed the phase.',
+        },
+        run: text('a command'),
+        within: { ...duration, description: 'It is ended after that long. Default 10m.' },
       },
-      required: ['when', 'do'],
-      additionalProperties: { type: ['string', 'number', 'boolean'], title: 'text, a number, true or false' },
-    },
+      { required: ['run'], title: 'a map with before or after, run, within' },
+    ),
     acceptance: object(
       {
         code: oneOf('a reason code', ...REJECT_CODES),
@@ -141,6 +144,39 @@ export function planDefinitions(catalog: PlanCatalog): JsonSchema {
       { required: ['code', 'match', 'because'], title: 'a map with code, match, at_most and because' },
     ),
     ...exampleDefinitions(),
+  }
+}
+
+/** A check with its options beside it, and what to do about it. */
+function trigger({ checks }: PlanCatalog): JsonSchema {
+  const common = {
+    when: oneOf('a check', ...checks.keys(), ...LATER_CHECKS),
+    do: oneOf('an action', 'alert', 'pause', 'rollback'),
+    for: {
+      ...duration,
+      description: 'How long it has to fail without a pass in between. Default: it fires at once.',
+    },
+    missing: {
+      ...oneOf('hold, fail or pass', 'hold', 'fail', 'pass'),
+      description: 'What it means when nothing could be measured. Default hold: the clock stands still.',
+    },
+    because: text('the reason'),
+  }
+  return {
+    type: 'object',
+    title: 'a map with when, do, for',
+    required: ['when', 'do'],
+    properties: common,
+    allOf: [...checks].map(([name, { options }]) => ({
+      if: { type: 'object', properties: { when: { const: name } }, required: ['when'] },
+      // biome-ignore lint/suspicious/noThenProperty: JSON Schema's word
+      then: {
+        type: 'object',
+        properties: { ...(options.properties as object | undefined), ...common },
+        ...(Array.isArray(options.required) && { required: options.required }),
+        additionalProperties: false,
+      },
+    })),
   }
 }
 

@@ -86,7 +86,11 @@ export interface Plan {
   /** Quarantined records the team has looked at and accepts, by reason code and key pattern. */
   readonly accept: readonly Acceptance[]
   readonly examples: readonly Example[]
-  /** Parts of the language for later phases, validated and carried along: writes, archive, hooks. */
+  /** Where the source data goes before phase D lets go of it. */
+  readonly archive?: ArchiveTo
+  /** Commands of the team's own around each phase, in order. */
+  readonly hooks?: readonly Hook[]
+  /** Parts of the language for later phases, validated and carried along: writes. */
   readonly later: Readonly<Record<string, unknown>>
   readonly at: Position
 }
@@ -217,6 +221,28 @@ export interface TriggerRequest extends CheckRequest {
   readonly do: 'alert' | 'pause' | 'rollback'
   /** Milliseconds it has to fail without a break. */
   readonly forMillis: number
+  /** What it means when nothing can be measured. Default hold: the clock stands still. */
+  readonly missing?: 'hold' | 'fail' | 'pass'
+}
+
+/** `{ to: ./archive/messages, keep: 30d }`. */
+export interface ArchiveTo {
+  /** A folder, relative to the project, or `s3://bucket/prefix`; a template like an address. */
+  readonly to: string
+  /** How long the keys stay in the store after they were archived. */
+  readonly keepMillis: number
+  readonly at: Position
+}
+
+/** A command that is run before or after plans begin a phase. */
+export interface Hook {
+  readonly when: 'before' | 'after'
+  readonly phase: Phase
+  /** A command line, for the shell. */
+  readonly run: string
+  /** It is ended after so long, and counts as failed. */
+  readonly withinMillis: number
+  readonly at: Position
 }
 
 export interface Acceptance {

@@ -6,7 +6,9 @@ import type { Notes } from './notes.ts'
 import {
   type Acceptance,
   type CheckRequest,
+  type Hook,
   PHASES,
+  type Phase,
   type Plan,
   type Query,
   type TriggerRequest,
@@ -80,13 +82,15 @@ export function readPlan(
       }),
     ),
     accept: (root.get('accept')?.items ?? []).flatMap((it) => optional(readAcceptance(it, notes))),
+    ...archiveOf(root.get('archive'), notes),
+    ...hooksOf(root.get('hooks'), notes),
     examples: (root.get('examples')?.items ?? []).flatMap((it) => optional(readExample(it, notes))),
     later: Object.fromEntries(LATER.flatMap((key) => optional(root.get(key)).map((it) => [key, it.value]))),
     at: name?.at ?? root.at,
   })
 }
 
-const LATER = ['writes', 'archive'] as const
+const LATER = ['writes'] as const
 
 function readQuery(name: string, at: Query['at'], node: YamlNode, notes: Notes): Query | undefined {
   const sql = textOf(node.get('sql'))
@@ -109,14 +113,51 @@ function readCheck(node: YamlNode, notes: Notes): CheckRequest {
 }
 
 function readTrigger(node: YamlNode, notes: Notes): TriggerRequest {
-  const options = node.entries.filter((it) => !['when', 'do', 'for', 'because'].includes(it.key))
-  const because = textOf(node.get('because'))
+  const options = node.entries.filter((it) => !['when', 'do', 'for', 'missing', 'because'].includes(it.key))
+  const [because, missing] = [textOf(node.get('because')), textOf(node.get('missing'))]
   return notes.from(node, {
     check: textOf(node.get('when')) ?? '',
     options: Object.fromEntries(options.map(({ key, value }) => [key, value.value])),
     ...(because !== undefined && { because }),
+    ...(missing !== undefined && { missing: missing as NonNullable<TriggerRequest['missing']> }),
     do: (textOf(node.get('do')) as TriggerRequest['do'] | undefined) ?? 'alert',
     forMillis: parseDuration(textOf(node.get('for')) ?? '') ?? 0,
+    at: node.at,
+  })
+}
+
+/** Keys stay in the store for so long after they were archived, unless the plan says otherwise. */
+const KEEP = '30d'
+/** A hook that takes longer hangs. */
+const WITHIN = '10m'
+
+function archiveOf(node: YamlNode | undefined, notes: Notes): Pick<Plan, 'archive'> {
+  const to = textOf(node?.get('to'))
+  if (!node || to === undefined) return {}
+  const keepMillis = parseDuration(textOf(node.get('keep')) ?? KEEP) ?? 0
+  return { archive: notes.from(node, { to, keepMillis, at: node.at }) }
+}
+
+function hooksOf(node: YamlNode | undefined, notes: Notes): Pick<Plan, 'hooks'> {
+  return node ? { hooks: node.items.flatMap((it) => optional(readHook(it, notes))) } : {}
+}
+
+function readHook(node: YamlNode, notes: Notes): Hook | undefined {
+  const [before, after, run] = [
+    textOf(node.get('before')),
+    textOf(node.get('after')),
+    textOf(node.get('run')),
+  ]
+  if ((before === undefined) === (after === undefined)) {
+    notes.error('KV011', node.at, 'A hook runs before a phase or after it.', 'Write before: B, or after: B.')
+    return undefined
+  }
+  if (run === undefined) return undefined
+  return notes.from(node, {
+    when: before === undefined ? ('after' as const) : ('before' as const),
+    phase: (before ?? after) as Phase,
+    run,
+    withinMillis: parseDuration(textOf(node.get('within')) ?? WITHIN) ?? 0,
     at: node.at,
   })
 }

@@ -3,6 +3,7 @@ import type {
   CheckReport,
   DiffReport,
   GateResult,
+  PhaseReport,
   PlanReport,
   RebuildReport,
   Report,
@@ -27,6 +28,7 @@ const CLOSINGS: { readonly [K in Report['kind']]: (report: Extract<Report, { kin
   test: closeTest,
   trace: closeTrace,
   rebuild: closeRebuild,
+  phase: closePhase,
 }
 
 function closePlan({ plans, shared, removed, diagnostics, saved, live }: PlanReport): string {
@@ -147,6 +149,22 @@ function closeTrace({ fate, rows, rejects, rules, source }: TraceReport): string
     rejects.length > 0 && counted(rejects.length, 'reject'),
   ].filter((it) => it !== false)
   return `Trace: ${fate}${by}${made.length > 0 ? `: ${made.join(', ')}` : ''}.`
+}
+
+function closePhase({ command, outcome, acts, gates, millis, next }: PhaseReport): string {
+  const title = command[0]!.toUpperCase() + command.slice(1)
+  const closed = gates.filter(({ status }) => status !== 'open')
+  const waits = acts.filter(({ status }) => status === 'waiting').length
+  const said: { readonly [O in PhaseReport['outcome']]: string } = {
+    done: acts.some(({ status }) => status === 'done') ? `done in ${duration(millis)}` : 'nothing to do',
+    waiting:
+      closed.length > 0 ? closedGates(gates) : `not yet: ${counted(waits, 'thing is', 'things are')} missing`,
+    closed: closed.length > 0 ? closedGates(gates) : 'it stays where it is',
+    failed: 'stopped; what is done stays done',
+    fired: 'a trigger fired',
+    interrupted: 'stopped; what is done stays done',
+  }
+  return `${title}: ${said[outcome]}.${next === undefined ? '' : ` ${next}`}`
 }
 
 /** Names while they are few; the lines above have them all. */

@@ -37,6 +37,19 @@ function annotations(report: Report): readonly Annotation[] {
         ),
         ...report.gates.flatMap(ofGate),
       ]
+    case 'phase':
+      return [
+        ...report.acts
+          .filter(({ status }) => status === 'failed' || status === 'fired')
+          .map(
+            ({ plan, verb, detail }): Annotation => ({
+              level: 'error',
+              title: `${plan}: ${verb}`,
+              message: detail,
+            }),
+          ),
+        ...report.gates.flatMap(ofGate),
+      ]
     case 'check':
       return report.gates.flatMap(ofGate)
     case 'diff':

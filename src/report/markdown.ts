@@ -3,6 +3,7 @@ import { closing } from './closing.ts'
 import { applySections } from './markdown/apply.ts'
 import { checkSections } from './markdown/check.ts'
 import { diffSections } from './markdown/diff.ts'
+import { phaseSections } from './markdown/phase.ts'
 import { planSections } from './markdown/plan.ts'
 import { rebuildSections } from './markdown/rebuild.ts'
 import { joinSections, type Section } from './markdown/section.ts'
@@ -23,6 +24,7 @@ const VOICES: {
   test: testSections,
   trace: traceSections,
   rebuild: rebuildSections,
+  phase: phaseSections,
 }
 
 /** What a comment on GitHub may hold, with room to spare. */

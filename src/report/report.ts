@@ -22,6 +22,7 @@ export type Report =
   | TestReport
   | TraceReport
   | RebuildReport
+  | PhaseReport
 
 interface ReportBase {
   /** The project file, as the user named it. */
@@ -227,6 +228,26 @@ export interface PlanStatus {
     /** What it was quarantined for, those with the most open records first. */
     readonly reasons: readonly QuarantineReason[]
   }
+  /** Of a plan that has left phase A. */
+  readonly later?: LaterStatus
+}
+
+/** Where a plan stands while both stores are written, and after. */
+export interface LaterStatus {
+  readonly to: Phase
+  /** Why it cannot go there yet; none: it can. */
+  readonly reasons: readonly string[]
+  /** Live instances of the application that use the plan. */
+  readonly instances: number
+  /** Those that have not confirmed the route, by id. */
+  readonly laggards: readonly string[]
+  /** Changes on their way to the source. */
+  readonly outbox: number
+  /** How long it has been in its phase, by the clock of the database. */
+  readonly soakMillis?: number
+  readonly paused?: string
+  /** The next moment at which something can happen, where a clock says so. */
+  readonly nextAt?: string
 }
 
 /** Records that a plan has in quarantine for one reason. */
@@ -341,4 +362,28 @@ export interface RebuildReport extends ReportBase {
   }[]
   /** Sent to the store. */
   readonly commands: number
+}
+
+/** What a command of the phases after A did, act by act: `apply --phase=B`, `rollback`, `drill`, `reconcile`, `watch`, `archive`, `restore`. */
+export interface PhaseReport extends ReportBase {
+  readonly kind: 'phase'
+  /** As it was called: `apply --phase=B`. */
+  readonly command: string
+  /** `waiting`: only time or people are missing. `fired`: a trigger did. */
+  readonly outcome: 'done' | 'waiting' | 'closed' | 'failed' | 'fired' | 'interrupted'
+  readonly acts: readonly Act[]
+  readonly gates: readonly GateResult[]
+  readonly millis: number
+  /** What to do next, as a sentence. */
+  readonly next?: string
+}
+
+/** One thing that was done, or that something waits for. */
+export interface Act {
+  readonly plan: string
+  readonly status: 'done' | 'kept' | 'waiting' | 'failed' | 'fired'
+  /** One word: `route`, `fleet`, `catch-up`, `archive`. */
+  readonly verb: string
+  /** What it was about and what came of it; counts, keys and names only. */
+  readonly detail: string
 }

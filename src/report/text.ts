@@ -4,6 +4,7 @@ import type { Report } from './report.ts'
 import { applyLines } from './text/apply.ts'
 import { checkLines } from './text/check.ts'
 import { diffLines } from './text/diff.ts'
+import { phaseLines } from './text/phase.ts'
 import { planLines } from './text/plan.ts'
 import { rebuildLines } from './text/rebuild.ts'
 import { statusLines } from './text/status.ts'
@@ -21,6 +22,7 @@ const VOICES: {
   test: testLines,
   trace: traceLines,
   rebuild: rebuildLines,
+  phase: phaseLines,
 }
 
 /** A report for a person at a terminal: the same bytes for the same report, colours apart; the last line says what happened and what to do. */

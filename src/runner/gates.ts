@@ -1,10 +1,21 @@
 import { askChecks } from '../checks/ask.ts'
-import type { Check, Finding } from '../checks/check.ts'
+import type { Check, Finding, Scope } from '../checks/check.ts'
 import type { Differences, MappingSurvey, SampleSurvey } from '../checks/survey.ts'
 import type { Plan } from '../plan/plan.ts'
 import type { GateStep } from '../plan/step.ts'
 import type { Session } from './session.ts'
 import { Surveys } from './surveys.ts'
+
+/** The gates that open a later phase; those of phase B are steps of the graph. */
+export const laterGates = (plans: readonly Plan[], opens: 'C' | 'D' | 'B'): readonly GateStep[] =>
+  plans.map((plan) => ({
+    id: `${plan.name}/${opens}/gate`,
+    kind: 'gate',
+    phase: opens,
+    plan: plan.name,
+    opens,
+    checks: plan.gates.get(opens) ?? [],
+  }))
 
 /** Asks the checks of several gates. Changes nothing. Gives the findings by the gate's step id. */
 export async function askGates(
@@ -22,20 +33,28 @@ export async function askGates(
   const findings = new Map<string, readonly Finding[]>()
   for (const gate of gates) {
     const plan = plans.find((it) => it.name === gate.plan)!
-    const scope = {
-      project: session.project,
-      plan,
-      compiled: session.compiled,
-      target: session.target,
-      ledger: session.ledger,
-      signal,
-      survey: () => surveys.of(plan.source),
-      sample: (share: number) => sampleOf(session, plan, share, signal),
-    }
-    findings.set(gate.id, await askChecks(gate.checks, checks, scope))
+    const scope = scopeFor(session, plan, { surveys, signal })
+    findings.set(gate.id, await askChecks(gate.checks, checks, scope, gate.opens))
   }
   return findings
 }
+
+/** What a check may look at for a plan. */
+export const scopeFor = (
+  session: Session,
+  plan: Plan,
+  { surveys, signal }: { readonly surveys: Surveys; readonly signal: AbortSignal },
+): Scope => ({
+  project: session.project,
+  plan,
+  compiled: session.compiled,
+  target: session.target,
+  ledger: session.ledger,
+  signal,
+  resolve: (text) => session.resolve(text, plan.at),
+  survey: () => surveys.of(plan.source),
+  sample: (share) => sampleOf(session, plan, share, signal),
+})
 
 async function sampleOf(
   session: Session,

@@ -1,3 +1,4 @@
+import { KvmigError } from '../errors.ts'
 import { type Step, tableOf } from '../plan/step.ts'
 import { inUndoOrder } from '../plan/step-state.ts'
 import { sameTable, type TableName } from '../plan/table.ts'
@@ -21,7 +22,18 @@ export async function planRollback(
   { ledger, project }: Session,
   plans: readonly string[],
 ): Promise<RollbackPlan> {
-  const records = [...(await ledger.steps()).values()]
+  for (const [plan, { phase }] of await ledger.routes()) {
+    if (phase === 'A' || !plans.includes(plan)) continue
+    throw new KvmigError(
+      'PHASE_PAST',
+      `Plan ${plan} is in phase ${phase}: its tables are written by the application.`,
+      {
+        hint: `Go back to phase A first: kvmig rollback --to=A ${plan}.`,
+      },
+    )
+  }
+  // What the later phases noted is not theirs to drop.
+  const records = [...(await ledger.steps()).values()].filter((it) => it.phase === 'A')
   const stay = records.filter((it) => it.plan !== undefined && !plans.includes(it.plan))
   const staying = new Set(stay.map((it) => it.plan))
   const isNeeded = (table: TableName): boolean =>

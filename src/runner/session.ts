@@ -1,7 +1,8 @@
 import { KvmigError } from '../errors.ts'
 import { answering } from '../mapping/answering.ts'
 import { type CompiledProject, compileProject, type MappingParts } from '../mapping/compiled-project.ts'
-import type { Project } from '../plan/plan.ts'
+import type { Project, StoreAddress } from '../plan/plan.ts'
+import type { LiveContext, LiveStore } from '../sources/live-store.ts'
 import type { Source, SourceContext } from '../sources/source.ts'
 import type { Ledger } from '../state/ledger.ts'
 import type { LedgerOptions } from '../state/postgres-ledger.ts'
@@ -15,6 +16,8 @@ import { environmentOf } from './environment.ts'
 /** The parts a session opens stores with; `src/catalog.ts` has them all. */
 export interface SessionParts extends MappingParts {
   openSource(address: string, context: SourceContext): Promise<Source>
+  /** Undefined: a store of this kind cannot take part in dual-write. */
+  openLive?(address: string, context: LiveContext): Promise<LiveStore | undefined>
   openTarget(address: string, options: OpenOptions): Promise<Target>
   createLedger(target: Target, options?: LedgerOptions): Ledger
 }
@@ -44,6 +47,7 @@ export class Session {
   readonly signal: AbortSignal
   readonly #options: SessionOptions
   readonly #sources = new Map<string, Promise<Source>>()
+  readonly #lives = new Map<string, Promise<LiveStore>>()
   readonly #warnings: string[] = []
   readonly #budget: Budget
 
@@ -76,11 +80,33 @@ export class Session {
     return open
   }
 
-  async #open(name: string): Promise<Source> {
-    const { project, parts, variables, environment, signal, perSecond } = this.#options
+  /** The same store, to write to by the protocol of dual-write. Throws LIVE_NONE where it cannot take part. */
+  live(name: string): Promise<LiveStore> {
+    const open = this.#lives.get(name) ?? this.#openLive(name)
+    this.#lives.set(name, open)
+    return open
+  }
+
+  async #openLive(name: string): Promise<LiveStore> {
+    const { project, parts, signal } = this.#options
+    const live = await parts.openLive?.(this.#address(name).url, { root: project.root, signal })
+    if (live) return live
+    const { label } = await this.source(name)
+    throw new KvmigError('LIVE_NONE', `${label} cannot take part in dual-write: it cannot compare and set.`, {
+      hint: 'Phase A works with it; for the phases after it the source has to be a Redis.',
+    })
+  }
+
+  #address(name: string): { readonly address: StoreAddress; readonly url: string } {
+    const { project, variables, environment } = this.#options
     const address = environmentOf(project, environment)?.sources.get(name) ?? project.sources.get(name)
     if (!address) throw new KvmigError('SOURCE_UNKNOWN', `There is no source "${name}" in ${project.file}.`)
-    const url = resolveAddress(address, variables)
+    return { address, url: resolveAddress(address, variables) }
+  }
+
+  async #open(name: string): Promise<Source> {
+    const { project, parts, variables, signal, perSecond } = this.#options
+    const { address, url } = this.#address(name)
     const warning = warnOfClearText(name, url, address)
     if (warning !== undefined) this.#warnings.push(warning)
     const rate = perSecond ?? project.budget.perSecond
@@ -94,6 +120,31 @@ export class Session {
     })
     this.#warnings.push(...(source.warnings ?? []))
     return answering(source, this.compiled.router(name), Date.now)
+  }
+
+  /** The environment that addresses and places may name. */
+  get variables(): Readonly<Record<string, string | undefined>> {
+    return this.#options.variables
+  }
+
+  /** What the variables in addresses hold: what no output may show. */
+  secrets(): readonly string[] {
+    const { project, variables } = this.#options
+    const environments = [...project.environments.values()]
+    const addresses = [
+      project.target,
+      ...project.sources.values(),
+      ...environments.flatMap((it) => [...(it.target ? [it.target] : []), ...it.sources.values()]),
+    ]
+    const names = addresses.flatMap(({ url }) =>
+      [...url.matchAll(/\$\{([A-Za-z_][A-Za-z0-9_]*)/g)].map((it) => it[1]!),
+    )
+    return names.flatMap((it) => variables[it] ?? [])
+  }
+
+  /** A text of a plan with `${NAME}` replaced, as in addresses. Throws ENV_MISSING. */
+  resolve(url: string, at: StoreAddress['at']): string {
+    return resolveAddress({ url, at }, this.#options.variables)
   }
 
   /** Source commands sent so far, all sources together. */
@@ -110,7 +161,10 @@ export class Session {
 
   async close(): Promise<void> {
     const sources = await Promise.allSettled(this.#sources.values())
-    await Promise.allSettled(sources.flatMap((it) => (it.status === 'fulfilled' ? [it.value.close()] : [])))
+    const lives = await Promise.allSettled(this.#lives.values())
+    await Promise.allSettled(
+      [...sources, ...lives].flatMap((it) => (it.status === 'fulfilled' ? [it.value.close()] : [])),
+    )
     // A count that cannot be mended is too high; that is no reason to fail what was done.
     await this.#budget.close().catch(() => {})
     await this.target.close()

@@ -1,5 +1,6 @@
 import type { OptionSchema } from '../plan/catalog.ts'
 import type { EntryType } from '../plan/plan.ts'
+import type { StoreEditor } from './editor.ts'
 import type { LiveContext, LiveStore } from './live-store.ts'
 import type { Answer, Answers, Question } from './question.ts'
 import type { StoreWriter } from './writer.ts'
@@ -75,6 +76,8 @@ export interface Source {
   count?(): Promise<number>
   /** How much of a scan lies before a cursor, 0 to 1, where that can be told; near enough to say how long the rest will take. */
   reached?(cursor: Cursor): number
+  /** A store that kvmig can also retire and bring back. Absent: it is only read. */
+  edit?(): Promise<StoreEditor>
   /** Commands sent so far (what a bill would count). */
   commands(): number
   /** What people should know of the store: what is in it and is not given. */

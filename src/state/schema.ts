@@ -291,4 +291,56 @@ const MIGRATIONS: readonly string[] = [
   );
   CREATE INDEX counter_at ON kvmig.counter (at);
   `,
+  `
+  -- Every change of a route, for soak clocks: tomorrow's run knows that day 6 of 14 has passed.
+  CREATE TABLE kvmig.flip (
+    plan text NOT NULL,
+    epoch bigint NOT NULL,
+    phase text NOT NULL,
+    rollout boolean NOT NULL,
+    why text NOT NULL,
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (plan, epoch)
+  );
+
+  -- What triggers saw. name: the trigger, by its content.
+  CREATE TABLE kvmig.observation (
+    plan text NOT NULL,
+    name text NOT NULL,
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    status text NOT NULL CHECK (status IN ('pass', 'fail', 'missing')),
+    measured text NOT NULL,
+    PRIMARY KEY (plan, name, at)
+  );
+
+  -- What was told of a trigger last, so that it is told once.
+  CREATE TABLE kvmig.told (
+    plan text NOT NULL,
+    name text NOT NULL,
+    state text NOT NULL,
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (plan, name)
+  );
+
+  CREATE TABLE kvmig.watch (
+    plan text PRIMARY KEY,
+    at timestamptz NOT NULL DEFAULT clock_timestamp()
+  );
+
+  -- A plan that stays where it is until somebody says otherwise.
+  CREATE TABLE kvmig.pause (
+    plan text PRIMARY KEY,
+    because text NOT NULL,
+    at timestamptz NOT NULL DEFAULT clock_timestamp()
+  );
+
+  CREATE TABLE kvmig.bug (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    plan text NOT NULL,
+    severity text NOT NULL,
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    note text NOT NULL
+  );
+  CREATE INDEX bug_at ON kvmig.bug (plan, at);
+  `,
 ]

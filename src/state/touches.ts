@@ -217,3 +217,17 @@ export async function releaseTouches(tx: Transaction, plan: string): Promise<voi
 
 // Postgres writes bytea as \x and hexadecimal digits.
 const bytesOf = (text: string): Buffer => Buffer.from(text.slice(2), 'hex')
+
+/** Says of records that a repair settled whether they are there: their tombstones, versions kept. For records whose locks are held. */
+export async function settleTouches(
+  tx: Transaction,
+  plan: string,
+  places: readonly Place[],
+  deleted: boolean,
+): Promise<void> {
+  if (places.length === 0) return
+  await tx.query(
+    `UPDATE kvmig.touch SET deleted = $3::boolean, at = clock_timestamp() WHERE plan = $1 AND unit = ANY ($2::bytea[])`,
+    [plan, byteaArray(places.map(unitOf)), String(deleted)],
+  )
+}

@@ -110,7 +110,10 @@ test('does not let a check that it does not know count as passed', async () => {
 
 test('knows these checks, each with a code of its own and strict options', () => {
   expect(
-    [...CHECKS.values()].map((it) => `${it.code} ${it.name}${it.mandatory ? ' mandatory' : ''}`),
+    [...CHECKS.values()].map(
+      (it) =>
+        `${it.code} ${it.name}${it.mandatory ? ' mandatory' : ''}${it.always ? ` always ${it.always}` : ''}`,
+    ),
   ).toEqual([
     'KV301 coverage mandatory',
     'KV302 unmapped mandatory',
@@ -123,9 +126,29 @@ test('knows these checks, each with a code of its own and strict options', () =>
     'KV309 unique_keys mandatory',
     'KV310 sequences mandatory',
     'KV311 quarantine mandatory',
+    'KV320 soak',
+    'KV321 fleet always C,D',
+    'KV322 outbox always C,D',
+    'KV323 reconciled always C,D',
+    'KV324 divergence',
+    'KV325 write_errors',
+    'KV326 error_rate',
+    'KV327 latency',
+    'KV328 data_loss',
+    'KV329 reports',
+    'KV330 rollback_drill',
+    'KV331 watched always C',
+    'KV332 one_way always C',
+    'KV337 idle',
+    'KV338 load',
+    'KV333 sql',
+    'KV334 http',
+    'KV335 prometheus',
+    'KV336 command',
   ])
   for (const { options, summary } of checkSignatures.values()) {
-    expect(options).toMatchObject({ type: 'object', additionalProperties: false })
+    expect(options).toMatchObject({ additionalProperties: false })
+    expect([options.type].flat()).toContain('object')
     expect(summary).toMatch(/^[A-Z].*\.$/)
   }
 })

@@ -1,4 +1,4 @@
-import type { Parameter, PlanCatalog, TransformSignature } from '../../src/plan/catalog.ts'
+import type { OptionSignature, Parameter, PlanCatalog, TransformSignature } from '../../src/plan/catalog.ts'
 import type { ValueKind } from '../../src/value.ts'
 
 /** A small catalog with one part of every sort, so that the language can be tested without the parts. */
@@ -40,7 +40,7 @@ export const catalog: PlanCatalog = {
     ['base64', { summary: 'base64', arity: [0, 0], takes: 'text', gives: 'bytes' }],
     ['gzip', { summary: 'gzip', arity: [0, 0], takes: 'bytes', gives: 'bytes' }],
   ]),
-  checks: new Map([
+  checks: new Map<string, OptionSignature>([
     ['coverage', mandatory({})],
     ['unmapped', mandatory({})],
     ['row_count', check({})],
@@ -58,6 +58,23 @@ export const catalog: PlanCatalog = {
     ['unique_keys', mandatory({})],
     ['sequences', check({})],
     ['quarantine', mandatory({ limit: { type: 'integer', minimum: 0 } })],
+    [
+      'soak',
+      {
+        ...check({ for: { type: 'string', format: 'duration' } }, ['for']),
+        options: { type: ['string', 'object'], format: 'duration', required: ['for'] },
+      },
+    ],
+    [
+      'divergence',
+      check({
+        unexplained: { type: 'integer' },
+        over: { type: 'string', format: 'duration' },
+        samples: { type: 'integer' },
+      }),
+    ],
+    ['fleet', check({ expect: { type: 'integer' } })],
+    ['latency', check({ p95: { type: 'string', format: 'duration' } })],
   ]),
   sources: new Map([
     ['redis', { driver: 'redis', options: [] }],

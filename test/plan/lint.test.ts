@@ -65,7 +65,7 @@ test.each<[string, string | RegExp, string, string, string, string?]>([
     'cannot be "coverge"',
     '"coverage"',
   ],
-  [MESSAGES, 'coverage, row_count', 'soak, row_count', 'KV065 soak', 'later version'],
+  [MESSAGES, 'coverage, row_count', 'soak, row_count', 'KV013 soak', 'cannot be "soak"'],
   [MESSAGES, 'coverage, row_count', 'recency, row_count', 'KV013 recency', 'cannot be "recency"'],
   [
     MESSAGES,

@@ -42,7 +42,8 @@ test('makes a plan of what the file says', async () => {
     after: ['handles'],
     source: 'kv',
     accept: [{ code: 'ORPHAN', because: 'somebody left' }],
-    later: { writes: { failure: 'available' }, archive: { to: 's3://vibe-archive/messages', keep: '30d' } },
+    later: { writes: { failure: 'available' } },
+    archive: { to: 's3://vibe-archive/messages', keepMillis: 30 * 86_400_000 },
     queries: [{ name: 'thread', args: ['alice', 'bob'], uses: 'idx_messages_thread' }],
   })
   expect(plan.rules).toMatchObject([

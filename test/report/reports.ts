@@ -3,6 +3,7 @@ import type {
   ApplyReport,
   CheckReport,
   DiffReport,
+  PhaseReport,
   PlannedStep,
   PlanReport,
   RebuildReport,
@@ -474,6 +475,21 @@ export const rebuildReport: RebuildReport = {
   commands: 12,
 }
 
+export const phaseReport: PhaseReport = {
+  ...base,
+  kind: 'phase',
+  command: 'apply --phase=C',
+  outcome: 'closed',
+  acts: [
+    { plan: 'messages', status: 'kept', verb: 'route', detail: 'phase B since 2026-01-08T00:00:00Z' },
+    { plan: 'messages', status: 'waiting', verb: 'fleet', detail: 'web-3 has not confirmed epoch 4' },
+    { plan: 'messages', status: 'failed', verb: 'hook', detail: 'smoke test ended with code 1' },
+  ],
+  gates: checkReport.gates,
+  millis: 1200,
+  next: 'Mend what is listed, then run it again.',
+}
+
 export const REPORTS: readonly Report[] = [
   planReport,
   livePlanReport,
@@ -485,4 +501,5 @@ export const REPORTS: readonly Report[] = [
   testReport,
   traceReport,
   rebuildReport,
+  phaseReport,
 ]

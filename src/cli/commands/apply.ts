@@ -8,6 +8,7 @@ import { listed } from '../../report/wording.ts'
 import { type Applied, apply } from '../../runner/apply.ts'
 import { runStart } from '../../runner/run-start.ts'
 import type { Session } from '../../runner/session.ts'
+import type { Route } from '../../state/ledger.ts'
 import { countRows } from '../../target/count-rows.ts'
 import type { CommonOptions } from '../args.ts'
 import { compileProject } from '../compile.ts'
@@ -25,7 +26,7 @@ import { createApplyReport } from '../reports/apply-report.ts'
 import { gateExit } from '../reports/gate-result.ts'
 import { findSavedPlan, requireFresh, type SavedPlanFile } from '../saved.ts'
 import { withSession } from '../session.ts'
-import { pendingOf } from '../standing.ts'
+import { pendingOf, type Standing } from '../standing.ts'
 
 export interface ApplyOptions extends CommonOptions {
   /** Names of plans, or one saved plan. */
@@ -34,6 +35,14 @@ export interface ApplyOptions extends CommonOptions {
   readonly again?: boolean | undefined
   readonly rate?: number | undefined
   readonly batch?: number | undefined
+  /** Phase B: how many instances of the application there are. */
+  readonly expect?: number | undefined
+  /** Phase B: the source's credential was changed, so that instances without kvmig/runtime cannot write. */
+  readonly credentialRotated?: boolean | undefined
+  /** Seconds to wait for instances. */
+  readonly wait?: number | undefined
+  readonly confirmDeletes?: number | undefined
+  readonly pointOfNoReturn?: boolean | undefined
   readonly yes?: boolean | undefined
   readonly fast?: boolean | undefined
   readonly json?: boolean | undefined
@@ -42,9 +51,12 @@ export interface ApplyOptions extends CommonOptions {
 /** Steps under way at one time; source and target each have their own limits besides. */
 const SIDE_BY_SIDE = 4
 
-/** Brings plans to phase A: what is pending of it, then the gate. */
+/** Brings plans to phase A: what is pending of it, then the gate. Later phases have a file of their own. */
 export async function run(options: ApplyOptions, io: Io): Promise<number> {
-  if (options.phase !== 'A') throw laterPhase(options.phase)
+  if (options.phase !== 'A') {
+    const later = await import('./apply-later.ts')
+    return later.run({ ...options, phase: options.phase }, io)
+  }
   const loaded = await loadProject(options, io)
   const { project } = loaded
   const saved = findSavedPlan(options, project, io)
@@ -90,6 +102,7 @@ async function mayBegin({ session, loaded, compiled, saved, options }: Request, 
   const standing = await pendingOf(session, compiled, options.again)
   requireTablesThere(await goneTables(session, standing))
   const { records, states, undo, removed } = standing
+  await requirePhaseA(session, compiled, states)
   if (saved) {
     requireFresh(saved, { loaded, graph: compiled.graph, states, records })
     return true
@@ -107,6 +120,26 @@ async function mayBegin({ session, loaded, compiled, saved, options }: Request, 
     options.yes,
     io,
   )
+}
+
+/** A copy asks nobody whether he is writing: once instances write both stores, only what claims its records may write rows. */
+async function requirePhaseA(
+  { ledger }: Session,
+  { graph }: Compilation,
+  states: Standing['states'],
+): Promise<void> {
+  const routes = (await ledger.installed()) ? await ledger.routes() : new Map<string, Route>()
+  for (const { id, data } of graph.vertices) {
+    const route = data.plan === undefined ? undefined : routes.get(data.plan)
+    if (!route || route.phase === 'A' || data.kind === 'gate' || states.get(id)!.state === 'done') continue
+    throw new KvmigError(
+      'PHASE_PAST',
+      `Plan ${data.plan} is in phase ${route.phase}, and ${id} would have to be done again.`,
+      {
+        hint: `In phase ${route.phase} kvmig reconcile keeps both stores alike. To apply an edited plan, go back first: kvmig rollback --to=A ${data.plan}.`,
+      },
+    )
+  }
 }
 
 async function applyWithProgress(
@@ -165,12 +198,3 @@ function exitCodeOf({ outcome, steps, findings }: Applied, io: Io): number {
 function warn(diagnostics: readonly Diagnostic[], { stderr }: Io): void {
   for (const it of diagnostics) stderr.write(`${formatDiagnostic(it)}\n`)
 }
-
-const laterPhase = (phase: Phase): KvmigError =>
-  new KvmigError(
-    'PHASE_LATER',
-    `This build of kvmig has phase A (backfill); phase ${phase} comes with a later version.`,
-    {
-      hint: 'What works today: kvmig apply --phase=A.',
-    },
-  )

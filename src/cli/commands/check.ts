@@ -2,7 +2,7 @@ import { KvmigError } from '../../errors.ts'
 import type { Phase } from '../../plan/plan.ts'
 import type { GateStep } from '../../plan/step.ts'
 import type { CheckReport } from '../../report/report.ts'
-import { askGates } from '../../runner/gates.ts'
+import { askGates, laterGates } from '../../runner/gates.ts'
 import type { CommonOptions } from '../args.ts'
 import { compileProject } from '../compile.ts'
 import type { Io } from '../io.ts'
@@ -21,18 +21,18 @@ export interface CheckOptions extends CommonOptions {
 
 /** Asks the checks of gates now. Changes nothing: neither the data nor what is remembered of the gates. */
 export async function run(options: CheckOptions, io: Io): Promise<number> {
-  if (options.phase !== 'B') {
-    throw new KvmigError(
-      'PHASE_LATER',
-      `This build of kvmig has gate B; gate ${options.phase} comes with a later version.`,
-    )
-  }
+  const { phase } = options
+  if (phase === 'A')
+    throw new KvmigError('USAGE', 'No gate opens phase A.', { hint: 'Say --phase=B, C or D.' })
   const { project } = await loadProject(options, io)
   const plans = plansNamed(project, options.plans)
   const { graph } = compileProject(project, options.plans)
-  const gates = graph.vertices.flatMap(({ data }) =>
-    data.kind === 'gate' && plans.some((it) => it.name === data.plan) ? [data] : [],
-  )
+  const gates =
+    phase === 'B'
+      ? graph.vertices.flatMap(({ data }) =>
+          data.kind === 'gate' && plans.some((it) => it.name === data.plan) ? [data] : [],
+        )
+      : laterGates(plans, phase)
   return withSession({ project, options, io }, async (session) => {
     // Refuses a ledger that a newer kvmig wrote: half of the checks would not notice.
     await session.ledger.installed()

@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import type { Difference } from '../../checks/compared.ts'
 import { EXIT } from '../../errors.ts'
 import type { DiffReport } from '../../report/report.ts'
+import { liveSurveys } from '../../runner/converge/live-surveys.ts'
 import { Surveys } from '../../runner/surveys.ts'
 import type { CommonOptions } from '../args.ts'
 import { createCounter } from '../counter.ts'
@@ -26,17 +27,22 @@ export async function run(options: DiffOptions, io: Io): Promise<number> {
   return withSession({ project, options, io }, async (session) => {
     const list = options.out === undefined ? undefined : openList(resolve(io.cwd, options.out))
     const counter = createCounter({ io, quiet: options.quiet, words: 'Comparing' })
-    const surveys = await new Surveys(session, plans, {
+    const request = {
       compare: true,
       signal: session.signal,
       progress: counter.tell,
       ...(list ? { onDifference: list.add } : {}),
+    }
+    const routes = await session.ledger.routes()
+    // Two stores that are written one after the other differ at any moment: only what stays counts.
+    const isLive = plans.some((it) => ['B', 'C'].includes(routes.get(it.name)?.phase ?? 'A'))
+    const compared = isLive
+      ? liveSurveys(session, plans, request)
+      : new Surveys(session, plans, request).all()
+    const surveys = await compared.finally(() => {
+      counter.finish()
+      list?.close()
     })
-      .all()
-      .finally(() => {
-        counter.finish()
-        list?.close()
-      })
     const report: DiffReport = {
       kind: 'diff',
       project: project.file,

@@ -1,7 +1,8 @@
-import { EXIT } from '../../errors.ts'
+import { EXIT, KvmigError } from '../../errors.ts'
 import { fingerprints } from '../../plan/fingerprint.ts'
 import { type Retried, retry } from '../../runner/retry.ts'
 import { runStart } from '../../runner/run-start.ts'
+import type { Session } from '../../runner/session.ts'
 import type { CommonOptions } from '../args.ts'
 import { compileProject } from '../compile.ts'
 import type { Io } from '../io.ts'
@@ -31,6 +32,7 @@ export async function run(options: RetryOptions, io: Io): Promise<number> {
     let retried: readonly Retried[] = []
     try {
       if (await session.ledger.installed()) {
+        await requirePhaseA(session, plans)
         retried = await retry({
           session,
           graph,
@@ -57,4 +59,18 @@ export async function run(options: RetryOptions, io: Io): Promise<number> {
     printReport(report, options.json ? 'json' : 'text', io)
     return EXIT.done
   })
+}
+
+/** A replay asks nobody whether he is writing: once instances write both stores, it would write over them. */
+async function requirePhaseA({ ledger }: Session, plans: readonly string[]): Promise<void> {
+  const routes = await ledger.routes()
+  const later = plans.find((it) => (routes.get(it)?.phase ?? 'A') !== 'A')
+  if (later === undefined) return
+  throw new KvmigError(
+    'PHASE_PAST',
+    `Plan ${later} is in phase ${routes.get(later)!.phase}: both stores are written.`,
+    {
+      hint: 'What the application writes now becomes a row by itself. kvmig reconcile compares the rest; the catch-up of phase B takes over what was mended before.',
+    },
+  )
 }

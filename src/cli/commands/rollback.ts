@@ -1,12 +1,15 @@
-import { EXIT } from '../../errors.ts'
+import { EXIT, KvmigError } from '../../errors.ts'
+import type { Phase } from '../../plan/plan.ts'
 import { counted, listed } from '../../report/wording.ts'
 import { planRollback, type RollbackPlan, rollback } from '../../runner/rollback.ts'
 import { runStart } from '../../runner/run-start.ts'
 import type { Session } from '../../runner/session.ts'
+import type { Route } from '../../state/ledger.ts'
 import type { CommonOptions } from '../args.ts'
 import { confirm } from '../confirm.ts'
 import type { Io } from '../io.ts'
 import { lossesOf, showLosses } from '../losses.ts'
+import { goBackPhases } from '../phases/go-back.ts'
 import { printReport } from '../print-report.ts'
 import { createProgress } from '../progress.ts'
 import { loadProject, plansNamed } from '../project.ts'
@@ -15,15 +18,32 @@ import { withSession } from '../session.ts'
 
 export interface RollbackOptions extends CommonOptions {
   readonly plans: readonly string[]
+  /** Default: one phase back. */
+  readonly to?: Phase | undefined
+  readonly acceptRisk?: number | undefined
   readonly yes?: boolean | undefined
   readonly json?: boolean | undefined
 }
 
-/** Takes phase A back: lists what would go, asks, then drops exactly that. The source is not touched. */
+/**
+ * Goes back. Plans in B or C only change their route, within seconds. Where all are in A it takes phase A back: lists what would go, asks,
+ * then drops exactly that; the source is not touched.
+ */
 export async function run(options: RollbackOptions, io: Io): Promise<number> {
   const { project } = await loadProject(options, io)
+  if (options.to === 'D')
+    throw new KvmigError('USAGE', 'The way back does not lead to phase D.', { hint: 'Say --to=C, B or A.' })
   return withSession({ project, options, io }, async (session) => {
     const installed = await session.ledger.installed()
+    const routes = installed ? await session.ledger.routes() : new Map<string, Route>()
+    const plans = (await namesOf(options.plans, session)).flatMap((name) => {
+      const [plan, route] = [project.plans.find((it) => it.name === name), routes.get(name)]
+      return plan && route ? [{ plan, route }] : []
+    })
+    if (options.to !== undefined || plans.some(({ route }) => route.phase !== 'A')) {
+      await goBackPhases(session, plans, options, io)
+      return EXIT.done
+    }
     const names = await namesOf(options.plans, session)
     const what = installed ? await planRollback(session, names) : { plans: names, steps: [] }
     if (what.steps.length > 0) {

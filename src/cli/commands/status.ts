@@ -1,8 +1,14 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { EXIT } from '../../errors.ts'
+import type { Compilation } from '../../plan/compile.ts'
+import type { LaterStatus } from '../../report/report.ts'
+import type { Session } from '../../runner/session.ts'
+import type { Route } from '../../state/ledger.ts'
 import type { CommonOptions } from '../args.ts'
 import { compileProject } from '../compile.ts'
 import { goneTables } from '../gone-tables.ts'
 import type { Io } from '../io.ts'
+import { laterStatus } from '../later-status.ts'
 import { printReport } from '../print-report.ts'
 import { loadProject } from '../project.ts'
 import { countQuarantine } from '../quarantine.ts'
@@ -11,6 +17,7 @@ import { withSession } from '../session.ts'
 import { pendingOf } from '../standing.ts'
 
 export interface StatusOptions extends CommonOptions {
+  readonly watch?: boolean | undefined
   readonly json?: boolean | undefined
 }
 
@@ -19,28 +26,54 @@ export async function run(options: StatusOptions, io: Io): Promise<number> {
   const { project } = await loadProject(options, io)
   const compiled = compileProject(project, [])
   return withSession({ project, options, io }, async (session) => {
-    const { ledger, target } = session
-    const installed = await ledger.installed()
-    const plans = compiled.waves.map((it) => it.plan)
-    const gates = await Promise.all(
-      plans.map(async ({ name }) => [name, installed ? await ledger.findings(name) : []] as const),
-    )
-    const standing = await pendingOf(session, compiled)
-    const report = createStatusReport({
-      project: project.file,
-      environment: options.env,
-      target: target.label,
-      installed,
-      compiled,
-      standing,
-      gone: await goneTables(session, standing),
-      routes: installed ? await ledger.routes() : new Map(),
-      quarantine: await countQuarantine(session, plans),
-      gates: new Map(gates),
-      lease: installed ? await ledger.lease.current() : undefined,
-      run: installed ? (await ledger.runs(1))[0] : undefined,
-    })
-    printReport(report, options.json ? 'json' : 'text', io)
-    return EXIT.done
+    for (;;) {
+      await show(session, { compiled, options, io })
+      if (!options.watch) return EXIT.done
+      await sleep(EVERY_MILLIS, undefined, { signal: session.signal })
+      if (io.stdout.isTTY) io.stdout.write(CLEAR)
+    }
   })
+}
+
+const EVERY_MILLIS = 2_000
+/** Takes what is on the terminal away, and begins at its top. */
+const CLEAR = '\u001b[2J\u001b[H'
+
+async function show(
+  session: Session,
+  {
+    compiled,
+    options,
+    io,
+  }: { readonly compiled: Compilation; readonly options: StatusOptions; readonly io: Io },
+): Promise<void> {
+  const { project, ledger, target } = session
+  const installed = await ledger.installed()
+  const plans = compiled.waves.map((it) => it.plan)
+  const gates = await Promise.all(
+    plans.map(async ({ name }) => [name, installed ? await ledger.findings(name) : []] as const),
+  )
+  const routes = installed ? await ledger.routes() : new Map<string, Route>()
+  const later = new Map<string, LaterStatus>()
+  for (const plan of plans) {
+    const route = routes.get(plan.name)
+    if (route && route.phase !== 'A') later.set(plan.name, await laterStatus(session, plan, route))
+  }
+  const standing = await pendingOf(session, compiled)
+  const report = createStatusReport({
+    project: project.file,
+    environment: options.env,
+    target: target.label,
+    installed,
+    compiled,
+    standing,
+    gone: await goneTables(session, standing),
+    routes,
+    later,
+    quarantine: await countQuarantine(session, plans),
+    gates: new Map(gates),
+    lease: installed ? await ledger.lease.current() : undefined,
+    run: installed ? (await ledger.runs(1))[0] : undefined,
+  })
+  printReport(report, options.json ? 'json' : 'text', io)
 }

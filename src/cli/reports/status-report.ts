@@ -1,6 +1,12 @@
 import type { Finding } from '../../checks/check.ts'
 import type { Compilation } from '../../plan/compile.ts'
-import type { PlanStatus, QuarantineCount, QuarantineReason, StatusReport } from '../../report/report.ts'
+import type {
+  LaterStatus,
+  PlanStatus,
+  QuarantineCount,
+  QuarantineReason,
+  StatusReport,
+} from '../../report/report.ts'
 import { counted, listed } from '../../report/wording.ts'
 import type { LeaseInfo, Ledger, Route, RunRecord } from '../../state/ledger.ts'
 import { type GoneTable, wayBack } from '../gone-tables.ts'
@@ -19,6 +25,8 @@ export interface StatusParts {
   readonly quarantine: readonly QuarantineCount[]
   /** Of each plan, newest first. */
   readonly gates: ReadonlyMap<string, Awaited<ReturnType<Ledger['findings']>>>
+  /** Of the plans that have left phase A. */
+  readonly later: ReadonlyMap<string, LaterStatus>
   readonly lease: LeaseInfo | undefined
   readonly run: RunRecord | undefined
 }
@@ -51,7 +59,7 @@ export function createStatusReport(parts: StatusParts): StatusReport {
 function planStatus(
   plan: string,
   file: string,
-  { compiled, standing, gone, routes, quarantine, gates }: StatusParts,
+  { compiled, standing, gone, routes, quarantine, gates, later: laters }: StatusParts,
 ): PlanStatus {
   const states = compiled.graph.vertices
     .filter(({ data }) => data.plan === plan && data.kind !== 'gate')
@@ -65,11 +73,12 @@ function planStatus(
     changed: states.filter((it) => it === 'changed' || it === 'again').length,
   }
   const own = quarantine.filter((it) => it.plan === plan)
+  const later = laters.get(plan)
   const reasons = [
     ...gone
       .filter((it) => it.plans.includes(plan))
       .map((it) => `Table ${it.table} is not there any more: ${wayBack(it)}`),
-    ...reasonsToStay({ steps, judged: judged !== undefined, findings }),
+    ...(later?.reasons ?? reasonsToStay({ steps, judged: judged !== undefined, findings })),
   ]
   return {
     plan,
@@ -85,7 +94,8 @@ function planStatus(
           },
         }
       : {}),
-    canAdvance: { to: 'B', yes: reasons.length === 0, reasons },
+    canAdvance: { to: later?.to ?? 'B', yes: reasons.length === 0, reasons },
+    ...(later ? { later } : {}),
     quarantine: {
       open: own.reduce((sum, it) => sum + it.open, 0),
       accepted: own.reduce((sum, it) => sum + it.accepted, 0),

@@ -1,6 +1,7 @@
+import { span } from '../../checks/span.ts'
 import { columns, line, type Painter, painted, right, whole } from '../layout.ts'
 import type { PlanStatus, StatusReport } from '../report.ts'
-import { number } from '../wording.ts'
+import { counted, listed, number } from '../wording.ts'
 import { blocks, section } from './section.ts'
 
 /** Where each plan stands, and what keeps it from going on. */
@@ -11,6 +12,7 @@ export function statusLines(
   return blocks(
     columns([[whole(project, 'strong'), whole(target)]], painter, 0),
     columns(plans.map(planRow), painter),
+    columns(plans.flatMap(laterRow), painter),
     ...plans.map(({ plan, canAdvance: { to, yes, reasons } }) =>
       yes
         ? []
@@ -37,6 +39,23 @@ export function statusLines(
         ]
       : [],
   )
+}
+
+/** What only a plan has that has left phase A. */
+function laterRow({ plan, later }: PlanStatus) {
+  if (!later) return []
+  const { instances, laggards, outbox, soakMillis, paused, nextAt } = later
+  const late = laggards.length > 0 ? `, ${listed(laggards)} behind` : ''
+  return [
+    [
+      whole(plan),
+      whole(soakMillis === undefined ? 'not soaking' : `for ${span(soakMillis)}`),
+      whole(`${counted(instances, 'instance')}${late}`, late ? 'warn' : undefined),
+      whole(`outbox: ${number(outbox)}`, outbox > 0 ? 'warn' : undefined),
+      paused === undefined ? '' : whole('paused', 'warn'),
+      nextAt === undefined ? '' : whole(`next at ${nextAt}`),
+    ],
+  ]
 }
 
 function planRow({ plan, phase, since, steps, gate, quarantine, canAdvance }: PlanStatus) {

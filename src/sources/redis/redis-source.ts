@@ -1,10 +1,12 @@
 import { SourceError } from '../../errors.ts'
+import type { StoreEditor } from '../editor.ts'
 import type { Answer, Question } from '../question.ts'
 import type { Cursor, Page, Selection, Source, SourceContext } from '../source.ts'
 import type { RedisAddress } from './address.ts'
 import { readWhole } from './apart.ts'
 import { askAll } from './ask.ts'
 import { Connection, LIMITS, type Limits, type Line } from './connection.ts'
+import { RedisEditor } from './editor.ts'
 import { explain, mayPass } from './explain.ts'
 import { MONOTONIC, Pace } from './pace.ts'
 import { PageSize } from './page-size.ts'
@@ -152,6 +154,21 @@ export class RedisSource implements Source {
     const [reply] = await connection.ask(new Request().add(name, ...args))
     if (reply instanceof ReplyError || reply === undefined) throw explain(this.label, reply)
     return reply
+  }
+
+  async edit(): Promise<StoreEditor> {
+    const identity = await this.identity()
+    return new RedisEditor({
+      label: this.label,
+      connect: async () => {
+        const connection = await Connection.open(this.#line)
+        if (this.#identityOf(connection) === identity || connection.runId === undefined) return connection
+        connection.close()
+        throw this.#changed()
+      },
+      read: (keys) => this.read(keys),
+      wait: (error, failures) => this.#recover(error, failures),
+    })
   }
 
   commands(): number {

@@ -1,0 +1,42 @@
+import { mappingsOf } from '../plan/plan.ts'
+import { list, object, text } from '../plan/schema-parts.ts'
+import type { Check } from './check.ts'
+import { counted, listed } from './counted.ts'
+import { fail, pass } from './finding.ts'
+
+export const oneWay: Check<{ readonly accept?: readonly string[] }> = {
+  name: 'one_way',
+  code: 'KV332',
+  always: ['C'],
+  summary: 'Every column has a way back to the source, or the plan accepts what the way back loses.',
+  options: object(
+    {
+      accept: {
+        ...list(text('the name of a column')),
+        description: 'Columns whose way back loses something that nobody needs. Say because beside it.',
+      },
+    },
+    { title: 'a map with accept' },
+  ),
+  run: async ({ plan, compiled }, { accept = [] }) => {
+    const lossy = mappingsOf(plan).flatMap(({ name, into }) =>
+      compiled.mapping(plan.name, name).oneWay.map((it) => ({ ...it, table: into.table })),
+    )
+    const open = lossy.filter((it) => !accept.includes(it.column))
+    const facts = {
+      measured:
+        lossy.length === 0
+          ? 'Every column has a way back.'
+          : `${counted(lossy.length, 'column has', 'columns have')} none: ${listed([...new Set(lossy.map((it) => it.column))])}${open.length === 0 ? ', which is accepted' : ''}.`,
+      expected: oneWay.summary,
+      samples: open.map((it) => `${it.table}.${it.column}: ${it.why}`),
+      data: { columns: lossy.map(({ table, column, why }) => ({ table, column, why })) },
+    }
+    return open.length === 0
+      ? pass(oneWay, facts)
+      : fail(oneWay, {
+          ...facts,
+          hint: 'After phase C the source is written from Postgres. Keep the form of the source in a column of its own, or accept it: one_way: { accept: [column] } with because.',
+        })
+  },
+}

@@ -1,0 +1,165 @@
+import type { Finding } from '../../checks/check.ts'
+import { EXIT, KvmigError } from '../../errors.ts'
+import type { Context } from '../../executors/executor.ts'
+import { fingerprints } from '../../plan/fingerprint.ts'
+import type { Phase, Plan } from '../../plan/plan.ts'
+import type { Act, GateResult } from '../../report/report.ts'
+import { askGates, laterGates } from '../../runner/gates.ts'
+import type { Route } from '../../state/ledger.ts'
+import { pauses } from '../../state/watching.ts'
+import { compileProject } from '../compile.ts'
+import type { Io } from '../io.ts'
+import { type PhaseWork, phaseRun } from '../phase-run.ts'
+import { arrive } from '../phases/arrive.ts'
+import type { Later } from '../phases/later.ts'
+import { beginRetire } from '../phases/retire.ts'
+import { loadProject } from '../project.ts'
+import { gateExit, gateResult } from '../reports/gate-result.ts'
+import { withSession } from '../session.ts'
+import type { ApplyOptions } from './apply.ts'
+
+export type LaterOptions = ApplyOptions & { readonly phase: 'B' | 'C' | 'D' }
+
+/** Brings plans into phase B, C or D: the gate, then what the phase consists of. */
+export async function run(options: LaterOptions, io: Io): Promise<number> {
+  const { phase } = options
+  const { project } = await loadProject(options, io)
+  const { graph, waves } = compileProject(project, options.plans)
+  const asked = waves.filter((it) => it.neededBy.length === 0).map((it) => it.plan)
+  const known = fingerprints(graph)
+  return withSession({ project, options, io }, async (session) => {
+    if (!(await session.ledger.installed())) throw outOfOrder(asked[0]!.name, 'A')
+    const { EXECUTORS, CHECKS } = await import('../../catalog.ts')
+    const command = `apply --phase=${phase}`
+    const findings: Finding[] = []
+    const work = await phaseRun(
+      { session, options, command, phase, plans: asked, fingerprint: (step) => known.get(step.id) ?? '' },
+      io,
+      async (context): Promise<PhaseWork> => {
+        const later: Later = {
+          session,
+          context,
+          options,
+          io,
+          graph,
+          executors: EXECUTORS,
+          acts: [],
+          gates: [],
+        }
+        const ready = await standAt(later, asked)
+        const moving = ready.filter(({ route }) => route.phase === BEFORE[phase])
+        const opened = await ask(
+          later,
+          moving.map((it) => it.plan),
+          CHECKS,
+          findings,
+        )
+        for (const { plan, route } of ready) {
+          const isMoving = route.phase === BEFORE[phase]
+          if (isMoving && !opened.has(plan.name)) continue
+          const evidence = opened.get(plan.name)
+          if (phase === 'D') await beginRetire(later, { plan, route, evidence })
+          else await arrive(later, { plan, route, phase, evidence })
+        }
+        return outcomeOf(later)
+      },
+    )
+    if (work.outcome === 'closed') return gateExit(findings) || EXIT.gateClosed
+    return work.outcome === 'waiting' ? EXIT.notYet : EXIT.done
+  })
+}
+
+const BEFORE: { readonly [P in Phase]: Phase } = { A: 'A', B: 'A', C: 'B', D: 'C' }
+const ORDER: readonly Phase[] = ['A', 'B', 'C', 'D']
+
+/** The plans that can go on, with their routes. Neighbours only: a plan goes from one phase to the next. */
+async function standAt(
+  { session, options: { phase }, acts }: Later,
+  plans: readonly Plan[],
+): Promise<readonly { readonly plan: Plan; readonly route: Route }[]> {
+  const routes = await session.ledger.routes()
+  const paused = await pauses(session.target)
+  return plans.flatMap((plan) => {
+    const route = routes.get(plan.name)
+    const before = BEFORE[phase]
+    if (!route || ORDER.indexOf(route.phase) < ORDER.indexOf(before)) throw outOfOrder(plan.name, before)
+    if (route.phase === before && route.rollout) throw outOfOrder(plan.name, before)
+    if (ORDER.indexOf(route.phase) > ORDER.indexOf(phase)) {
+      acts.push({
+        plan: plan.name,
+        status: 'kept',
+        verb: 'route',
+        detail: `phase ${route.phase}, which is further`,
+      })
+      return []
+    }
+    const pause = paused.get(plan.name)
+    if (pause && route.phase === before) {
+      acts.push({
+        plan: plan.name,
+        status: 'waiting',
+        verb: 'paused',
+        detail: `since ${pause.at}: ${pause.because}. kvmig resume ${plan.name} lets it go on`,
+      })
+      return []
+    }
+    return [{ plan, route }]
+  })
+}
+
+/** Asks the gates of these plans; gives the evidence of those that are open. */
+async function ask(
+  { session, context, options: { phase }, gates }: Later,
+  plans: readonly Plan[],
+  checks: Parameters<typeof askGates>[1]['checks'],
+  all: Finding[],
+): Promise<ReadonlyMap<string, readonly Finding[]>> {
+  const steps = laterGates(plans, phase)
+  if (steps.length === 0) return new Map()
+  const found = await askGates(steps, { session, plans, checks, signal: context.signal })
+  const results = steps.map((step) => gateResult(step, plans, found.get(step.id)))
+  ;(gates as GateResult[]).push(...results)
+  for (const { plan, opens, findings } of results) {
+    all.push(...findings)
+    if (findings.some((it) => it.status !== 'pass')) await keep(context, plan, opens, findings)
+  }
+  return new Map(results.flatMap((it) => (it.status === 'open' ? [[it.plan, it.findings] as const] : [])))
+}
+
+// What opened a gate is written with the change of route; what kept it closed, by itself.
+async function keep(
+  { target, lease, ledger, run }: Context,
+  plan: string,
+  opens: string,
+  findings: readonly Finding[],
+): Promise<void> {
+  await target.transaction(async (tx) => {
+    await lease.fence(tx)
+    await ledger.saveFindings(tx, run, plan, opens, findings)
+  })
+}
+
+function outcomeOf({ acts, gates, options: { phase } }: Later): PhaseWork {
+  const isClosed = gates.some((it) => it.status !== 'open')
+  const has = (status: Act['status']) => acts.some((it) => it.status === status)
+  const outcome = isClosed || has('failed') ? 'closed' : has('waiting') ? 'waiting' : 'done'
+  const next = {
+    closed: isClosed
+      ? `Mend what is listed, or wait for it, then ask again: kvmig check --phase=${phase}.`
+      : `Then again: kvmig apply --phase=${phase}.`,
+    waiting: `Run kvmig apply --phase=${phase} again later: it goes on where it is.`,
+    done: NEXT[phase],
+  }[outcome]
+  return { outcome, acts, gates, next }
+}
+
+const NEXT: { readonly [P in 'B' | 'C' | 'D']: string } = {
+  B: 'Both stores are written now. kvmig reconcile daily; kvmig status says when phase C may begin.',
+  C: 'Postgres answers now, and the source stays written. Keep kvmig watch running; kvmig rollback goes back within seconds.',
+  D: 'The source is retired.',
+}
+
+const outOfOrder = (plan: string, before: Phase): KvmigError =>
+  new KvmigError('PHASE_ORDER', `Plan ${plan} has not completed phase ${before}.`, {
+    hint: `Phases come one after the other: kvmig apply --phase=${before} ${plan}.`,
+  })

@@ -1,0 +1,148 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { span } from '../../checks/span.ts'
+import { EXIT, KvmigError } from '../../errors.ts'
+import type { Plan } from '../../plan/plan.ts'
+import type { Act } from '../../report/report.ts'
+import { goBack } from '../../runner/phases/back.ts'
+import { inRun } from '../../runner/run.ts'
+import { runStart } from '../../runner/run-start.ts'
+import type { Session } from '../../runner/session.ts'
+import { type Asked, askTriggers } from '../../runner/watch.ts'
+import { pause } from '../../state/watching.ts'
+import type { CommonOptions } from '../args.ts'
+import type { Io } from '../io.ts'
+import { notify } from '../notify.ts'
+import { printPhase } from '../phase-run.ts'
+import { loadProject, plansNamed } from '../project.ts'
+import { withSession } from '../session.ts'
+
+export interface WatchOptions extends CommonOptions {
+  readonly plans: readonly string[]
+  readonly once?: boolean | undefined
+  readonly every?: number | undefined
+  readonly webhook?: string | undefined
+  readonly notify?: string | undefined
+  readonly json?: boolean | undefined
+}
+
+/** Seconds between two rounds. */
+const EVERY = 15
+
+/**
+ * Asks the triggers of plans in their phases and acts on what fires: tells, pauses, or goes one phase back, which then stays so until
+ * somebody resumes the plan. Ends when no plan has triggers to ask any more. Exit 4 if one fired.
+ */
+export async function run(options: WatchOptions, io: Io): Promise<number> {
+  const { project } = await loadProject(options, io)
+  const plans = plansNamed(project, options.plans).filter((it) => it.triggers.size > 0)
+  return withSession({ project, options, io }, async (session) => {
+    const began = io.now()
+    const acts = new Map<string, Act>()
+    let fired = false
+    for (;;) {
+      const routes = await session.ledger.routes()
+      const watching = plans.flatMap((plan) => {
+        const route = routes.get(plan.name)
+        return route && plan.triggers.has(route.phase) ? [{ plan, phase: route.phase }] : []
+      })
+      if (watching.length === 0) break
+      for (const { plan, phase } of watching) {
+        const { CHECKS } = await import('../../catalog.ts')
+        for (const asked of await askTriggers(session, plan, phase, {
+          checks: CHECKS,
+          signal: session.signal,
+        })) {
+          const act = await actOn(asked, { session, plan, options, io })
+          acts.set(`${plan.name} ${phase} ${asked.trigger.check} ${asked.trigger.at.line}`, act)
+          fired ||= act.status === 'fired'
+          if (!options.once && asked.isNews) sayLine(asked, act, options, io)
+        }
+      }
+      if (options.once) break
+      await sleep((options.every ?? EVERY) * 1000, undefined, { signal: session.signal })
+    }
+    const next = acts.size === 0 ? 'No plan has triggers in the phase it is in.' : undefined
+    const work = { outcome: fired ? 'fired' : 'done', acts: [...acts.values()], next } as const
+    printPhase({ session, options, command: 'watch', work, millis: io.now() - began }, io)
+    return fired ? EXIT.triggerFired : EXIT.done
+  })
+}
+
+interface Acting {
+  readonly session: Session
+  readonly plan: Plan
+  readonly options: WatchOptions
+  readonly io: Io
+}
+
+async function actOn(asked: Asked, acting: Acting): Promise<Act> {
+  const { plan, finding, verdict, trigger, isNews } = asked
+  const since = 'since' in verdict ? new Date(verdict.since).toISOString() : undefined
+  const measured = finding.measured.replace(/\.$/, '')
+  const act = (status: Act['status'], detail: string): Act => ({ plan, status, verb: trigger.check, detail })
+  if (verdict.state === 'quiet') {
+    if (isNews) await notify(asked, 'recovered', acting)
+    return act('done', measured)
+  }
+  if (verdict.state === 'failing')
+    return act(
+      'waiting',
+      `${measured}; failing for ${span(verdict.failingMillis)} of ${span(trigger.forMillis)}`,
+    )
+  if (verdict.state === 'blind') {
+    if (isNews) await notify(asked, 'nothing could be measured', acting)
+    return act('failed', `nothing could be measured since ${since}: ${measured}`)
+  }
+  const did = await carryOut(asked, acting)
+  if (isNews) await notify(asked, did, acting)
+  return act('fired', `${measured}, since ${since}: ${did}`)
+}
+
+/** What a trigger that fired brings about; says what was done, or why not. */
+async function carryOut({ trigger, phase, finding }: Asked, acting: Acting): Promise<string> {
+  const { session, plan } = acting
+  const because = `trigger ${trigger.check} fired: ${finding.measured}`
+  if (trigger.do === 'alert') return 'alert'
+  if (trigger.do === 'pause') {
+    await session.target.transaction((tx) => pause(tx, plan.name, because))
+    return 'paused'
+  }
+  if (phase !== 'C' && phase !== 'B')
+    return `alert; there is no phase before ${phase} to go back to by itself`
+  try {
+    const to = phase === 'C' ? 'B' : 'A'
+    await inRun(
+      {
+        session,
+        run: runStart(
+          { command: 'watch', phase, plans: [plan.name], project: session.project },
+          acting.io.env,
+        ),
+        fingerprint: () => '',
+        listener: () => {},
+      },
+      async (context) => {
+        const route = (await session.ledger.routes()).get(plan.name)
+        if (route?.phase === phase)
+          await goBack(session, context, { plan, route, to, atRisk: undefined, why: 'rollback' })
+        // Forward again takes a person: what comes and goes would flip it back and forth.
+        await session.target.transaction((tx) => pause(tx, plan.name, because))
+        return { result: undefined, outcome: 'done', summary: { because } }
+      },
+    )
+    return `rolled back to phase ${to}; kvmig resume ${plan.name} lets it go on`
+  } catch (error) {
+    if (!(error instanceof KvmigError)) throw error
+    return `could not roll back (${error.code}: ${error.message}); it is tried again`
+  }
+}
+
+function sayLine(asked: Asked, { status, detail }: Act, { json }: WatchOptions, { stdout }: Io): void {
+  const { plan, phase, trigger } = asked
+  const at = new Date().toISOString()
+  stdout.write(
+    json
+      ? `${JSON.stringify({ at, plan, phase, trigger: trigger.check, status, detail })}\n`
+      : `${at}  ${plan}  ${trigger.check}  ${status}  ${detail}\n`,
+  )
+}

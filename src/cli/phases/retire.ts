@@ -1,0 +1,126 @@
+import type { Finding } from '../../checks/check.ts'
+import { span } from '../../checks/span.ts'
+import { KvmigError } from '../../errors.ts'
+import { databaseClock } from '../../executors/clock.ts'
+import type { Plan } from '../../plan/plan.ts'
+import { printable } from '../../printable.ts'
+import { counted, listed, number } from '../../report/wording.ts'
+import { isConfirmed, showFleet } from '../../runner/phases/fleet.ts'
+import { archiveOnce, idleOf, letGoOf, stopSource } from '../../runner/phases/retire.ts'
+import type { Route } from '../../state/ledger.ts'
+import { confirm } from '../confirm.ts'
+import { createCounter } from '../counter.ts'
+import { evidenceOf, hooks, type Later, waitMillis } from './later.ts'
+
+export interface Retiring {
+  readonly plan: Plan
+  readonly route: Route
+  readonly evidence: readonly Finding[] | undefined
+}
+
+/**
+ * Retires the source of one plan, as far as the time has come: writes stop, the archive is made and read back, then nobody may use the
+ * source for a while, and when the archive's time is over the keys go. Each call does what can be done by now.
+ */
+export async function beginRetire(later: Later, retiring: Retiring): Promise<void> {
+  const { plan, evidence } = retiring
+  const { session, context, options, io, acts } = later
+  const { name } = plan
+  if (!plan.archive)
+    throw new KvmigError('ARCHIVE_NOWHERE', `Plan ${name} does not say where its data is archived.`, {
+      hint: 'Write archive: { to: ./archive, keep: 30d } into the plan.',
+    })
+  if (retiring.route.phase === 'C') {
+    if (!(await pointOfNoReturn(later, plan))) {
+      acts.push({
+        plan: name,
+        status: 'waiting',
+        verb: 'confirm',
+        detail: 'nobody confirmed that there is no way back',
+      })
+      return
+    }
+    await hooks(later, plan, 'before', 'D')
+  }
+  const { route, fleet } = await stopSource(session, context, {
+    plan,
+    route: retiring.route,
+    waitMillis: waitMillis(later),
+    evidence: evidenceOf(later, plan, 'D', evidence),
+  })
+  acts.push({
+    plan: name,
+    status: retiring.route.phase === 'D' ? 'kept' : 'done',
+    verb: 'route',
+    detail: `phase D since ${route.since}: the source is not written any more`,
+  })
+  acts.push({
+    plan: name,
+    status: isConfirmed(fleet) ? 'done' : 'waiting',
+    verb: 'fleet',
+    detail: showFleet(fleet, route.epoch),
+  })
+  if (!isConfirmed(fleet)) return
+  const counter = createCounter({ io, quiet: options.quiet, words: 'Archiving' })
+  const { archive, isNew } = await archiveOnce(session, context, {
+    plan,
+    route,
+    progress: counter.tell,
+  }).finally(counter.finish)
+  acts.push({
+    plan: name,
+    status: isNew ? 'done' : 'kept',
+    verb: 'archive',
+    detail: `${counted(archive.keys, 'key')} in ${archive.to}/${archive.folder}, read back and verified`,
+  })
+  if (isNew) await hooks(later, plan, 'after', 'D')
+  if (archive.letGo) {
+    acts.push({
+      plan: name,
+      status: 'kept',
+      verb: 'let go',
+      detail: `${counted(archive.letGo.removed, 'key')} of the source were deleted`,
+    })
+    return
+  }
+  const idle = await idleOf(session, plan)
+  const now = (await databaseClock(session))()
+  const waits = [
+    idle.commands > 0 &&
+      `${counted(idle.commands, 'command')} of the application reached the source within ${span(idle.wantedMillis)}`,
+    idle.millis < idle.wantedMillis &&
+      `it has to be idle for ${span(idle.wantedMillis)}, and has been for ${span(idle.millis)}`,
+    now < Date.parse(archive.keepUntil) && `the keys are kept until ${archive.keepUntil}`,
+  ].filter((it) => it !== false)
+  if (waits.length > 0) {
+    acts.push({ plan: name, status: 'waiting', verb: 'let go', detail: waits.join('; ') })
+    return
+  }
+  const question = `Delete ${number(archive.keys)} archived keys of ${name} from the source?`
+  if (!(await confirm(question, options.yes, io))) {
+    acts.push({ plan: name, status: 'waiting', verb: 'let go', detail: 'nobody confirmed it' })
+    return
+  }
+  const { removed, changed, gone, samples } = await letGoOf(session, context, { plan, archive })
+  const kept =
+    changed > 0
+      ? `; ${counted(changed, 'key holds', 'keys hold')} something else by now and ${changed === 1 ? 'stays' : 'stay'}: ${listed(samples.slice(0, 3).map((it) => printable(it)))}`
+      : ''
+  acts.push({
+    plan: name,
+    status: changed > 0 ? 'failed' : 'done',
+    verb: 'let go',
+    detail: `${counted(removed, 'key')} deleted${gone > 0 ? `, ${number(gone)} gone already` : ''}${kept}`,
+  })
+}
+
+async function pointOfNoReturn({ options, io }: Later, plan: Plan): Promise<boolean> {
+  if (options.pointOfNoReturn) return true
+  const question = `From now on the source of ${plan.name} is not written any more: there is no way back in seconds after this.`
+  if (!io.isTerminal)
+    throw new KvmigError('NOT_CONFIRMED', `${question} Nobody is there to ask, so nothing was changed.`, {
+      hint: 'Say --point-of-no-return if this is what you want; --yes is not enough for it.',
+    })
+  const answer = await io.ask(`${question} To go on, type the name of the plan: `)
+  return answer.trim() === plan.name
+}

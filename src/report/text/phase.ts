@@ -1,0 +1,27 @@
+import { columns, type Paint, type Painter, painted, whole } from '../layout.ts'
+import type { Act, PhaseReport } from '../report.ts'
+import { gateLines } from './findings.ts'
+import { blocks } from './section.ts'
+
+/** What was done for each plan, and the gates that were asked; of an open one only that it is open. */
+export const phaseLines = ({ acts, gates }: PhaseReport, painter: Painter): string[] =>
+  blocks(
+    ...gates.map((gate) => gateLines(gate.status === 'open' ? { ...gate, findings: [] } : gate, painter)),
+    columns(
+      acts.map(({ plan, status, verb, detail }) => [
+        painted(`${ACTS[status][0]} ${status}`, ACTS[status][1]),
+        plan,
+        verb,
+        whole(detail),
+      ]),
+      painter,
+    ),
+  )
+
+export const ACTS: { readonly [S in Act['status']]: readonly [string, Paint] } = {
+  done: ['✓', 'good'],
+  kept: ['=', 'dim'],
+  waiting: ['…', 'warn'],
+  failed: ['✗', 'bad'],
+  fired: ['!', 'bad'],
+}

@@ -1,0 +1,75 @@
+import type { Difference } from '../../checks/compared.ts'
+import type { Survey } from '../../checks/survey.ts'
+import { mappingsOf, type Plan } from '../../plan/plan.ts'
+import { type Place, unitOf } from '../../state/touches.ts'
+import type { Session } from '../session.ts'
+import { Surveys } from '../surveys.ts'
+
+/** A record of the store whose rows do not agree with it, as far as a comparison that holds no locks can tell. */
+export interface Suspect {
+  readonly plan: string
+  /** As the store keeps it: a whole key, or one field or member of it. */
+  readonly place: Place
+  /** What was found, row by row. */
+  readonly differences: readonly Difference[]
+}
+
+export interface Suspects {
+  readonly list: readonly Suspect[]
+  /** Differences in rows whose record cannot be told: nobody can mend them but a person. */
+  readonly unplaced: readonly Difference[]
+  /** Rows of the plan, by table: those there are, and those that nothing in the source gives. */
+  readonly tables: readonly { readonly table: string; readonly rows: number; readonly extra: number }[]
+  readonly compared: number
+}
+
+/** Compares a plan's source with its tables, both ways, and gives what differs by record of the store. Changes nothing. */
+export async function findSuspects(
+  session: Session,
+  plan: Plan,
+  { signal, progress }: { readonly signal: AbortSignal; readonly progress?: (keys: number) => void },
+): Promise<Suspects> {
+  const found = new Map<string, { place: Place; differences: Difference[] }>()
+  const unplaced: Difference[] = []
+  const note = (place: Place, difference?: Difference): void => {
+    const unit = unitOf(place).toString('latin1')
+    const known = found.get(unit) ?? { place, differences: [] }
+    if (difference) known.differences.push(difference)
+    found.set(unit, known)
+  }
+  const survey: Survey = await new Surveys(session, [plan], {
+    compare: true,
+    signal,
+    ...(progress ? { progress } : {}),
+    onDifference: (difference) => {
+      const { key, part, writer } = difference
+      if (key && writer) note(placeOf(plan, writer.mapping, key, part), copied(difference))
+      else unplaced.push(difference)
+    },
+  }).of(plan.source)
+  // What is in the quarantine counts as accounted for; it may have been mended in the source since.
+  for (const { name } of mappingsOf(plan)) {
+    for (const it of await session.ledger.quarantine.list({ plan: plan.name, mapping: name, limit: 100_000 }))
+      if (it.accepted === undefined) note(placeOf(plan, name, it.key, it.part))
+  }
+  const { tables } = survey.plans.get(plan.name)!
+  return {
+    list: [...found.values()].map((it) => ({ plan: plan.name, ...it })),
+    unplaced,
+    tables: tables.map(({ table, actual, extra }) => ({ table, rows: actual, extra: extra.count })),
+    compared: tables.reduce((sum, it) => sum + it.expected, 0),
+  }
+}
+
+/** Fields and members are records of their own where a mapping reads them one by one; whatever lies deeper belongs to the whole key. */
+export function placeOf(plan: Plan, mapping: string, key: Buffer, part: string): Place {
+  const kind = mappingsOf(plan).find((it) => it.name === mapping)?.each?.kind
+  return { key: Buffer.from(key), part: kind === 'field' || kind === 'member' ? part : '' }
+}
+
+// The key may be a view of all that was received with it.
+const copied = (difference: Difference): Difference => ({
+  ...difference,
+  key: difference.key && Buffer.from(difference.key),
+  ...(difference.row ? { row: Buffer.from(difference.row) } : {}),
+})

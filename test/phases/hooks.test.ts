@@ -1,0 +1,64 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { redactor } from '../../src/runner/phases/hooks.ts'
+import { startWorld, USERS, type World } from './world.ts'
+
+let world: World
+const withHooks = (hooks: string) =>
+  `${USERS}gates: { B: [{ full: { drift: 20% }, because: busy }] }\nhooks:\n${hooks}`
+
+beforeAll(async () => {
+  world = await startWorld({ count: 10 })
+  expect((await world.run(['apply', '--phase=A'])).code).toBe(0)
+  await world.instance('web-1')
+})
+afterAll(() => world?.stop())
+
+const B = ['apply', '--phase=B', '--expect=1']
+
+test('a hook before a phase that fails keeps the plan where it is; its output shows no secret', async () => {
+  world.write(
+    'plans/users.yaml',
+    withHooks(
+      `  - { before: B, run: 'echo "backup of $DATABASE_URL to postgres://me:pw@host/x"; exit 3' }\n`,
+    ),
+  )
+  const failed = await world.run(B)
+  expect(failed.stderr).toContain('HOOK  The hook before phase B of users ended with 3.')
+  expect(failed.stderr).toContain('users before B: backup of *** to postgres://***@host/x')
+  expect(failed.stderr + failed.stdout).not.toContain(world.database.url)
+  expect(failed.code).toBe(1)
+  expect((await world.run(['status'])).stdout).toContain('phase A')
+})
+
+test('a hook that hangs is ended', async () => {
+  world.write('plans/users.yaml', withHooks(`  - { before: B, run: 'sleep 600', within: 200ms }\n`))
+  expect((await world.run(B)).stderr).toContain('did not end within 0.2 s')
+})
+
+test('hooks run around the phase, once, and know what it is about', async () => {
+  world.write(
+    'plans/users.yaml',
+    withHooks(
+      ['before', 'after']
+        .map(
+          (it) =>
+            `  - { ${it}: B, run: 'echo "$KVMIG_WHEN $KVMIG_PHASE $KVMIG_PLAN $KVMIG_PROJECT" >> ran.txt' }\n`,
+        )
+        .join(''),
+    ),
+  )
+  const ended = await world.run(B)
+  expect(ended.stdout).toMatch(/✓ done {2}users {2}hook .*before B: echo/)
+  expect(ended.code).toBe(0)
+  expect((await world.run(B)).code).toBe(0)
+  expect(readFileSync(join(world.path, 'ran.txt'), 'utf8')).toBe(
+    'before B users migrations.yaml\nafter B users migrations.yaml\n',
+  )
+})
+
+test('takes secrets out of a line, the longest first', () => {
+  const redact = redactor(['abc', 'secret', 'secret-longer'])
+  expect(redact('secret-longer and secret, abc, redis://:pw@h')).toBe('*** and ***, abc, redis://***@h')
+})

@@ -1,0 +1,112 @@
+import { type ConnectOptions, connect, type Kvmig } from '../../src/runtime/connect.ts'
+import { kvmig, projectFolder } from '../setup/cli.ts'
+import { type FreshDatabase, freshDatabase } from '../setup/postgres.ts'
+import { type FreshRedis, freshRedis } from '../setup/redis.ts'
+
+export const USERS = `version: 1
+plan: users
+mappings:
+  - match: user:{id}
+    type: string
+    decode: json
+    into: users
+    fields: { id: $id, name: name, visits: visits | default(0) }
+tables:
+  users:
+    columns: { id: text, name: text not null, visits: integer not null }
+    primary_key: [id]
+archive: { to: ./archive, keep: 30d }
+`
+export const SCORES = `version: 1
+plan: scores
+mappings:
+  - match: scores:{game}
+    type: hash
+    each: field
+    into: scores
+    fields: { game: $game, player: $field, points: $value | int }
+tables:
+  scores:
+    columns: { game: text, player: text, points: bigint not null }
+    primary_key: [game, player]
+`
+const PROJECT = `version: 1
+sources: { kv: '\${KV_URL}' }
+target: \${DATABASE_URL}
+`
+
+export interface World {
+  readonly redis: FreshRedis
+  readonly database: FreshDatabase
+  readonly path: string
+  readonly environment: Readonly<Record<string, string>>
+  /** The program, in a process of its own. */
+  run(args: readonly string[], more?: Readonly<Record<string, string>>): ReturnType<typeof kvmig>['ended']
+  start(args: readonly string[], more?: Readonly<Record<string, string>>): ReturnType<typeof kvmig>
+  /** An instance of the application. */
+  instance(name: string, options?: ConnectOptions): Promise<Kvmig>
+  write(file: string, text: string): void
+  /** What each store holds, in one form, so that they can be compared. */
+  users(): Promise<{ readonly source: Record<string, unknown>; readonly target: Record<string, unknown> }>
+  stop(): Promise<void>
+}
+
+/** A project with its stores, `count` users in the source and phase A applied. */
+export async function startWorld({
+  count = 50,
+  files = {},
+}: {
+  count?: number
+  files?: Readonly<Record<string, string>>
+} = {}): Promise<World> {
+  const redis = await freshRedis()
+  const database = await freshDatabase()
+  const project = projectFolder({ 'migrations.yaml': PROJECT, 'plans/users.yaml': USERS, ...files })
+  const environment = { KV_URL: redis.url, DATABASE_URL: database.url, KVMIG_LEASE_SECONDS: '1' }
+  const open: Kvmig[] = []
+  const { mkdirSync, writeFileSync } = await import('node:fs')
+  const { dirname, join } = await import('node:path')
+  for (let n = 0; n < count; n++) await redis.client.set(`user:${n}`, user(`name ${n}`))
+  const world: World = {
+    redis,
+    database,
+    path: project.path,
+    environment,
+    run: (args, more = {}) => kvmig(project.path, args, { ...environment, ...more }).ended,
+    start: (args, more = {}) => kvmig(project.path, args, { ...environment, ...more }),
+    instance: async (name, options = {}) => {
+      const made = await connect({
+        project: join(project.path, 'migrations.yaml'),
+        variables: environment,
+        instance: name,
+        ...options,
+      })
+      open.push(made)
+      return made
+    },
+    write: (file, text) => {
+      mkdirSync(dirname(join(project.path, file)), { recursive: true })
+      writeFileSync(join(project.path, file), text)
+    },
+    users: async () => {
+      const keys = await redis.client.keys('user:*')
+      const values = keys.length > 0 ? await redis.client.mget(keys) : []
+      const { rows } = await database.query('SELECT id, name, visits FROM users')
+      return {
+        source: Object.fromEntries(
+          keys.map((key, index) => [key.slice('user:'.length), JSON.parse(values[index] ?? 'null')]),
+        ),
+        target: Object.fromEntries(rows.map(({ id, name, visits }) => [id, { name, visits }])),
+      }
+    },
+    stop: async () => {
+      await Promise.allSettled(open.map((it) => it.close()))
+      project.remove()
+      await database.drop()
+      await redis.stop()
+    },
+  }
+  return world
+}
+
+export const user = (name: string, visits = 0): string => JSON.stringify({ name, visits })
