@@ -282,6 +282,10 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
     'It was written to during every attempt to read it. Pause its writers for a moment, or take it from a backup.',
   ],
   STARTING: ['the target is starting or stopping', 'Run the same again in a moment.'],
+  EXTENSION_MISSING: [
+    'the server lacks an extension that a plan needs',
+    'The message says how to get it there: install it on the server, or switch it on at the provider. kvmig plan --live tells of each extension whether it is there.',
+  ],
   STILL_REFERENCED: [
     'rows that other rows refer to',
     'They cannot be taken back while others need them. Take those back first, or drop their foreign key.',

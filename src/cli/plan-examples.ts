@@ -108,10 +108,7 @@ export const PLAN_EXAMPLES: Readonly<Partial<Record<string, PlanExample>>> = {
     'references: [{ columns: [boss], to: users(id) }]',
   ),
   KV053: table('expiry: { column: name }', 'expiry: { column: joined }'),
-  KV054: table(
-    'partitions: { every: month }',
-    'partition_by: range (joined)\npartitions: { every: month }',
-  ),
+  KV054: table('partitions: { every: month }', 'partition_by: range (joined)\npartitions: { every: month }'),
   KV060: plan('queries:\n  q: { sql: SELECT 1 }\nplan: handles', 'queries:\n  q: { sql: SELECT 1 }'),
   KV061: plan('after: [handels]', 'after: [handles]'),
   KV062: plan('after: [users]', 'after: [handles]'),
