@@ -86,7 +86,7 @@ test('help goes to stdout, and names every command and exit code', async () => {
     ...['init', 'inspect', 'schema', 'explain'],
     ...['plan', 'apply', 'check', 'test'],
     ...['status', 'diff', 'trace', 'graph'],
-    ...['retry', 'accept', 'unlock'],
+    ...['retry', 'accept', 'unlock', 'sweep'],
     ...['rollback', 'uninstall'],
   ])
   for (const exit of [
@@ -167,6 +167,7 @@ describe('explain', () => {
       'Mistakes in plans',
       'Checks of gates',
       'Records in quarantine',
+      'When something did not cooperate',
       'kvmig explain CODE has more about one of them.',
     ])
   })
