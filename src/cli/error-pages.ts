@@ -268,6 +268,10 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
     'the source refused the credentials',
     'Check user and password in the address, and that special characters are percent-encoded.',
   ],
+  SOURCE_ANSWER: [
+    'a source answered what its protocol does not know',
+    'Is there a proxy in between, or another service at this address? Try it with curl; the message has the status.',
+  ],
   SOURCE_BUDGET: [
     'the budget of source commands is used up',
     'Raise it in migrations.yaml (budget:), wait for the next month, or read a backup: rdb:./dump.rdb costs nothing. Run the same again: it goes on.',
@@ -314,6 +318,10 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
     'a kind of source that this version does not have',
     'A backup can often be read instead: rdb:./dump.rdb.',
   ],
+  SOURCE_LIBRARY: [
+    'the library that reads this kind of source is not there',
+    'SQLite is read by Node itself from 22.5 on, before that by libsql, an optional dependency: npm install libsql.',
+  ],
   SOURCE_LOADING: ['the source is still loading its data', 'Run the same again when it has finished.'],
   SOURCE_LOST: ['the source closed the connection', 'Run the same again: it goes on where it was.'],
   SOURCE_NOPERM: [
@@ -347,6 +355,10 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
     'the source fails within itself',
     "Run the same again later: it goes on. The provider's status page may say more.",
   ],
+  SOURCE_SQLITE: [
+    'SQLite could not read the database',
+    'Is the file whole, and not encrypted? sqlite3 FILE "PRAGMA integrity_check" says more. A backup (.backup) can be read as well.',
+  ],
   SOURCE_STALE: ['a replica that has lost its primary', 'Use the address of the primary.'],
   SOURCE_THROTTLED: ['the source says that it is asked too much', 'Use --rate with a smaller number.'],
   SOURCE_TIMEOUT: [
@@ -378,6 +390,10 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
     'Somebody else writes it as something else. kvmig trace KEY shows what it is.',
   ],
   STARTING: ['the target is starting or stopping', 'Run the same again in a moment.'],
+  EXTENSION_MISSING: [
+    'the server lacks an extension that a plan needs',
+    'The message says how to get it there: install it on the server, or switch it on at the provider. kvmig plan --live tells of each extension whether it is there.',
+  ],
   STILL_REFERENCED: [
     'rows that other rows refer to',
     'They cannot be taken back while others need them. Take those back first, or drop their foreign key.',

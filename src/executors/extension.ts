@@ -17,7 +17,7 @@ export const extension: Executor<ExtensionStep> = {
   }),
   run: (step, context) =>
     doNoted(context, step, async (tx) => {
-      const { refused, error } = await tryStatement(tx, createExtension(step.extension, step))
+      const { refused, error } = await tryStatement(tx, createExtension(step.extension))
       if (!error) return { counts: {} }
       const way = wayToExtension(step.extension, context.target.place.provider)
       if (step.optional) return { counts: {}, note: `done without it: ${refused}. ${way}` }

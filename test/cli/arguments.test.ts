@@ -43,9 +43,8 @@ describe('a usage error is told in two lines on stderr, and exits 1', () => {
 
 describe('what cannot be done is told with its code and the way out', () => {
   test.each([
-    ['apply --phase=B', 'PHASE_LATER', 'phase B comes with a later version', 'kvmig apply --phase=A'],
-    ['apply --phase=D', 'PHASE_LATER', 'phase D comes with a later version', 'kvmig apply --phase=A'],
-    ['check --phase=C', 'PHASE_LATER', 'gate C comes with a later version', ''],
+    ['apply --phase=B', 'PHASE_ORDER', 'has not completed phase A', 'kvmig apply --phase=A'],
+    ['apply --phase=D', 'PHASE_ORDER', 'has not completed phase A', 'kvmig apply --phase=A'],
     [
       'graph psts',
       'PLAN_UNKNOWN',
@@ -81,12 +80,14 @@ describe('what cannot be done is told with its code and the way out', () => {
 
 test('help goes to stdout, and names every command and exit code', async () => {
   const { code, stdout, stderr } = await runCli(['--help'], { cwd: empty.path })
-  const commands = [...stdout.matchAll(/^ {2}([a-z]+)\b.* {2}\S/gm)].map((it) => it[1])
+  const commands = [...stdout.matchAll(/^ {2}([a-z-]+)\b.* {2}\S/gm)].map((it) => it[1])
   expect(commands).toEqual([
     ...['init', 'inspect', 'schema', 'explain'],
     ...['plan', 'apply', 'check', 'test'],
     ...['status', 'diff', 'trace', 'graph', 'types'],
-    ...['retry', 'accept', 'unlock'],
+    ...['retry', 'accept', 'unlock', 'sweep'],
+    ...['reconcile', 'drill', 'watch', 'pause', 'resume', 'report-bug'],
+    ...['archive', 'restore'],
     ...['rollback', 'rebuild', 'uninstall'],
   ])
   for (const exit of [

@@ -21,7 +21,7 @@ export const catalog: PlanCatalog = {
   decoders: new Map(DECODERS.map((it) => [it.name, it])),
   checks: new Map([['coverage', { options: { type: 'object' }, summary: 'For the tests.' }]]),
   sources: new Map([['rdb', { driver: 'rdb', options: [] }]]),
-  tariffs: new Map(),
+  tariffs: new Map([['neon-free', { title: 'Neon Free', provider: 'neon' }]]),
 }
 
 export interface Compiled {

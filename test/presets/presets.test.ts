@@ -194,7 +194,7 @@ test('vercel-chat: chats and their messages are rows', async () => {
     { role: 'user', content: 'What is "1,5 €" in cents?' },
     { role: 'assistant', content: '150', id: 'm2', tool: { name: 'calc', input: 1.5 } },
   ]
-  await kv.hmset('chat:abc', {
+  await kv.hset('chat:abc', {
     id: 'abc',
     title: 'Cents',
     userId: 'u1',
@@ -202,8 +202,8 @@ test('vercel-chat: chats and their messages are rows', async () => {
     path: '/chat/abc',
     messages,
   })
-  await kv.zadd('user:chat:u1', { score: createdAt, member: 'chat:abc' })
-  await kv.hmset('chat:new', {
+  await redis.client.zadd('user:chat:u1', createdAt, 'chat:abc')
+  await kv.hset('chat:new', {
     id: 'new',
     title: '42',
     userId: 'u1',
@@ -224,7 +224,7 @@ test('vercel-chat: chats and their messages are rows', async () => {
     'select chat_id, position, role, content, more from chat_messages order by 1, 2',
   )
   expect(rows).toEqual([
-    { chat_id: 'abc', position: 0, role: 'user', content: 'What is "1,5 €" in cents?', more: {} },
+    { chat_id: 'abc', position: 0, role: 'user', content: 'What is "1,5 €" in cents?', more: null },
     {
       chat_id: 'abc',
       position: 1,

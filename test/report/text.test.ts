@@ -62,6 +62,10 @@ describe('the text of a report', () => {
       Target
         Neon, pooled host. LISTEN does not reach through.
 
+      Extensions
+        ✗ pg_cron  This server does not have it.
+        ✓ vector   It is there.
+
       Keys of redis://localhost:6379/0
         1,000  migrated
           200  ephemeral
