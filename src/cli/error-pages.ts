@@ -314,10 +314,6 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
     'rdb: wants a backup of Redis or Valkey, ndjson: one JSON object a line. docs/sources.md says what is in them.',
   ],
   SOURCE_HOST: ['the host of the source has no address', 'Check the host name.'],
-  SOURCE_LATER: [
-    'a kind of source that this version does not have',
-    'A backup can often be read instead: rdb:./dump.rdb.',
-  ],
   SOURCE_LIBRARY: [
     'the library that reads this kind of source is not there',
     'SQLite is read by Node itself from 22.5 on, before that by libsql, an optional dependency: npm install libsql.',
@@ -327,10 +323,6 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
   SOURCE_NOPERM: [
     'the user of the source may not do that',
     'The message names the command or the keys. docs/sources.md has the ACL that kvmig wants.',
-  ],
-  SOURCE_NOSCRIPT: [
-    'the source has forgotten a script',
-    'It is sent again by itself. If this persists, the user may not run EVAL: docs/sources.md lists the permissions.',
   ],
   SOURCE_OOM: ['the source has no memory left', 'Give it more memory, or free some.'],
   SOURCE_PROTOCOL: [

@@ -80,7 +80,7 @@ describe('what cannot be done is told with its code and the way out', () => {
 
 test('help goes to stdout, and names every command and exit code', async () => {
   const { code, stdout, stderr } = await runCli(['--help'], { cwd: empty.path })
-  const commands = [...stdout.matchAll(/^ {2}([a-z-]+)\b.* {2}\S/gm)].map((it) => it[1])
+  const commands = [...stdout.matchAll(/^ {2}([a-z][a-z-]*)\b.* {2}\S/gm)].map((it) => it[1])
   expect(commands).toEqual([
     ...['init', 'inspect', 'schema', 'explain'],
     ...['plan', 'apply', 'check', 'test'],
