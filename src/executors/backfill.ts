@@ -31,7 +31,8 @@ export const backfill: Executor<BackfillStep> = {
   runTogether: copyTogether,
   revert: async (tx, step, { tracked }, { ledger }) => {
     const { name } = step.table
-    await ledger.quarantine.clear(tx, step.plan, step.mapping.name)
+    // Whoever accepted a record has accepted it, if the next copy rejects it again for the same reason.
+    await ledger.quarantine.doubt(tx, step.plan, step.mapping.name)
     if (!(await inspectTable(tx, name))) return
     // With origins, exactly the rows that came from here go; without, the table is kvmig's own and holds nothing else.
     if (tracked) await deleteOwned(tx, step, ledger)

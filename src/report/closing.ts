@@ -120,7 +120,7 @@ function closeDiff({ plans }: DiffReport): string {
     .map((it) => `${number(sum(it))} ${it}`)
   const compared = tables.reduce((all, it) => all + it.expected, 0)
   if (parts.length === 0) return `Diff: no difference in ${counted(compared, 'row')}.`
-  return `Diff: ${listed(parts)} of ${counted(compared, 'row')}. Where the source changed since the copy, kvmig apply --phase=A --again takes that over, and takes away rows whose key is gone; kvmig trace KEY explains one.`
+  return `Diff: ${listed(parts)} of ${counted(compared, 'row')}. Where the source changed since the copy, kvmig apply --phase=A --again takes that over; rows whose key is gone leave with the catch-up of phase B, or with kvmig rollback and a new apply; kvmig trace KEY explains one.`
 }
 
 function closeTest({ examples }: TestReport): string {
@@ -138,7 +138,7 @@ function closeRebuild({ mappings, left, into, commands }: RebuildReport): string
 
 function closeTrace({ fate, rows, rejects, rules, source }: TraceReport): string {
   if (fate === 'absent' && rows.length > 0)
-    return `Trace: ${source} has no such key any more, and ${counted(rows.length, 'row that came', 'rows that came')} from it still ${rows.length === 1 ? 'stands' : 'stand'}. If the key is gone for good: kvmig apply --phase=A --again takes away what has no key.`
+    return `Trace: ${source} has no such key any more, and ${counted(rows.length, 'row that came', 'rows that came')} from it still ${rows.length === 1 ? 'stands' : 'stand'}. The catch-up of phase B takes it away, or kvmig rollback and a new apply.`
   if (fate === 'absent') return `Trace: ${source} has no such key, and no row came from it.`
   if (fate === 'uncovered')
     return 'Trace: uncovered, since no rule takes this key. Map it, or list it under ignore, index or ephemeral.'

@@ -66,6 +66,10 @@ export async function prepare(
       else await ledger.origins.clear(tx, showTable(step.table.name))
       await ledger.saveStep(tx, { ...record, definition: { ...step, tracked: tracked(step, context) } })
     }
+    // Nobody copies again what no mapping is left for.
+    for (const { id, definition } of undo)
+      if (definition.kind === 'backfill' && !states.has(id))
+        await ledger.quarantine.clear(tx, definition.plan, definition.mapping.name)
     await ledger.dropPasses(
       tx,
       again.map((it) => it.id),

@@ -309,6 +309,9 @@ describe('mending it', () => {
       'migrations.yaml',
       `${BLOG['migrations.yaml']}ignore: [{ match: 'mystery:{_}', because: nobody knows }]\n`,
     )
+    // The mended plan is copied anew, and what was accepted of the copy before is to be looked at again.
+    expect((await kvmig('apply --phase=A --yes')).code).toBe(3)
+    expect((await kvmig('accept posts --code ORPHAN --because gone')).code).toBe(0)
     const { code, stdout } = await kvmig('apply --phase=A --yes')
     expect(stdout).toContain('Gate B is open for users and posts.')
     expect(code).toBe(0)

@@ -91,7 +91,7 @@ describe('what was asked for', () => {
     await isUntouched()
   })
 
-  test('phases that do not exist, that are not built, and none', async () => {
+  test('phases that do not exist, that come later, and none', async () => {
     expect(await ask('apply', '--phase=E')).toMatchInlineSnapshot(`
       "exit 1
       kvmig: USAGE  Option '--phase <phase>' argument 'E' is invalid. The phases are A, B, C and D.
@@ -99,8 +99,8 @@ describe('what was asked for', () => {
     `)
     expect(await ask('apply', '--phase=B')).toMatchInlineSnapshot(`
       "exit 1
-      kvmig: PHASE_LATER  This build of kvmig has phase A (backfill); phase B comes with a later version.
-             What works today: kvmig apply --phase=A."
+      kvmig: PHASE_ORDER  Plan customers has not completed phase A.
+             Phases come one after the other: kvmig apply --phase=A customers."
     `)
     expect(await ask('apply')).toMatchInlineSnapshot(`
       "exit 1
