@@ -39,7 +39,6 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   ajv: ['plan'],
   'libpg-query': ['plan'],
   pg: ['target'],
-  'pg-copy-streams': ['target'],
   '@electric-sql/pglite': ['target'],
   kysely: ['target', 'state'],
   ioredis: ['sources'],
