@@ -1,41 +1,21 @@
-export interface Shell {
-  /** A command line, for the shell. */
-  readonly run: string
-  readonly cwd: string
-  /** Beside the environment of the process. */
-  readonly variables: Readonly<Record<string, string>>
-  /** It is ended after so long. */
-  readonly withinMillis: number
-  readonly signal: AbortSignal
+import { type CommandEnded, type CommandLine, runInGroup } from '../process-group.ts'
+
+export interface Shell extends Omit<CommandLine, 'hear'> {
   /** Is told each line that it prints, on either stream. */
   readonly tell: (line: string) => void
 }
 
-/** Runs a command of the team's own. Gives how it ended; undefined: it could not be run. Throws where the signal aborts. */
-export async function runShell({
-  run,
-  cwd,
-  variables,
-  withinMillis,
-  signal,
-  tell,
-}: Shell): Promise<{ readonly exitCode: number | undefined; readonly timedOut: boolean }> {
-  const { execa } = await import('execa')
-  const child = execa(run, {
-    shell: true,
-    cwd,
-    env: variables,
-    timeout: withinMillis,
-    cancelSignal: signal,
-    stdin: 'ignore',
-    all: true,
-    reject: false,
-    buffer: false,
-    // One that ignores the friendly signal is ended after a moment all the same.
-    forceKillAfterDelay: 2_000,
+/** Runs a command of the team's own, and tells its output by lines. Throws where the signal aborts. */
+export async function runShell({ tell, ...line }: Shell): Promise<CommandEnded> {
+  const begun = { stdout: '', stderr: '' }
+  const ended = await runInGroup({
+    ...line,
+    hear: (text, from) => {
+      const lines = (begun[from] + text).split(/\r?\n/)
+      begun[from] = lines.pop() ?? ''
+      for (const it of lines) tell(it)
+    },
   })
-  for await (const line of child.iterable({ from: 'all' })) tell(line)
-  const { exitCode, timedOut } = await child
-  signal.throwIfAborted()
-  return { exitCode, timedOut }
+  for (const it of [begun.stdout, begun.stderr]) if (it !== '') tell(it)
+  return ended
 }

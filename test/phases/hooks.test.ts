@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -20,11 +21,9 @@ const B = ['apply', '--phase=B', '--expect=1']
 test('a hook before a phase that fails keeps the plan where it is; its output shows no secret', async () => {
   world.write(
     'plans/users.yaml',
-    withHooks(
-      `  - { before: B, run: 'echo "backup of $DATABASE_URL to postgres://me:pw@host/x"; exit 3' }\n`,
-    ),
+    withHooks(`  - { before: B, run: 'echo "backup of $DATABASE_URL to $ELSEWHERE"; exit 3' }\n`),
   )
-  const failed = await world.run(B)
+  const failed = await world.run(B, { ELSEWHERE: 'postgres://me:pw@host/x' })
   expect(failed.stderr).toContain('HOOK  The hook before phase B of users ended with 3.')
   expect(failed.stderr).toContain('users before B: backup of *** to postgres://***@host/x')
   expect(failed.stderr + failed.stdout).not.toContain(world.database.url)
@@ -32,10 +31,28 @@ test('a hook before a phase that fails keeps the plan where it is; its output sh
   expect((await world.run(['status'])).stdout).toContain('phase A')
 })
 
-test('a hook that hangs is ended', async () => {
-  world.write('plans/users.yaml', withHooks(`  - { before: B, run: 'sleep 600', within: 200ms }\n`))
+test.each([
+  ['hangs', 'sleep 600'],
+  ['has left something behind that hangs', 'sleep 600 & echo begun'],
+  ['ignores that it is asked to end', 'trap "" TERM; sleep 600; sleep 600'],
+])('a hook that %s is ended, with whatever it started', async (_, hangs) => {
+  world.write(
+    'plans/users.yaml',
+    withHooks(`  - { before: B, run: 'echo $$ >> group.txt; ${hangs}', within: 200ms }\n`),
+  )
   expect((await world.run(B)).stderr).toContain('did not end within 0.2 s')
+  const groups = readFileSync(join(world.path, 'group.txt'), 'utf8').trim().split('\n')
+  await expect.poll(() => running(groups.at(-1)!)).toEqual([])
 })
+
+/** What runs in a process group; the dead that nobody has buried do not. */
+function running(group: string): string[] {
+  return execFileSync('ps', ['-A', '-o', 'pgid=,stat=,args='], { encoding: 'utf8' })
+    .split('\n')
+    .map((it) => it.trim().split(/\s+/))
+    .filter(([its, state]) => its === group && !state!.startsWith('Z'))
+    .map((it) => it.join(' '))
+}
 
 test('hooks run around the phase, once, and know what it is about', async () => {
   world.write(
