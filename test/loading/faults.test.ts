@@ -2,6 +2,7 @@ import { hostname } from 'node:os'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { SESSION_PARTS } from '../../src/catalog.ts'
 import { SourceError } from '../../src/errors.ts'
+import { machine } from '../../src/runner/lease.ts'
 import { memorySource } from '../../src/sources/memory.ts'
 import type { Entry, Page, Source } from '../../src/sources/source.ts'
 import { openLedger } from '../../src/state/postgres-ledger.ts'
@@ -374,7 +375,7 @@ describe('the lease', () => {
     expect(second).toMatchObject({
       code: 'LEASE_HELD',
       exitCode: 7,
-      message: expect.stringContaining(`test@${hostname()} (process ${process.pid})`),
+      message: expect.stringContaining(`test@${machine()} (process ${process.pid})`),
     })
     await world.inSession(requireAccounts)
   })
@@ -382,15 +383,16 @@ describe('the lease', () => {
   test.each([
     [
       'of a process of this machine that is gone is taken over at once',
-      `test@${hostname()} (process 4194305)`,
+      `test@${machine()} (process 4194305)`,
       true,
     ],
     [
       'of a process of this machine that lives is left to it',
-      `test@${hostname()} (process ${process.ppid})`,
+      `test@${machine()} (process ${process.ppid})`,
       false,
     ],
     ['of another machine is left to run out', 'test@elsewhere (process 4194305)', false],
+    ['of another container is left to run out', `test@${hostname()}/c0ffee (process 4194305)`, false],
   ])('%s', async (_, holder, isTaken) => {
     world = small(() => {})
     const target = await openTarget(database.url, {})
