@@ -31,7 +31,7 @@ test.each<[string, string | RegExp, string, string, string, string?]>([
     'a comma begins the next key',
   ],
   [MESSAGES, 'decode: json', 'decode: []', 'KV011 []', 'empty list'],
-  [MESSAGES, 'decode: json', 'preset: x\n    decode: json', 'KV065 preset:', 'comes with a later version'],
+  [MESSAGES, 'decode: json', 'merge: newest\n    decode: json', 'KV065 merge:', 'comes with a later version'],
   [MESSAGES, 'decode: json', 'chunks: x\n    decode: json', 'KV032 x', 'one {i}'],
   [MESSAGES, 'conflict: newest(created_at)', 'conflict: newest', 'KV013 newest', 'newest(column)'],
   [
