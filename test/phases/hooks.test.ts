@@ -45,6 +45,20 @@ test.each([
   await expect.poll(() => running(groups.at(-1)!)).toEqual([])
 })
 
+test('a hook is ended when kvmig is asked to end', async () => {
+  world.write('plans/users.yaml', withHooks(`  - { before: B, run: 'echo group $$; sleep 600' }\n`))
+  const program = world.start(B)
+  let said = ''
+  program.child.stderr!.on('data', (it) => {
+    said += it
+  })
+  await program.says('users before B: group ')
+  await expect.poll(() => /group (\d+)\n/.test(said)).toBe(true)
+  program.child.kill('SIGINT')
+  expect((await program.ended).code).toBe(130)
+  await expect.poll(() => running(/group (\d+)\n/.exec(said)![1]!)).toEqual([])
+})
+
 /** What runs in a process group; the dead that nobody has buried do not. */
 function running(group: string): string[] {
   return execFileSync('ps', ['-A', '-o', 'pgid=,stat=,args='], { encoding: 'utf8' })

@@ -40,7 +40,7 @@ test.each([
   'catch-up.committed',
   'catch-up.done',
 ])('killed at %s on the way into B, and run again: both stores agree', async (name) => {
-  await world.run(['rollback', '--to=A'])
+  if (round > 0) await world.run(['rollback', '--to=A'])
   await writePastUs()
   expect((await world.run(B, { KVMIG_FAILPOINT: name })).signal).toBe('SIGKILL')
   const ended = await world.run(B)
