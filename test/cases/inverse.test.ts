@@ -82,7 +82,7 @@ describe.each(readCases())('case $name, where a mapping claims a way back', (it)
       const rows = rowsOf(mapping, entry)
       if (!rows) continue
       const back = { ...mapping.inverse!(rows), offset: 0, more: false }
-      expect(canonical(back, mapping)).toEqual(canonical(entry, mapping))
+      expect(canonical(withoutConstants(back, entry, mapping), mapping)).toEqual(canonical(entry, mapping))
     }
   })
 
@@ -96,6 +96,20 @@ describe.each(readCases())('case $name, where a mapping claims a way back', (it)
     }
   })
 })
+
+/** Canonical form names a field that was missing and for which the plan has a constant (`totalDays ?? const('0')`). */
+function withoutConstants<E extends Pick<Entry, 'value'>>(
+  back: E,
+  { value }: Entry,
+  { mapping }: CompiledMapping,
+): E {
+  if (back.value?.type !== 'hash' || value?.type !== 'hash') return back
+  if (!mapping.fields.some((it) => JSON.stringify(it.expression).includes('"coalesce"'))) return back
+  const given = new Set(value.pairs.filter((_, at) => at % 2 === 0).map((it) => it.toString('latin1')))
+  const { pairs } = back.value
+  const kept = pairs.filter((_, at) => given.has(pairs[at - (at % 2)]!.toString('latin1')))
+  return { ...back, value: { ...back.value, pairs: kept } }
+}
 
 /** What an entry says, without what the plan drops by name and without nulls; objects in the order of their keys. */
 function canonical(entry: Entry, { mapping, takesExpiry }: CompiledMapping): unknown {

@@ -123,7 +123,7 @@ describe('a key that is gone from the source', () => {
     const { code, stdout } = await kvmig('trace post:c')
     expect(stdout).toContain('✗ extra  posts\n')
     expect(stdout).toContain(
-      'Trace: kv has no such key any more, and 1 row that came from it still stands. If the key is gone for good: kvmig apply --phase=A --again',
+      'Trace: kv has no such key any more, and 1 row that came from it still stands. The catch-up of phase B takes it away, or kvmig rollback and a new apply.',
     )
     expect(code).toBe(0)
   })

@@ -143,16 +143,16 @@ test('fingerprints stay the same from one version of kvmig to the next', () => {
   expect(known).toMatchInlineSnapshot(`
     {
       "messages/A/analyze/messages": "54508ff68a2d229f0d1cf100dc9bb9ba",
-      "messages/A/backfill/messages": "e5573cd5f9bcd4715fa216d1422005e3",
-      "messages/A/backfill/messages.2": "69791527448d3b896f2c00d174b3bda2",
+      "messages/A/backfill/messages": "d804b0383943f8cbb3e45b225ea64f7b",
+      "messages/A/backfill/messages.2": "92ad43c9eaa728472735c0cba90c2105",
       "messages/A/foreign_key/messages_user_id_fkey": "014e19ad51fa79cc568f3f2766c7322a",
-      "messages/A/gate/B": "73bb555c89cb31822a5c358801340155",
+      "messages/A/gate/B": "34fad21cf18dd9e013c862f3f92e24a2",
       "messages/A/index/idx_text": "2137ed531876f82a5a9783a9a18ce447",
       "messages/A/table/messages": "5566a6b3635e00ce760dbb8833b233e9",
       "messages/A/validate/messages_user_id_fkey": "f874c079401c29dd97b6a7b7a74794e5",
       "users/A/analyze/users": "84d174eff35830a38932941c16017d19",
-      "users/A/backfill/users": "25161498a69b496d6d01169bed56bbdc",
-      "users/A/gate/B": "2f921f36fb4d27059a5c9b772aca1b8a",
+      "users/A/backfill/users": "239b193ddd53656d94d5aa600fd5f472",
+      "users/A/gate/B": "e168cb7345811c727d76cff49b55caf1",
       "users/A/table/users": "f701d942e3067a777e77ef4d7500d1d5",
     }
   `)
