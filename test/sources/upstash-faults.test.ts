@@ -78,7 +78,7 @@ describe.each(PASSING)('%s', (_, fault, code) => {
     await writeEntries(redis.client, FEW)
     const rest = await server()
     const source = await open(rest)
-    rest.fail(fault, fault, fault, fault)
+    rest.fail(...Array.from({ length: 40 }, () => fault))
     const failure = await entriesOf(source.scan(EVERYTHING)).catch((error: unknown) => error)
     expect(failure).toMatchObject({ code })
     expect(String(failure)).not.toContain(rest.token)
