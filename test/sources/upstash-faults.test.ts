@@ -25,7 +25,7 @@ const IMPATIENT: Limits = {
   attempts: 3,
   firstWaitMillis: 1,
   longestWaitMillis: 2,
-  answerMillis: 300,
+  answerMillis: 1000,
 }
 const FEW = [
   string('s', 'x', 2_000_000_000_000),
