@@ -13,7 +13,8 @@ export async function differences(store: Store, it: Pick<Case, 'rows'>): ReturnT
 async function unnamed(store: Store, it: Pick<Case, 'rows'>): ReturnType<Store['query']> {
   const columns = await store.query(
     `SELECT table_name AS "table", column_name AS "column" FROM information_schema.columns
-      WHERE table_schema = 'public' ORDER BY table_name, ordinal_position`,
+      WHERE table_schema = 'public' AND NOT (SELECT relispartition FROM pg_class WHERE oid = quote_ident(table_name)::regclass)
+      ORDER BY table_name, ordinal_position`,
   )
   const statements = columns.flatMap(({ table, column }) => {
     const rows = it.rows.get(String(table))

@@ -23,7 +23,9 @@ describe('every shipped file', () => {
   test.each(files)('%s names its schema, and keeps to it', (path) => {
     const text = read(path)
     const named = /^# yaml-language-server: \$schema=(\S+)\n/.exec(text)?.[1] ?? ''
-    expect(relative('/', resolve('/', dirname(path), named))).toBe('schema.json')
+    // A preset is written into a project of somebody else, who has its own.
+    if (!path.startsWith('presets/'))
+      expect(relative('/', resolve('/', dirname(path), named))).toBe('schema.json')
     accepts(parse(text))
     expect(accepts.errors ?? []).toEqual([])
   })
