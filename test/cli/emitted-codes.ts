@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-const SOURCE = new URL('../../src/', import.meta.url).pathname
+const SOURCE = join(import.meta.dirname, '../../src')
 
 /**
  * Every code that the program can print, as its source says it: first arguments of errors, `code:` of tables, `KV` numbers. A code that
