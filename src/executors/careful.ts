@@ -116,7 +116,7 @@ class CarefulLoad {
     const keyTuples = Array.from({ length: count }, (_, index) => keyTupleOf(table, tuples.tuple(index)))
     // One that was read twice counts as its later reading.
     const last = new Map(keyTuples.map((it, index) => [it.toString('latin1'), index]))
-    const indexes = [...last.values()]
+    const indexes = [...last.values()].filter((it) => this.#isOurs?.(it) !== false)
     const groups: Group[] = []
     const step = Math.ceil(Math.min(LOOKED_UP, (LOOKED_UP_BYTES * count) / tuples.bytes))
     for (let from = 0; from < indexes.length; from += step) {

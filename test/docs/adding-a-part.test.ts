@@ -21,7 +21,7 @@ async function part(path: string): Promise<Record<string, unknown>> {
   // The same modules as the tests have, wherever the file lies.
   writeFileSync(
     file,
-    text!.replace(/from '(\.[^']+)'/g, (_, it) => `from '${new URL(it, place).pathname}'`),
+    text!.replace(/from '(\.[^']+)'/g, (_, it) => `from '${new URL(it, place).href}'`),
   )
   return import(file)
 }
