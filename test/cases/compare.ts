@@ -5,12 +5,12 @@ import type { Store } from './stores.ts'
  * Rows that are expected and not there, and the other way round; Postgres does the typing. What no expected row names has to be empty:
  * values of other columns, and other tables.
  */
-export async function differences(store: Store, it: Pick<Case, 'rows'>): ReturnType<Store['query']> {
+export async function differences(store: Store, it: Compared): ReturnType<Store['query']> {
   const rows = await rowDifferences(store, it)
   return [...rows, ...(await unnamed(store, it))]
 }
 
-async function unnamed(store: Store, it: Pick<Case, 'rows'>): ReturnType<Store['query']> {
+async function unnamed(store: Store, it: Compared): ReturnType<Store['query']> {
   const columns = await store.query(
     `SELECT table_name AS "table", column_name AS "column" FROM information_schema.columns
       WHERE table_schema = 'public' AND NOT (SELECT relispartition FROM pg_class WHERE oid = quote_ident(table_name)::regclass)
@@ -18,6 +18,8 @@ async function unnamed(store: Store, it: Pick<Case, 'rows'>): ReturnType<Store['
   )
   const statements = columns.flatMap(({ table, column }) => {
     const rows = it.rows.get(String(table))
+    // What was there before the migration is nobody's to compare.
+    if (!rows && new RegExp(`insert into ${table}\\b`, 'i').test(it.ddl ?? '')) return []
     if (rows?.some((row) => Object.hasOwn(row, String(column)))) return []
     const kind = rows ? 'unnamed column' : 'unnamed table'
     return `SELECT '${kind}' AS kind, '${table}' AS "table", to_jsonb(x) AS "row" FROM ${quote(String(table))} x${rows ? ` WHERE ${quote(String(column))} IS NOT NULL` : ''}`
@@ -25,7 +27,7 @@ async function unnamed(store: Store, it: Pick<Case, 'rows'>): ReturnType<Store['
   return statements.length > 0 ? store.query(statements.join(' UNION ')) : []
 }
 
-async function rowDifferences(store: Store, it: Pick<Case, 'rows'>): ReturnType<Store['query']> {
+async function rowDifferences(store: Store, it: Compared): ReturnType<Store['query']> {
   // json has no equality: its texts are compared as what they say.
   const json = new Set(
     (
@@ -56,3 +58,5 @@ export const everyRow = (store: Store, it: Pick<Case, 'rows'>) =>
   )
 
 const quote = (name: string): string => `"${name.replaceAll('"', '""')}"`
+
+type Compared = Pick<Case, 'rows'> & Partial<Pick<Case, 'ddl'>>
