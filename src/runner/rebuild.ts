@@ -2,6 +2,7 @@ import { KvmigError } from '../errors.ts'
 import { groupOf } from '../mapping/group.ts'
 import type { CompiledMapping } from '../mapping/mapping.ts'
 import type { Plan } from '../plan/plan.ts'
+import { showTable } from '../plan/table.ts'
 import { joined } from '../sources/part.ts'
 import type { StoreWriter, WrittenEntry } from '../sources/writer.ts'
 import { readOwnRows } from './own-rows.ts'
@@ -37,7 +38,7 @@ export async function planRebuild(session: Session, plans: readonly Plan[]): Pro
     for (const rule of plan.rules) {
       if (rule.kind !== 'mapping') continue
       const compiled = session.compiled.mapping(plan.name, rule.name)
-      const why = lossesOf(plan, compiled)
+      const why = lossesOf(plan, compiled, session.compiled.writers(rule.into))
       if (why.length > 0) left.push({ compiled, why })
       else mappings.push({ compiled, ...(await readOwnRows(session, compiled).count()) })
     }
@@ -63,7 +64,7 @@ export async function rebuild({
   const done: Rebuilt[] = []
   let told = 0
   for (const { compiled } of what.mappings) {
-    const inverse = compiled.inverse!
+    const inverse = (compiled.rewrite ?? compiled.inverse)!
     const keys = new Keys(writer)
     let rows = 0
     await readOwnRows(session, compiled).each(async (some, isFirst) => {
@@ -79,9 +80,22 @@ export async function rebuild({
   return done
 }
 
-function lossesOf(plan: Plan, compiled: CompiledMapping): readonly string[] {
-  const { mapping, oneWay, inverse } = compiled
-  if (!inverse) return oneWay.map(({ column, why }) => (column === '*' ? why : `${column}: ${why}`))
+function lossesOf(
+  plan: Plan,
+  compiled: CompiledMapping,
+  writers: readonly CompiledMapping[],
+): readonly string[] {
+  const { mapping, oneWay, inverse, rewrite } = compiled
+  const written = writers.find((it) => it.mapping.write)
+  if (written && written !== compiled)
+    return [`rows of ${showTable(mapping.into)} are written as ${written.mapping.match.source} (write: true)`]
+  if (written) {
+    const own = new Set(compiled.columns.map((it) => it.name))
+    const others = writers.flatMap((it) => it.columns.map(({ name }) => name)).filter((it) => !own.has(it))
+    if (others.length > 0) return [...new Set(others)].map((it) => `${it}: only another layout has it`)
+  }
+  if (!(rewrite ?? inverse))
+    return oneWay.map(({ column, why }) => (column === '*' ? why : `${column}: ${why}`))
   if (groupOf(plan, mapping).length > 1)
     return ['other mappings read the same entries, and each has only a part of them']
   const order = rebuildOrder(compiled)
