@@ -114,7 +114,7 @@ export function compileMapping({
     ...way.oneWay,
     ...(mapping.merge ?? [])
       .filter(({ column }) => columns.some((it) => it.name === column))
-      .map(({ column, by }) => ({ column, why: `what each of several records gave is forgotten (${by})` })),
+      .map(({ column, by }) => ({ column, why: `made of several records (${by})` })),
   ]
   const sourceOf = isInjective({ mapping, columns, lineages })
     ? compileSourceOf({ mapping, columns, lineages })

@@ -21,7 +21,7 @@ const PLAN = `version: 1
 plan: data
 mappings:
   - { match: 'message:{id}', type: string, into: messages, fields: { id: $id | int, text: $value } }
-  - { match: 'ticket:{name}', type: string, into: tickets, key: [name], fields: { name: $name, text: $value } }
+  - { match: 'ticket:{slug}', type: string, into: tickets, key: [name], fields: { name: $slug, text: $value } }
   - { match: counters, type: hash, ignore: they set sequences }
 sequences:
   messages.id: message:next_id
