@@ -313,3 +313,17 @@ function gate(count: number): { arrive(): Promise<void> } {
     },
   }
 }
+
+test('a server that asks for a password in vain is not left waiting', async () => {
+  // AuthenticationCleartextPassword
+  const asks = Buffer.from([0x52, 0, 0, 0, 8, 0, 0, 0, 3])
+  const server = createServer((socket) => socket.once('data', () => socket.write(asks)))
+  const left = new Promise((resolve) => server.once('connection', (socket) => socket.once('close', resolve)))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as { port: number }
+  await expect(openTarget(`postgres://ann@127.0.0.1:${port}/app`)).rejects.toMatchObject({
+    code: 'LOGIN_REFUSED',
+  })
+  await left
+  server.close()
+})
