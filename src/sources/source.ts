@@ -72,6 +72,11 @@ export interface Source {
   read(keys: readonly Buffer[]): AsyncIterable<Page>
   /** What other keys say, each question answered in its place, in few round trips. Absent where the store has no index to ask. */
   ask?(questions: readonly Question[]): Promise<readonly Answer[]>
+  /**
+   * The entries whose vectors are nearest to this one, by the store's own search: one answer for each collection that may have keys with
+   * the prefix. Absent where the store knows no vectors.
+   */
+  nearest?(vector: readonly number[], prefix: Buffer, count: number): Promise<readonly Neighbours[]>
   /** Number of keys in the store, where it can tell cheaply. */
   count?(): Promise<number>
   /** How much of a scan lies before a cursor, 0 to 1, where that can be told; near enough to say how long the rest will take. */
@@ -83,6 +88,18 @@ export interface Source {
   /** What people should know of the store: what is in it and is not given. */
   readonly warnings?: readonly string[]
   close(): Promise<void>
+}
+
+/** How far two vectors are from each other: the square of the Euclidean distance, 1 - cosine, or 1 - inner product. */
+export type Metric = 'l2' | 'cosine' | 'ip'
+
+/** What a collection of vectors answers. */
+export interface Neighbours {
+  /** The collection's name. */
+  readonly of: string
+  readonly metric: Metric
+  /** Nearest first. */
+  readonly neighbours: readonly { readonly key: Buffer; readonly distance: number }[]
 }
 
 /** What a scan is for. */

@@ -1,12 +1,13 @@
 import { isUtf8 } from 'node:buffer'
 import { createHash } from 'node:crypto'
 import { SourceError } from '../../errors.ts'
+import type { HttpLimits } from '../http-line.ts'
 import { startsWith } from '../prefix.ts'
 import { Pace } from '../redis/pace.ts'
 import { PageSize } from '../redis/page-size.ts'
 import { runAhead } from '../run-ahead.ts'
-import type { Cursor, Entry, Page, Selection, Source, SourceContext } from '../source.ts'
-import { type ChromaAddress, ChromaClient, type Collection, LIMITS, type Limits } from './client.ts'
+import type { Cursor, Entry, Neighbours, Page, Selection, Source, SourceContext } from '../source.ts'
+import { type ChromaAddress, ChromaClient, type Collection, LIMITS } from './client.ts'
 
 /** A database of a Chroma server: every record of every collection is an entry. */
 export class ChromaSource implements Source {
@@ -22,7 +23,7 @@ export class ChromaSource implements Source {
   static async open(
     address: ChromaAddress,
     context: Pick<SourceContext, 'signal' | 'perSecond' | 'allowance'>,
-    limits: Limits = LIMITS,
+    limits: HttpLimits = LIMITS,
   ): Promise<ChromaSource> {
     const source = new ChromaSource(address, context, limits)
     await source.identity()
@@ -32,7 +33,7 @@ export class ChromaSource implements Source {
   private constructor(
     address: ChromaAddress,
     { signal, perSecond, allowance }: Pick<SourceContext, 'signal' | 'perSecond' | 'allowance'>,
-    limits: Limits,
+    limits: HttpLimits,
   ) {
     this.label = address.label
     this.#address = address
@@ -76,6 +77,26 @@ export class ChromaSource implements Source {
         at += some.length
       }
     }
+  }
+
+  async nearest(vector: readonly number[], prefix: Buffer, count: number): Promise<readonly Neighbours[]> {
+    const asked = this.#collections.filter((it) => {
+      const own = prefixOf(it)
+      return startsWith(own, prefix) || startsWith(prefix, own)
+    })
+    return Promise.all(
+      asked.map(async (it) => {
+        const own = prefixOf(it)
+        const found = await this.#client.nearest(it, vector, count)
+        return {
+          of: it.name,
+          metric: it.metric,
+          neighbours: found
+            .map(({ id, distance }) => ({ key: Buffer.concat([own, Buffer.from(id)]), distance }))
+            .filter(({ key }) => startsWith(key, prefix)),
+        }
+      }),
+    )
   }
 
   async count(): Promise<number> {
