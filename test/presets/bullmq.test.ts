@@ -1,9 +1,9 @@
 import { once } from 'node:events'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
-import { runCli } from '../cli/run-cli.ts'
 import { projectFolder } from '../setup/cli.ts'
 import { type FreshDatabase, freshDatabase } from '../setup/postgres.ts'
 import { type FreshRedis, freshRedis } from '../setup/redis.ts'
+import { runCli } from '../setup/run-cli.ts'
 import { load, migrate } from './migrate.ts'
 
 const { Queue, Worker } = await load('bullmq')

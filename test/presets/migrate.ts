@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
-import { runCli } from '../cli/run-cli.ts'
 import { projectFolder } from '../setup/cli.ts'
+import { runCli } from '../setup/run-cli.ts'
 
 /** What a person does: writes the preset out, looks at the plan, runs its examples, applies it. */
 export async function migrate(preset: string, env: { KV_URL: string; DATABASE_URL: string }): Promise<void> {
