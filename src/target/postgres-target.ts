@@ -1,7 +1,7 @@
 import pg from 'pg'
 import { TargetError } from '../errors.ts'
 import type { PostgresAddress } from './address.ts'
-import { awake } from './again.ts'
+import { awake, type Patience } from './again.ts'
 import { DatabaseError, targetError } from './error.ts'
 import { wireOf } from './postgres-wire.ts'
 import { BEHIND_A_POOLER, type Provider } from './provider.ts'
@@ -18,6 +18,7 @@ export async function openPostgres(
     readonly signal: AbortSignal | undefined
     readonly connections: number
     readonly patienceMillis: number
+    readonly patientLater: boolean
     readonly waiting: (sentence: string) => void
   },
 ): Promise<Target> {
@@ -32,20 +33,24 @@ export async function openPostgres(
   // Servers that fall asleep end idle connections: without listeners that would end the process.
   pool.on('error', () => {})
   pool.on('connect', (client) => client.on('error', () => {}))
-  const target = new PostgresTarget(pool, new Slots(options.connections), address, options.signal)
   const { provider, label } = address
   const seconds = Math.ceil(options.patienceMillis / 1000)
   let waited = false
+  const patience: Patience = {
+    millis: options.patienceMillis,
+    sleeps: provider?.sleeps === true,
+    waiting: () => {
+      waited = true
+      const who = provider ? `${provider.title} (${label})` : label
+      options.waiting(`${who} is waking up; it is waited for, up to ${counted(seconds)}.`)
+    },
+  }
+  const target = new PostgresTarget(pool, new Slots(options.connections), address, {
+    signal: options.signal,
+    later: options.patientLater ? { ...patience, onlyWaking: true } : undefined,
+  })
   try {
-    await awake(() => target.greet(), options.signal, {
-      millis: options.patienceMillis,
-      sleeps: provider?.sleeps === true,
-      waiting: () => {
-        waited = true
-        const who = provider ? `${provider.title} (${label})` : label
-        options.waiting(`${who} is waking up; it is waited for, up to ${counted(seconds)}.`)
-      },
-    })
+    await awake(() => target.greet(), options.signal, patience)
     return target
   } catch (error) {
     await target.close()
@@ -92,10 +97,17 @@ class PostgresTarget implements Target, Sessions {
   readonly #pool: pg.Pool
   readonly #slots: Slots
   readonly #address: PostgresAddress
+  /** What a server that fell asleep meanwhile is waited for. */
+  readonly #later: Patience | undefined
   #warnings: readonly string[]
   #user: string | undefined
 
-  constructor(pool: pg.Pool, slots: Slots, address: PostgresAddress, signal: AbortSignal | undefined) {
+  constructor(
+    pool: pg.Pool,
+    slots: Slots,
+    address: PostgresAddress,
+    { signal, later }: { readonly signal: AbortSignal | undefined; readonly later: Patience | undefined },
+  ) {
     this.#pool = pool
     this.#slots = slots
     this.#address = address
@@ -103,6 +115,7 @@ class PostgresTarget implements Target, Sessions {
     this.#user = address.user
     this.label = address.label
     this.signal = signal
+    this.#later = later
   }
 
   get place(): TargetPlace {
@@ -148,7 +161,7 @@ class PostgresTarget implements Target, Sessions {
   }
 
   async lend(): Promise<Lent> {
-    const client = await this.#connect()
+    const client = await this.#connectAwake()
     return {
       session: this.#session(client),
       cut: () => client.connection.stream.destroy(),
@@ -157,7 +170,7 @@ class PostgresTarget implements Target, Sessions {
   }
 
   async execute(sql: string): Promise<void> {
-    const client = await this.#connect()
+    const client = await this.#connectAwake()
     try {
       const session = this.#session(client)
       // Such statements take as long as they take. A pooler would give the setting to others, so there the role's own limit holds.
@@ -171,6 +184,12 @@ class PostgresTarget implements Target, Sessions {
 
   async close(): Promise<void> {
     if (!this.#pool.ended) await this.#pool.end()
+  }
+
+  #connectAwake(): Promise<OpenClient> {
+    if (!this.#later) return this.#connect()
+    const signal = this.signal?.aborted ? undefined : this.signal
+    return awake(() => this.#connect(), signal, this.#later)
   }
 
   // The pool would count the waiting for a free connection as waiting for the server, and give up.
