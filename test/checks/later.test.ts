@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { ask } from '../../src/checks/ask.ts'
 import type { Scope } from '../../src/checks/check.ts'
 import { CHECKS } from '../../src/checks/index.ts'
@@ -165,6 +165,42 @@ describe('what the application measures', () => {
     expect(await answer('reports')).toBe('fail')
     expect(await answer('reports', { above: 1 })).toBe('pass')
     expect(await answer('reports', { above: 0, severity: 'critical' })).toBe('pass')
+  })
+})
+
+describe('outbox', () => {
+  let version = 0
+  const write = (age: string) =>
+    database.query(
+      `INSERT INTO kvmig.outbox (plan, unit, key, part, version, change, at)
+        VALUES ('messages', 'u', 'k', '', $1, '', clock_timestamp() + $2::interval)`,
+      [++version, age],
+    )
+  afterEach(() => database.query('TRUNCATE kvmig.outbox'))
+
+  test('nothing is waiting', async () => {
+    expect(await say('outbox')).toMatchObject({ status: 'pass', measured: 'Nothing is waiting.' })
+  })
+
+  test('what is written after the moment of asking closes no gate: a crowd never rests', async () => {
+    await write('-1 second')
+    const asked = say('outbox')
+    // It arrives, and others have come since.
+    await write('1 hour')
+    await write('1 hour')
+    await database.query(`DELETE FROM kvmig.outbox WHERE at < clock_timestamp()`)
+    expect(await asked).toMatchObject({
+      status: 'pass',
+      measured: 'Everything written until then has arrived. 2 writes since then are under way.',
+    })
+  })
+
+  test.each([
+    ['-1 second', 'pending'],
+    ['-2 minutes', 'fail'],
+  ])('what was written %s ago and does not arrive: %s', async (age, status) => {
+    await write(age)
+    expect(await say('outbox')).toMatchObject({ status, data: { entries: 1, older: 1 } })
   })
 })
 
