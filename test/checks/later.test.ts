@@ -270,6 +270,62 @@ describe('load', () => {
     expect(await answer('load', { report: './report.json', ...options })).toBe(status)
   })
 
+  const opened = async (gate: 'B' | 'C', findings: object[]) => {
+    const ledger = openLedger(target)
+    const run = await ledger.beginRun({
+      ...{ command: 'apply', phase: gate, plans: ['messages'], planHash: '', who: 'me', host: 'here' },
+      ...{ commit: undefined, version: '0' },
+    })
+    await target.transaction((tx) => ledger.saveFindings(tx, run, 'messages', gate, findings))
+  }
+  const loaded = (data: object) => ({ check: 'load', status: 'pass', data })
+
+  test('what it was before phase B is what the cutover is compared with', async () => {
+    writeFileSync(join(root, 'report.json'), JSON.stringify(k6))
+    const compared = { report: './report.json', errors: '1%', p95: '+20% of baseline', per_minute: '-10%' }
+    // Nothing was measured, so nothing is proved.
+    expect(await say('load', compared)).toMatchObject({
+      status: 'unknown',
+      hint: expect.stringContaining('gate B'),
+    })
+    await opened('B', [loaded({ p95Millis: 160, perMinute: 2000 })])
+    expect(await say('load', compared)).toMatchObject({
+      status: 'pass',
+      expected:
+        '1% fail at most, p95 is 192 ms at most (+20% of baseline), 1,800 requests a minute at least (-10%).',
+    })
+    await opened('B', [loaded({ p95Millis: 149, perMinute: 2000 })])
+    expect(await answer('load', compared)).toBe('fail')
+    await opened('B', [loaded({ p95Millis: 150, perMinute: 2221 })])
+    expect(await answer('load', compared)).toBe('fail')
+    await opened('B', [loaded({ p95Millis: 150, perMinute: 2219 })])
+    expect(await answer('load', compared)).toBe('pass')
+    // What did not pass is no baseline.
+    await opened('B', [{ ...loaded({ p95Millis: 1, perMinute: 9999 }), status: 'fail' }])
+    expect(await answer('load', compared)).toBe('pass')
+    // Of several, the same address or file.
+    await opened('B', [
+      loaded({ of: './report.json', p95Millis: 10 }),
+      loaded({ of: 'else', p95Millis: 900 }),
+    ])
+    expect(await answer('load', { ...compared, per_minute: 1 })).toBe('fail')
+  })
+
+  test('latency is compared in the same way', async () => {
+    const histogram = emptyHistogram()
+    histogram[bucketOf(100)] = 1000
+    await database.query('TRUNCATE kvmig.latency')
+    await addMetrics(target, 'web-1', {
+      latencies: [{ plan: 'messages', side: 'call', operation: 'get', count: 1000, errors: 0, histogram }],
+      counters: [],
+    })
+    expect(await answer('latency', { p95: '+20% of baseline' })).toBe('unknown')
+    await opened('C', [{ check: 'latency', status: 'pass', data: { p95: 100 } }])
+    expect(await answer('latency', { p95: '+20% of baseline' })).toBe('pass')
+    await opened('B', [{ check: 'latency', status: 'pass', data: { p95: 50 } }])
+    expect(await answer('latency', { p95: '+20% of baseline' })).toBe('fail')
+  })
+
   test('asks an address from many connections', async () => {
     const finding = await say('load', {
       url: `${url}/api/v1/query?query=up`,
