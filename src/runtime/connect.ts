@@ -23,6 +23,7 @@ import { VERSION } from '../version.ts'
 import { Engine, type EngineOptions } from './engine.ts'
 import { forcedSides } from './forced-sides.ts'
 import type { Plans } from './index.ts'
+import { type MetricsHandler, metricsHandler } from './metrics-handler.ts'
 import { prometheusText } from './prometheus.ts'
 import type { FailurePolicy } from './protocol.ts'
 import { compileRecordKind, type RecordKind, type Refusal } from './record-kind.ts'
@@ -78,6 +79,8 @@ export interface Kvmig {
   wrap<C extends object>(client: C, source?: string): C
   /** What this instance measured, for Prometheus to scrape. */
   metrics(): Promise<string>
+  /** The same as an answer to a scrape, for `node:http`, Express, and servers in the way of fetch. */
+  metricsHandler(): MetricsHandler
   /** Finishes what goes on in the background, says good-bye to the fleet, and closes the stores. */
   close(): Promise<void>
 }
@@ -201,6 +204,12 @@ export async function connect(options: ConnectOptions = {}, internals: Internals
       () => engine.close(),
       () => tasks.close(),
     )
+    const metrics = async (): Promise<string> => {
+      const depth: readonly OutboxDepth[] = await background
+        .transaction(outboxDepth, { readOnly: true })
+        .catch(() => [])
+      return prometheusText(recorder.totals(), depth)
+    }
     return {
       instance,
       store: (plan, mapping) => {
@@ -238,12 +247,8 @@ export async function connect(options: ConnectOptions = {}, internals: Internals
           keysOf: commandKeys,
         })
       },
-      metrics: async () => {
-        const depth: readonly OutboxDepth[] = await background
-          .transaction(outboxDepth, { readOnly: true })
-          .catch(() => [])
-        return prometheusText(recorder.totals(), depth)
-      },
+      metrics,
+      metricsHandler: () => metricsHandler(metrics),
       close: () => closeAll(closers, closing),
     }
   } catch (error) {

@@ -284,7 +284,7 @@ test('a killed process leaves no statement running on the server', async () => {
     const pg = (await import('pg')).default
     const client = new pg.Client(${JSON.stringify(database.url)})
     await client.connect()
-    await client.query(${JSON.stringify(beginWithSettings({}, { watchesClient: true }))})
+    await client.query(${JSON.stringify(beginWithSettings({}, { watchesClient: true }).join('; '))})
     await client.query('SELECT 1 FROM public.t FOR UPDATE')
     await client.query('SELECT pg_sleep(120)')`
   const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'inherit' })
