@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { EXIT, SourceError } from '../errors.ts'
 import { failpoint } from '../failpoint.ts'
 import { forwardClaims } from '../mapping/claim.ts'
-import type { CompiledMapping } from '../mapping/mapping.ts'
+import type { CompiledMapping, RecordSink, Router } from '../mapping/mapping.ts'
 import { exactKey, literalPrefix } from '../plan/key-pattern.ts'
 import type { BackfillStep } from '../plan/step.ts'
 import { showTable } from '../plan/table.ts'
@@ -76,6 +76,7 @@ export class Pass {
   readonly #source: Source
   readonly copies: readonly Copy[]
   readonly #byMapping: ReadonlyMap<CompiledMapping, Copy>
+  readonly #router: Router
   readonly #id: string
   /** Only these; all, where there is none. */
   readonly #keys: readonly Buffer[] | undefined
@@ -85,8 +86,12 @@ export class Pass {
   #batches: number
   /** A collection of which more parts have to come, and the copies that take it. */
   #unfinished:
-    | { readonly key: Buffer; readonly copies: ReadonlySet<Copy>; readonly word: 'keys' | 'expired' }
+    | { readonly key: Buffer; readonly copies: readonly Copy[]; readonly word: 'keys' | 'expired' }
     | undefined
+  /** The entry that is being made rows of, and the copies that take it. */
+  #taken!: Entry
+  #isExpired = false
+  readonly #taking: Copy[] = []
   /** Where the source could be resumed last, and what was in the batches then. */
   #resumable: { readonly cursor: Cursor; readonly marks: ReadonlyMap<Batch, Mark> } | undefined
   #writing: Promise<void> = Promise.resolve()
@@ -150,6 +155,7 @@ export class Pass {
     this.#source = source
     this.copies = copies
     this.#byMapping = new Map(copies.map((it) => [it.compiled, it]))
+    this.#router = context.compiled.router(copies[0]!.step.source)
     this.#id = pass.id
     this.#keys = pass.keys
     this.#identity = pass.identity
@@ -252,32 +258,36 @@ export class Pass {
     if (exact.every((it) => it !== undefined)) {
       return this.#source.read([...new Set(exact)].map((it) => Buffer.from(it)))
     }
-    const router = this.#context.compiled.router(this.copies[0]!.step.source)
     const wanted = new Set(this.#byMapping.keys())
     return this.#source.scan(
       {
         prefix: Buffer.from(commonPrefix(patterns.map(literalPrefix))),
-        want: (key) => router.mayClaim(key, wanted),
+        want: (key) => this.#router.mayClaim(key, wanted),
       },
       from,
     )
   }
 
   #take(entry: Entry, clock: () => number): void {
-    const router = this.#context.compiled.router(this.copies[0]!.step.source)
     if (entry.offset === 0) this.#drop()
-    const expired = entry.expiresAt !== null && entry.expiresAt <= clock()
-    const copies = new Set<Copy>()
-    const living = withoutExpiredFields(entry, clock())
-    forwardClaims(router.route(entry.key, entry.type), living, (compiled) => {
-      const copy = this.#byMapping.get(compiled)
-      if (!copy) return undefined
-      copies.add(copy)
-      return expired ? undefined : copy.batch.of(entry)
-    })
+    const now = clock()
+    const expired = entry.expiresAt !== null && entry.expiresAt <= now
+    const copies = this.#taking
+    copies.length = 0
+    this.#taken = entry
+    this.#isExpired = expired
+    forwardClaims(this.#router.route(entry.key, entry.type), withoutExpiredFields(entry, now), this.#sinkOf)
     const word = expired ? 'expired' : 'keys'
     if (entry.offset === 0) for (const copy of copies) copy.batch.seen[word] += 1
-    this.#unfinished = entry.more ? (this.#unfinished ?? { key: entry.key, copies, word }) : undefined
+    if (entry.more) this.#unfinished ??= { key: entry.key, copies: [...copies], word }
+    else this.#unfinished = undefined
+  }
+
+  readonly #sinkOf = (compiled: CompiledMapping): RecordSink | undefined => {
+    const copy = this.#byMapping.get(compiled)
+    if (!copy) return undefined
+    if (!this.#taking.includes(copy)) this.#taking.push(copy)
+    return this.#isExpired ? undefined : copy.batch.of(this.#taken)
   }
 
   /** A collection that begins anew, or is gone before its last part came: what came of it is void. */

@@ -200,7 +200,10 @@ class Sink {
 
   int16(value: number): void {
     this.room(2)
-    this.used = this.buffer.writeInt16BE(value, this.used)
+    const { buffer, used } = this
+    buffer[used] = value >>> 8
+    buffer[used + 1] = value
+    this.used = used + 2
   }
 
   int32(value: number): void {
