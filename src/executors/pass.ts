@@ -12,7 +12,7 @@ import { repeatably } from '../state/schema.ts'
 import { writerName } from '../state/trace.ts'
 import { DatabaseError } from '../target/error.ts'
 import { openTableRows } from '../target/table-rows.ts'
-import type { Transaction } from '../target/target.ts'
+import type { Target, Transaction } from '../target/target.ts'
 import { addCounts, Batch, type CopyCounts, type Mark, noCounts, shiftCounts, toQuarantine } from './batch.ts'
 import { loadCarefully } from './careful.ts'
 import { certainly } from './certainly.ts'
@@ -20,6 +20,7 @@ import { claimBatch } from './claims.ts'
 import { databaseClock } from './clock.ts'
 import { settleContests } from './contests.ts'
 import type { Context, Counts } from './executor.ts'
+import { KnownRows } from './known-rows.ts'
 import { type Loading, loadDirectly } from './load.ts'
 import { writersOf } from './writers.ts'
 
@@ -41,6 +42,9 @@ export class Copy {
   counts: CopyCounts
   /** Once a batch met rows that are there, the next one is not tried directly either: that is a second run. */
   careful: boolean
+  /** The rows that are there, once they turned out to be most of what the source gives. */
+  known: KnownRows | undefined
+  #hasLooked = false
   #spare: Batch | undefined
 
   constructor(step: BackfillStep, compiled: CompiledMapping, loading: Loading, counts: Counts | undefined) {
@@ -55,7 +59,20 @@ export class Copy {
   newBatch(): Batch {
     const batch = this.#spare ?? new Batch(this.compiled, this.loading.table)
     this.#spare = undefined
+    batch.known = this.known
     return batch
+  }
+
+  /**
+   * Reads the rows that are there, once: it costs a fraction of looking them up, and what is among them need not be. Only where a row has
+   * one record, which its key tells, and nobody else writes.
+   */
+  async learn(target: Target): Promise<void> {
+    const { table, writers } = this.loading
+    if (this.#hasLooked || table.staged || writers.tracked) return
+    this.#hasLooked = true
+    this.known = await KnownRows.read(target, table)
+    this.batch.known = this.known
   }
 
   /** It is written: its memory can have the next one. */
@@ -309,7 +326,7 @@ export class Pass {
   #isFull(): boolean {
     let [rows, bytes] = [0, 0]
     for (const { batch } of this.copies) {
-      rows += batch.size
+      rows += batch.size + batch.seen.unchanged
       bytes += batch.tuples.bytes
     }
     return rows >= this.#batchRows || bytes >= BATCH_BYTES
@@ -355,6 +372,7 @@ export class Pass {
     const { ledger } = this.#context
     for (;;) {
       let trying: Copy | undefined
+      const live = new Set<Copy>()
       try {
         const results = await this.#commit(cursor, async (tx) => {
           failpoint('backfill.batch-begun')
@@ -373,7 +391,9 @@ export class Pass {
               rejects.map((it) => toQuarantine(plan, mapping.name, it)),
             )
             // What a live write has touched is there, and newer than what was read.
-            loaded.set(copy, { ...counts, unchanged: counts.unchanged + (claimed?.live ?? 0), ...batch.seen })
+            const unchanged = counts.unchanged + (claimed?.live ?? 0) + batch.seen.unchanged
+            loaded.set(copy, { ...counts, ...batch.seen, unchanged })
+            if (claimed) live.add(copy)
           }
           failpoint('backfill.batch-copied')
           return loaded
@@ -382,6 +402,8 @@ export class Pass {
         for (const [copy, counts] of results) {
           // Nothing was there: try the next batch directly again.
           copy.careful = copy.loading.table.staged || counts.unchanged + counts.updated + counts.duplicate > 0
+          if (!live.has(copy) && counts.unchanged > counts.inserted + counts.updated)
+            await copy.learn(this.#context.target)
           const { cursor } = this.#reached
           const reached = cursor === undefined ? undefined : this.#source.reached?.(cursor)
           this.#context.progress(copy.step.id, { ...copy.counts }, reached)

@@ -105,6 +105,11 @@ export class TupleWriter {
     return this.#sink.buffer.subarray(0, this.#sink.used)
   }
 
+  /** The memory in which they stand: another one when it has grown. */
+  get memory(): Buffer {
+    return this.#sink.buffer
+  }
+
   /** Begins anew, in the same memory. */
   clear(): void {
     this.#sink.used = 0
