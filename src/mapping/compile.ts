@@ -17,6 +17,7 @@ import { compileAsk, compileForward } from './forward.ts'
 import { compileGroup, wholeRead } from './group.ts'
 import { compileInverse } from './inverse.ts'
 import { compileKeyPattern } from './key-match.ts'
+import { compileKeySpans } from './key-spans.ts'
 import { compileLineages, isInjective } from './lineage.ts'
 import type { CompiledMapping } from './mapping.ts'
 import { compilePieces } from './pieces.ts'
@@ -126,6 +127,7 @@ export function compileMapping({
     forward: compileForward({
       mapping,
       matcher,
+      spans: compileKeySpans(mapping.match),
       records,
       where: where?.test,
       columns: columns.map((it) => it.name),
