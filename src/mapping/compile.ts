@@ -98,7 +98,9 @@ export function compileMapping({
   const lineages = compileLineages(mapping, transforms)
 
   const inKey = new Set([...table.primaryKey, ...mapping.key])
-  const required = columns.map((it) => it.notNull || inKey.has(it.name))
+  // What one record does not give another may.
+  const merged = new Set(mapping.merge?.map((it) => it.column))
+  const required = columns.map((it) => (it.notNull && !merged.has(it.name)) || inKey.has(it.name))
   const converters = columns.map((it, place) => toCell(it, required[place]!))
   const matcher = compileKeyPattern(mapping.match)
   const lookups = [...lookupsOf(mapping), ...(where?.lookups ?? []), ...computedLookups(mapping, captures)]
