@@ -3,7 +3,7 @@ import { encodeChange } from '../sources/change.ts'
 import { advance, amend, outcomeOf } from '../state/touches.ts'
 import type { Engine } from './engine.ts'
 import type { Ending, Step } from './protocol.ts'
-import type { Modification, RecordWrite } from './record-write.ts'
+import { isGone, type Modification, type PlaceWrite } from './record-write.ts'
 import { type Doer, does } from './walk.ts'
 import { Complaint, endingOf, UNCHANGED } from './write-error.ts'
 
@@ -19,7 +19,7 @@ export class WriteDoer implements Doer {
   complaint: Error | undefined
   readonly #modification: Modification | undefined
   readonly #phase: Phase
-  #writes: readonly RecordWrite[]
+  #writes: readonly PlaceWrite[]
   #epoch: number
   #transaction: string | undefined
   #versions: readonly number[] | undefined
@@ -27,7 +27,7 @@ export class WriteDoer implements Doer {
   constructor(
     engine: Engine,
     plan: string,
-    writes: readonly RecordWrite[] | Modification,
+    writes: readonly PlaceWrite[] | Modification,
     { phase, epoch }: { readonly phase: Phase; readonly epoch: number },
   ) {
     this.#engine = engine
@@ -38,7 +38,7 @@ export class WriteDoer implements Doer {
     this.#epoch = epoch
   }
 
-  get writes(): readonly RecordWrite[] {
+  get writes(): readonly PlaceWrite[] {
     return this.#writes
   }
 
@@ -89,12 +89,12 @@ export class WriteDoer implements Doer {
   async #record(step: Step): Promise<Ending> {
     if (this.#modification) return this.#recordModified(step, this.#modification)
     const { target, timeoutMillis, recorder } = this.#engine.options
-    const places = this.#writes.map(({ place, row, change }) => ({
-      ...place,
-      deleted: does(step, 'tombstone') && row === undefined,
-      ...(does(step, 'outbox') && { change: encodeChange(change) }),
+    const places = this.#writes.map((write) => ({
+      ...write.place,
+      deleted: does(step, 'tombstone') && isGone(write),
+      ...(does(step, 'outbox') && { change: encodeChange(write.change) }),
     }))
-    const operation = this.#writes.some((it) => it.row) ? 'put' : 'delete'
+    const operation = this.#writes.every(isGone) ? 'delete' : 'put'
     return recorder.time(this.#plan, 'target', operation, () =>
       target.transaction(
         async (tx): Promise<Ending> => {
@@ -120,7 +120,7 @@ export class WriteDoer implements Doer {
           const advanced = await advance(tx, { plan: this.#plan, epoch: this.#epoch }, places)
           if (!advanced) return 'fenced'
           const bases = await this.#engine.rows.bases(tx, records, advanced.versions, this.#phase)
-          let writes: readonly RecordWrite[] | undefined
+          let writes: readonly PlaceWrite[] | undefined
           try {
             writes = decide(bases)
           } catch (cause) {
@@ -134,11 +134,11 @@ export class WriteDoer implements Doer {
           await amend(
             tx,
             this.#plan,
-            writes.map(({ place, row, change }, index) => ({
-              ...place,
+            writes.map((write, index) => ({
+              ...write.place,
               version: advanced.versions[index]!,
-              deleted: does(step, 'tombstone') && row === undefined,
-              ...(does(step, 'outbox') && { change: encodeChange(change) }),
+              deleted: does(step, 'tombstone') && isGone(write),
+              ...(does(step, 'outbox') && { change: encodeChange(write.change) }),
             })),
           )
           for (const write of writes) await this.#engine.rows.write(tx, write)

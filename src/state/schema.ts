@@ -343,4 +343,8 @@ const MIGRATIONS: readonly string[] = [
   );
   CREATE INDEX bug_at ON kvmig.bug (plan, at);
   `,
+  `
+  -- Which rows a key has, for dual-write of tables where several records can give one row.
+  CREATE INDEX origin_key ON kvmig.origin USING hash (key);
+  `,
 ]
