@@ -14,6 +14,7 @@ import { compileExpression, type Evaluate } from './expression.ts'
 import { showField, withStars } from './field-tree.ts'
 import { fieldsRead } from './fields-read.ts'
 import { compileAsk, compileForward } from './forward.ts'
+import { grainOf } from './grain.ts'
 import { compileGroup, wholeRead } from './group.ts'
 import { compileInverse } from './inverse.ts'
 import { compileKeyPattern } from './key-match.ts'
@@ -117,6 +118,7 @@ export function compileMapping({
     table,
     columns,
     keyIndexes: mapping.key.map((name) => columns.findIndex((it) => it.name === name)),
+    grain: grainOf(plan, mapping),
     types: acceptedTypes(mapping),
     injective: sourceOf !== undefined,
     takesExpiry: group.takesExpiry,

@@ -20,7 +20,9 @@ import { ROUTE_CHANNEL } from '../state/route.ts'
 import { openTarget } from '../target/connect.ts'
 import { listen } from '../target/listen.ts'
 import { VERSION } from '../version.ts'
+import { CommandRunner, type CommandRunParts } from './command-run.ts'
 import { Engine, type EngineOptions } from './engine.ts'
+import { compileEntryKind, type EntryKind } from './entry-kind.ts'
 import { forcedSides } from './forced-sides.ts'
 import type { Plans } from './index.ts'
 import { type MetricsHandler, metricsHandler } from './metrics-handler.ts'
@@ -164,6 +166,7 @@ export async function connect(options: ConnectOptions = {}, internals: Internals
       closers.unshift(() => ear.close())
     }
     const engine = new Engine({
+      compiled,
       target,
       background,
       ledger: openLedger(background),
@@ -210,6 +213,9 @@ export async function connect(options: ConnectOptions = {}, internals: Internals
         .catch(() => [])
       return prometheusText(recorder.totals(), depth)
     }
+    const kinds = kindsOf(project, compiled)
+    const runnerOf = (source: string): CommandRunner =>
+      new CommandRunner({ engine, router: compiled.router(source), source, ...kinds, forced })
     return {
       instance,
       store: (plan, mapping) => {
@@ -227,25 +233,7 @@ export async function connect(options: ConnectOptions = {}, internals: Internals
       wrap: (client, source = project.sources.keys().next().value ?? '') => {
         if (!project.sources.has(source))
           throw new KvmigError('SOURCE_UNKNOWN', `There is no source "${source}" in ${project.file}.`)
-        const kinds = new Map<CompiledMapping, RecordKind | Refusal>()
-        return wrapClient(client, {
-          engine,
-          router: compiled.router(source),
-          kindOf: (mapping) => {
-            const known =
-              kinds.get(mapping) ??
-              compileRecordKind(
-                planOf(project, mapping.plan),
-                mapping,
-                MAPPING_PARTS,
-                compiled.collides(mapping.table.name),
-              )
-            kinds.set(mapping, known)
-            return known
-          },
-          forced,
-          keysOf: commandKeys,
-        })
+        return wrapClient(client, { runner: runnerOf(source), keysOf: commandKeys })
       },
       metrics,
       metricsHandler: () => metricsHandler(metrics),
@@ -315,6 +303,37 @@ function kindOf(
   )
   if ('because' in made) throw cannotDualWrite(plan.name, made)
   return made
+}
+
+/** What is compiled once for all clients. */
+function kindsOf(
+  project: Project,
+  compiled: CompiledProject,
+): Pick<CommandRunParts, 'kindOf' | 'entryKindOf'> {
+  const kinds = new Map<CompiledMapping, RecordKind | Refusal>()
+  const entryKinds = new Map<string, EntryKind | Refusal>()
+  return {
+    kindOf: (mapping) => {
+      const known =
+        kinds.get(mapping) ??
+        compileRecordKind(
+          planOf(project, mapping.plan),
+          mapping,
+          MAPPING_PARTS,
+          compiled.collides(mapping.table.name),
+        )
+      kinds.set(mapping, known)
+      return known
+    },
+    entryKindOf: (mappings) => {
+      const name = mappings.map((it) => `${it.plan}/${it.mapping.name}`).join(' ')
+      const known =
+        entryKinds.get(name) ??
+        compileEntryKind(planOf(project, mappings[0]!.plan), mappings, { compiled, parts: MAPPING_PARTS })
+      entryKinds.set(name, known)
+      return known
+    },
+  }
 }
 
 const cannotDualWrite = (plan: string, { mapping, because }: Refusal): KvmigError =>

@@ -12,7 +12,7 @@ import {
 import type { Statement, Transaction } from '../target/target.ts'
 import type { Engine } from './engine.ts'
 import type { Ending, Step } from './protocol.ts'
-import type { Modification, RecordWrite } from './record-write.ts'
+import { isGone, type Modification, type PlaceWrite } from './record-write.ts'
 import { type Doer, does } from './walk.ts'
 import { Complaint, endingOf, UNCHANGED } from './write-error.ts'
 
@@ -28,7 +28,7 @@ export class WriteDoer implements Doer {
   complaint: Error | undefined
   readonly #modification: Modification | undefined
   readonly #phase: Phase
-  #writes: readonly RecordWrite[]
+  #writes: readonly PlaceWrite[]
   #epoch: number
   #transaction: string | undefined
   #versions: readonly number[] | undefined
@@ -36,7 +36,7 @@ export class WriteDoer implements Doer {
   constructor(
     engine: Engine,
     plan: string,
-    writes: readonly RecordWrite[] | Modification,
+    writes: readonly PlaceWrite[] | Modification,
     { phase, epoch }: { readonly phase: Phase; readonly epoch: number },
   ) {
     this.#engine = engine
@@ -47,7 +47,7 @@ export class WriteDoer implements Doer {
     this.#epoch = epoch
   }
 
-  get writes(): readonly RecordWrite[] {
+  get writes(): readonly PlaceWrite[] {
     return this.#writes
   }
 
@@ -99,12 +99,12 @@ export class WriteDoer implements Doer {
   async #record(step: Step): Promise<Ending> {
     if (this.#modification) return this.#recordModified(step, this.#modification)
     const { target, timeoutMillis, recorder } = this.#engine.options
-    const places = this.#writes.map(({ place, row, change }) => ({
-      ...place,
-      deleted: does(step, 'tombstone') && row === undefined,
-      ...(does(step, 'outbox') && { change: encodeChange(change) }),
+    const places = this.#writes.map((write) => ({
+      ...write.place,
+      deleted: does(step, 'tombstone') && isGone(write),
+      ...(does(step, 'outbox') && { change: encodeChange(write.change) }),
     }))
-    const operation = this.#writes.some((it) => it.row) ? 'put' : 'delete'
+    const operation = this.#writes.every(isGone) ? 'delete' : 'put'
     return recorder.time(this.#plan, 'target', operation, () =>
       target.transaction(
         async (tx): Promise<Ending> => {
@@ -144,7 +144,7 @@ export class WriteDoer implements Doer {
         async (tx): Promise<Ending> => {
           const advanced = await advance(tx, { plan: this.#plan, epoch: this.#epoch }, places)
           const bases = await this.#engine.rows.bases(tx, records, advanced.versions, this.#phase)
-          let writes: readonly RecordWrite[] | undefined
+          let writes: readonly PlaceWrite[] | undefined
           try {
             writes = decide(bases)
           } catch (cause) {
@@ -158,11 +158,11 @@ export class WriteDoer implements Doer {
           await amend(
             tx,
             this.#plan,
-            writes.map(({ place, row, change }, index) => ({
-              ...place,
+            writes.map((write, index) => ({
+              ...write.place,
               version: advanced.versions[index]!,
-              deleted: does(step, 'tombstone') && row === undefined,
-              ...(does(step, 'outbox') && { change: encodeChange(change) }),
+              deleted: does(step, 'tombstone') && isGone(write),
+              ...(does(step, 'outbox') && { change: encodeChange(write.change) }),
             })),
           )
           for (const write of writes) await this.#engine.rows.write(tx, write)

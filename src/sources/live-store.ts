@@ -13,7 +13,10 @@ export interface LiveStore {
   apply(write: LiveWrite): Promise<LiveApplied>
   /** Records as they are, each with its version from the same instant; undefined where there is none. */
   read(records: readonly LivePlace[]): Promise<readonly LiveRecord[]>
-  /** Runs one command of the store's own on these keys, asking the epoch first, at one instant: how writes go while the store is alone (phase A). */
+  /**
+   * Runs commands of the store's own on these keys, asking the epoch first, all at one instant: how writes go while the store is alone
+   * (phase A). One that fails does not keep the others from being run.
+   */
   command(command: LiveCommand): Promise<LiveAnswer>
   /** Milliseconds since 1970 by the store's clock. */
   clock(): Promise<number>
@@ -60,14 +63,19 @@ export interface LiveCommand {
   readonly plan: string
   readonly epoch: number
   readonly keys: readonly Buffer[]
-  /** Name and arguments. */
-  readonly words: readonly Buffer[]
+  /** Each with its name and arguments. */
+  readonly commands: readonly (readonly Buffer[])[]
 }
 
-/** `error`: what the store says to the command, in its own words. */
 export type LiveAnswer =
   | { readonly fenced: true; readonly epoch: number }
-  | { readonly fenced: false; readonly reply: unknown; readonly error?: string }
+  | { readonly fenced: false; readonly replies: readonly LiveReply[] }
+
+/** `error`: what the store says to the command, in its own words. */
+export interface LiveReply {
+  readonly reply: unknown
+  readonly error?: string
+}
 
 export interface LiveContext {
   readonly root: string

@@ -81,6 +81,15 @@ export async function pendingOf(
   return rows.map(readEntry)
 }
 
+/** Parts of a key of which something is waiting. */
+export async function pendingParts(tx: Transaction, plan: string, key: Buffer): Promise<readonly string[]> {
+  const rows = await tx.query('SELECT DISTINCT part FROM kvmig.outbox WHERE plan = $1 AND key = $2', [
+    plan,
+    key,
+  ])
+  return rows.map((it) => bytesOf(it.part!).toString())
+}
+
 /** Takes entries out that the source has confirmed, and with them older ones of the same records, which are void. */
 export async function settle(
   tx: Transaction,

@@ -344,6 +344,10 @@ const MIGRATIONS: readonly string[] = [
   CREATE INDEX bug_at ON kvmig.bug (plan, at);
   `,
   `
+  -- Which rows a key has, for dual-write of tables where several records can give one row.
+  CREATE INDEX origin_key ON kvmig.origin USING hash (key);
+  `,
+  `
   -- The first half of a live write: one call, of which the server keeps the plans. Error KV001: of_epoch is not the plan's any more.
   -- of_who: whom a history of changes names (audit). told: instances keep copies of the plan's records, and have to hear of this.
   CREATE FUNCTION kvmig.advance(

@@ -5,10 +5,21 @@ import { reachTypes, type TableRows } from './table-rows.ts'
 import type { Statement, Transaction } from './target.ts'
 
 /** Writes one row over what has its key. Columns that kvmig does not fill keep what they have, or take their default. */
-export async function upsertRow(tx: Transaction, table: TableRows, tuple: Buffer): Promise<void> {
+export const upsertRow = (tx: Transaction, table: TableRows, tuple: Buffer): Promise<void> =>
+  upsertRows(tx, table, [tuple])
+
+/** The same for many rows. No two of them have one key. */
+export async function upsertRows(
+  tx: Transaction,
+  table: TableRows,
+  tuples: readonly Buffer[],
+): Promise<void> {
   await reachTypes(tx, table)
-  const { sql, parameters } = upsertStatement(table, tuple)
-  await tx.query(sql, parameters)
+  const together = Math.max(1, Math.floor(MOST_PARAMETERS / table.wires.length))
+  for (let from = 0; from < tuples.length; from += together) {
+    const { sql, parameters } = upsertStatement(table, tuples.slice(from, from + together))
+    await tx.query(sql, parameters)
+  }
 }
 
 /** Deletes the row with this key, if there is one, and says whether there was. */
@@ -18,8 +29,8 @@ export async function deleteRow(tx: Transaction, table: TableRows, keyTuple: Buf
   return (await tx.query(sql, parameters)).length > 0
 }
 
-/** What `upsertRow` sends, where the table's types are in reach. */
-export function upsertStatement(table: TableRows, tuple: Buffer): Statement {
+/** What `upsertRows` sends for rows of one statement, where the table's types are in reach. */
+export function upsertStatement(table: TableRows, tuples: readonly Buffer[]): Statement {
   const { wires, key } = table
   const isKey = new Set(key.map((it) => it.name))
   const others = wires.filter(({ name }) => !isKey.has(name))
@@ -27,10 +38,13 @@ export function upsertStatement(table: TableRows, tuple: Buffer): Statement {
     others.length === 0
       ? 'NOTHING'
       : `UPDATE SET ${others.map(({ name }) => `${quote(name)} = excluded.${quote(name)}`).join(', ')}`
+  const rows = tuples.map(
+    (_, row) => `(${wires.map((it, index) => parameter(it, row * wires.length + index)).join(', ')})`,
+  )
   return {
     sql: `INSERT INTO ${qualified(table.name)} (${wires.map(({ name }) => quote(name)).join(', ')})
-      VALUES (${wires.map(parameter).join(', ')}) ON CONFLICT (${key.map(({ name }) => quote(name)).join(', ')}) DO ${update}`,
-    parameters: tupleFields(tuple),
+      VALUES ${rows.join(', ')} ON CONFLICT (${key.map(({ name }) => quote(name)).join(', ')}) DO ${update}`,
+    parameters: tuples.flatMap(tupleFields),
   }
 }
 
@@ -45,3 +59,5 @@ export function deleteStatement(table: TableRows, keyTuple: Buffer): Statement {
 
 const parameter = ({ wire }: StageColumn, index: number): string =>
   `$${index + 1}::${stagedSql(wire)}${castSql(wire)}`
+
+const MOST_PARAMETERS = 20_000

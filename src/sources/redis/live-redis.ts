@@ -106,14 +106,20 @@ export class LiveRedis implements LiveStore {
     )
   }
 
-  async command({ plan, epoch, keys, words }: LiveCommand): Promise<LiveAnswer> {
-    const [word, reply] = (await this.#run(COMMAND, [EPOCHS, ...keys], [plan, String(epoch), ...words])) as [
-      Buffer,
-      unknown,
-    ]
-    if (String(word) === 'fenced') return { fenced: true, epoch: Number(String(reply)) }
-    if (String(word) === 'error') return { fenced: false, reply: null, error: String(reply) }
-    return { fenced: false, reply: reply ?? null }
+  async command({ plan, epoch, keys, commands }: LiveCommand): Promise<LiveAnswer> {
+    const words = commands.flatMap((it) => [String(it.length), ...it])
+    const [word, ...answers] = (await this.#run(
+      COMMAND,
+      [EPOCHS, ...keys],
+      [plan, String(epoch), ...words],
+    )) as [Buffer, ...unknown[]]
+    if (String(word) === 'fenced') return { fenced: true, epoch: Number(String(answers[0])) }
+    return {
+      fenced: false,
+      replies: (answers as [number, unknown][]).map(([isError, reply]) =>
+        isError ? { reply: null, error: String(reply) } : { reply: reply ?? null },
+      ),
+    }
   }
 
   async clock(): Promise<number> {
@@ -186,7 +192,7 @@ function sha1(script: string): string {
 
 interface Command {
   readonly verb: string
-  /** '' leaves it as it is. */
+  /** '' leaves it as it is, '-' takes it off. */
   readonly expiry: string
   readonly values: readonly (string | Buffer)[]
 }
@@ -198,7 +204,7 @@ function commandOf(part: string, change: Change): Command {
     return { verb: kind === 'field' ? '-HDEL' : '-MEMBER', expiry: '', values: [name] }
   }
   const { value, expiresAt } = change
-  const expiry = expiresAt === null ? '' : String(expiresAt)
+  const expiry = change.persist ? PERSIST : expiresAt === null ? '' : String(expiresAt)
   const sign = kind === '' ? '' : '+'
   switch (value.type) {
     case 'string':
@@ -220,6 +226,8 @@ function commandOf(part: string, change: Change): Command {
       )
   }
 }
+
+const PERSIST = '-'
 
 const scoreText = (score: number): string =>
   score === Number.POSITIVE_INFINITY ? '+inf' : score === Number.NEGATIVE_INFINITY ? '-inf' : String(score)
