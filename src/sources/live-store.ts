@@ -1,5 +1,5 @@
 import type { Change } from './change.ts'
-import type { Entry } from './source.ts'
+import type { Allowance, Entry } from './source.ts'
 
 /**
  * A store that takes part in dual-write: it applies changes by compare-and-set on a version that it keeps beside each record, and refuses
@@ -9,6 +9,8 @@ import type { Entry } from './source.ts'
 export interface LiveStore {
   /** Without credentials, for people. */
   readonly label: string
+  /** Upstash: what makes another client see the writes of this one, whichever replica answers it. */
+  readonly syncToken?: string | undefined
   /** All changes at one instant. */
   apply(write: LiveWrite): Promise<LiveApplied>
   /** Records as they are, each with its version from the same instant; undefined where there is none. */
@@ -82,4 +84,10 @@ export interface LiveContext {
   readonly signal: AbortSignal
   /** A command that was not answered for so long has failed, or not: SOURCE_TIMEOUT. */
   readonly timeoutMillis?: number
+  /** Asked before every request, where somebody counts them. */
+  readonly allowance?: Allowance
+  /** The environment, for stores whose credentials have well-known names there. */
+  readonly variables?: Readonly<Record<string, string | undefined>>
+  /** What migrations.yaml says beside the URL. */
+  readonly options?: Readonly<Record<string, string>>
 }
