@@ -4,6 +4,7 @@ import type { MappingParts } from '../mapping/compiled-project.ts'
 import { groupOf } from '../mapping/group.ts'
 import { compileLineages } from '../mapping/lineage.ts'
 import type { CompiledMapping, RecordSink } from '../mapping/mapping.ts'
+import { besideRecord } from '../plan/lookup.ts'
 import type { Mapping, Plan } from '../plan/plan.ts'
 import { showTable } from '../plan/table.ts'
 import type { Change } from '../sources/change.ts'
@@ -120,7 +121,9 @@ function compileKeyOnly(
     ...rest,
     ...(each && { each }),
     decode: [],
-    fields: mapping.fields.filter((it) => mapping.key.includes(it.column)),
+    fields: mapping.fields
+      .filter((it) => mapping.key.includes(it.column))
+      .map((it) => ({ ...it, expression: besideRecord(it.expression) })),
     unmapped: { fields: 'all', expiry: true, because: 'only the key is wanted' },
   }
   return compileMapping({ plan: { ...plan, rules: [only] }, mapping: only, table, ...parts })
