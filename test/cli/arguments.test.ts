@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { projectFolder } from '../setup/cli.ts'
+import { runCli } from '../setup/run-cli.ts'
 import { BLOG, USERS } from './blog.ts'
-import { runCli } from './run-cli.ts'
 
 let project: ReturnType<typeof projectFolder>
 let empty: ReturnType<typeof projectFolder>

@@ -4,10 +4,10 @@ import { Redis as Upstash } from '@upstash/redis'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { readPresets } from '../../src/cli/presets.ts'
-import { runCli } from '../cli/run-cli.ts'
 import { projectFolder } from '../setup/cli.ts'
 import { type FreshDatabase, freshDatabase } from '../setup/postgres.ts'
 import { type FreshRedis, freshRedis } from '../setup/redis.ts'
+import { runCli } from '../setup/run-cli.ts'
 import { startUpstash } from '../setup/upstash-server.ts'
 
 // By a name that the compiler does not look into: some have no types, and some bring a browser's along.
