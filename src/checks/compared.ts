@@ -147,12 +147,12 @@ export class Compared {
   /** A row that the source gives, the last of a writer. */
   sum(tuples: TupleWriter): void {
     const row = tuples.count - 1
-    this.#inSource.add(tuples.all(), tuples.startOf(row), tuples.endOf(row))
+    this.#inSource.add(tuples.memory, tuples.startOf(row), tuples.endOf(row))
   }
 
   /** May this row, the last of a writer, not be there as it is? */
   isSuspect(tuples: TupleWriter): boolean {
-    return this.#inSource.differsAt(tuples.all(), tuples.startOf(tuples.count - 1), this.#inTable)
+    return this.#inSource.differsAt(tuples.memory, tuples.startOf(tuples.count - 1), this.#inTable)
   }
 
   async compare(expected: Expected): Promise<void> {

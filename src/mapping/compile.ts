@@ -14,9 +14,11 @@ import { compileExpression, type Evaluate } from './expression.ts'
 import { showField, withStars } from './field-tree.ts'
 import { fieldsRead } from './fields-read.ts'
 import { compileAsk, compileForward } from './forward.ts'
+import { grainOf } from './grain.ts'
 import { compileGroup, wholeRead } from './group.ts'
 import { compileInverse } from './inverse.ts'
 import { compileKeyPattern } from './key-match.ts'
+import { compileKeySpans } from './key-spans.ts'
 import { compileLineages, isInjective } from './lineage.ts'
 import type { CompiledMapping } from './mapping.ts'
 import { compilePieces } from './pieces.ts'
@@ -125,6 +127,7 @@ export function compileMapping({
     table,
     columns,
     keyIndexes: mapping.key.map((name) => columns.findIndex((it) => it.name === name)),
+    grain: grainOf(plan, mapping),
     types: acceptedTypes(mapping),
     injective: sourceOf !== undefined,
     takesExpiry: group.takesExpiry,
@@ -137,6 +140,7 @@ export function compileMapping({
     forward: compileForward({
       mapping,
       matcher,
+      spans: compileKeySpans(mapping.match),
       records,
       where: where?.test,
       columns: columns.map((it) => it.name),

@@ -59,6 +59,7 @@ export const scopeFor = (
     return readCounter(await session.source(plan.source), place, clock())
   },
   survey: () => surveys.of(plan.source),
+  source: () => session.source(plan.source),
   sample: (share) => sampleOf(session, plan, share, signal),
 })
 

@@ -1,13 +1,11 @@
 import { KvmigError } from '../errors.ts'
-import { groupOf } from '../mapping/group.ts'
 import type { CompiledMapping } from '../mapping/mapping.ts'
 import type { Plan } from '../plan/plan.ts'
-import { showTable } from '../plan/table.ts'
 import { joined } from '../sources/part.ts'
 import type { StoreWriter, WrittenEntry } from '../sources/writer.ts'
 import { readOwnRows } from './own-rows.ts'
-import { rebuildOrder } from './rebuild-order.ts'
 import type { Session } from './session.ts'
+import { lossesOf } from './way-back.ts'
 
 /** Which mappings write their entries again, from how many rows, and which cannot. */
 export interface RebuildPlan {
@@ -38,7 +36,9 @@ export async function planRebuild(session: Session, plans: readonly Plan[]): Pro
     for (const rule of plan.rules) {
       if (rule.kind !== 'mapping') continue
       const compiled = session.compiled.mapping(plan.name, rule.name)
-      const why = lossesOf(plan, compiled, session.compiled.writers(rule.into))
+      const why = lossesOf(plan, compiled, session.compiled.writers(rule.into)).map((it) =>
+        it.column === '*' ? it.why : `${it.column}: ${it.why}`,
+      )
       if (why.length > 0) left.push({ compiled, why })
       else mappings.push({ compiled, ...(await readOwnRows(session, compiled).count()) })
     }
@@ -78,28 +78,6 @@ export async function rebuild({
     done.push({ compiled, rows, keys: keys.written, kept: keys.kept })
   }
   return done
-}
-
-function lossesOf(
-  plan: Plan,
-  compiled: CompiledMapping,
-  writers: readonly CompiledMapping[],
-): readonly string[] {
-  const { mapping, oneWay, inverse, rewrite } = compiled
-  const written = writers.find((it) => it.mapping.write)
-  if (written && written !== compiled)
-    return [`rows of ${showTable(mapping.into)} are written as ${written.mapping.match.source} (write: true)`]
-  if (written) {
-    const own = new Set(compiled.columns.map((it) => it.name))
-    const others = writers.flatMap((it) => it.columns.map(({ name }) => name)).filter((it) => !own.has(it))
-    if (others.length > 0) return [...new Set(others)].map((it) => `${it}: only another layout has it`)
-  }
-  if (!(rewrite ?? inverse))
-    return oneWay.map(({ column, why }) => (column === '*' ? why : `${column}: ${why}`))
-  if (groupOf(plan, mapping).length > 1)
-    return ['other mappings read the same entries, and each has only a part of them']
-  const order = rebuildOrder(compiled)
-  return order.why === undefined ? [] : [order.why]
 }
 
 /** Elements of a key come one after the other, so that only the last key has to be remembered. */

@@ -215,6 +215,8 @@ export interface Origins {
   copy(tx: Transaction, table: string, origins: readonly Origin[]): Promise<void>
   save(tx: Transaction, table: string, origins: readonly Origin[]): Promise<void>
   find(tx: Transaction, table: string, rowKeys: readonly Buffer[]): Promise<readonly (Origin | undefined)[]>
+  /** Rows that records of this source key have, in all its parts. */
+  ofKey(tx: Transaction, table: string, key: Buffer): Promise<readonly Origin[]>
   /** Forgets rows, and the rivals for them. */
   remove(tx: Transaction, table: string, rowKeys: readonly Buffer[]): Promise<void>
   /** Rows that are still fought over, at most so many. */

@@ -54,6 +54,14 @@ export const origins = (target: Target): Origins => ({
     return found
   },
 
+  async ofKey(tx, table, key) {
+    const found: Origin[] = []
+    const select = `SELECT ${ORIGIN} FROM kvmig.origin o WHERE o.target = $1 AND o.key = $2`
+    for await (const tuples of tx.copyOut(select, [table, key]))
+      found.push(...tuples.map((it) => readOrigin(tupleFields(it))))
+    return found
+  },
+
   async remove(tx, table, rowKeys) {
     for (const name of ['origin', 'rival']) {
       await tx.query(`DELETE FROM kvmig.${name} WHERE target = $1 AND row_key = ANY ($2::bytea[])`, [
