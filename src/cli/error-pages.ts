@@ -103,6 +103,10 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
     'a key without one of its columns',
     'get and delete take the columns of the key of the mapping, put takes them among the others.',
   ],
+  LOOKUP_TOO_LARGE: [
+    'what lookups name does not fit into memory',
+    'Redis, Upstash, Cluster and Replit are asked key by key. A backup or NDJSON file cannot be, so what its lookups name is held in memory, and so are the collections of owner(), up to 256 MB each. Narrow the pattern, or load the file into a Redis and read from there.',
+  ],
   LEASE_HELD: [
     'somebody else is applying',
     'Wait until they have finished. A holder that died loses the lease after half a minute; kvmig unlock ID takes it away at once.',

@@ -1,6 +1,9 @@
 import { isUtf8 } from 'node:buffer'
 import { afterEach, describe, expect, test } from 'vitest'
+import { Held } from '../../src/mapping/held.ts'
+import { parseKeyPattern } from '../../src/plan/key-pattern.ts'
 import { PART } from '../../src/sources/part.ts'
+import type { Answer, Question } from '../../src/sources/question.ts'
 import type {
   Capability,
   Entry,
@@ -9,7 +12,7 @@ import type {
   SourceAdapter,
   SourceContext,
 } from '../../src/sources/source.ts'
-import { byKey, entriesOf, hash, list, pagesOf, set, stream, string, zset } from './entries.ts'
+import { buffer, byKey, entriesOf, hash, list, pagesOf, set, stream, string, zset } from './entries.ts'
 
 /** A store that holds the entries of a test. */
 export interface Started {
@@ -28,6 +31,16 @@ export interface SourceUnderTest {
   /** What this one cannot show besides, and why. */
   readonly skip?: readonly { readonly test: string; readonly because: string }[]
 }
+
+const EVERY_KEY = parseKeyPattern('{_:rest}', { file: '', line: 1, column: 1 }).pattern!
+
+/** One thing that is in each collection. */
+const itemsOf = (entries: readonly Entry[]): readonly Buffer[] =>
+  entries.flatMap(({ value }) => {
+    if (value?.type === 'hash') return value.pairs.slice(0, 1)
+    if (value?.type === 'list') return value.items.slice(-1)
+    return value?.type === 'set' || value?.type === 'zset' ? value.members.slice(0, 1) : []
+  })
 
 /** What every source promises, whatever it reads from. */
 export function describeSource({
@@ -341,6 +354,24 @@ export function describeSource({
       ]
       expect(byKey(await entriesOf(source.read(keys)))).toEqual(byKey(some))
       expect(await entriesOf(source.read([]))).toEqual([])
+    })
+
+    it('answers what lookups ask as one who holds the whole store would', async () => {
+      const { source } = await open(EVERY_TYPE)
+      if (!source.ask) return
+      const items = ['', 'a', 'b', 'one', 'nothing', ...itemsOf(EVERY_TYPE)].map(buffer)
+      const questions = [...EVERY_TYPE.map(({ key }) => key), buffer('no such key')].flatMap(
+        (key): Question[] => [
+          { kind: 'get', key },
+          ...items.flatMap((item) =>
+            (['hget', 'score', 'member'] as const).map((kind) => ({ kind, key, item })),
+          ),
+        ],
+      )
+      const shown = (it: Answer) => (typeof it === 'object' && 'wrong' in it ? 'another type' : it)
+      const held = new Held(source, [EVERY_KEY], Date.now)
+      expect((await source.ask(questions)).map(shown)).toEqual((await held.ask(questions)).map(shown))
+      expect(await source.ask([])).toEqual([])
     })
 
     it('reads many keys', async () => {
