@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { planRebuild, rebuild } from '../../src/runner/rebuild.ts'
+import { traceKey } from '../../src/runner/trace-key.ts'
 import type { Entry } from '../../src/sources/source.ts'
 import { type FreshDatabase, freshDatabase } from '../setup/postgres.ts'
 import { hash, list, string } from '../sources/entries.ts'
@@ -314,4 +315,54 @@ tables: { users: { columns: { id: text, name: text, n: integer }, primary_key: [
   world.entries = [...written].map(([key, value]) => string(key, value))
   await applied(world)
   expect(await world.rows(SELECT)).toEqual(['1 one 3', '2 two 4'])
+})
+
+test('a key is traced to the row that it was merged into', async () => {
+  const world = worldOf(PLAN, entries)
+  await applied(world)
+  const traced = (key: string) =>
+    world.inSession(async ({ session }) => {
+      const { fate, rows } = await traceKey(session, 'kv', Buffer.from(key))
+      return [fate, ...rows.map((it) => `${it.table} ${it.state} ${it.columns}`.trim())]
+    })
+  expect(await traced('old:ann')).toEqual(['migrated', 'users matching'])
+  expect(await traced('visits:ghost')).toEqual(['quarantined', 'users missing'])
+  await world.execute("update users set visits = visits + 5 where id = 'ann'")
+  expect(await traced('visits:ann')).toEqual(['migrated', 'users different visits'])
+})
+
+test('rows that refer to others wait for them, and sums of parents that come late are right', async () => {
+  const plan = `version: 1
+plan: data
+mappings:
+  - from: [{ match: 'pay:{id}' }, { match: 'refund:{id}' }]
+    type: string
+    decode: json
+    into: accounts
+    merge: { balance: sum }
+    fields: { id: $id, owner: owner, balance: n }
+  - { match: 'owner:{id}', type: string, into: owners, fields: { id: $id, name: $value } }
+tables:
+  owners: { columns: { id: text, name: text }, primary_key: [id] }
+  accounts:
+    columns: { id: text, owner: text, balance: integer }
+    primary_key: [id]
+    references: [{ columns: [owner], to: owners(id) }]
+`
+  const of = (kind: string, id: string, owner: string, n: number) =>
+    string(`${kind}:${id}`, JSON.stringify({ owner, n }))
+  const accounts = [
+    of('pay', '1', 'ann', 5),
+    of('refund', '1', 'ann', -2),
+    of('pay', '2', 'bob', 7),
+    of('refund', '2', 'bob', -7),
+  ]
+  const world = worldOf(plan, [...accounts, string('owner:ann', 'Ann')])
+  await applied(world)
+  expect(await world.rows('select * from accounts order by id')).toEqual(['1 ann 3'])
+  expect(await world.quarantine()).toEqual(['ORPHAN pay:2', 'ORPHAN refund:2'])
+  world.entries = [...accounts, string('owner:ann', 'Ann'), string('owner:bob', 'Bob')]
+  await applied(world, { again: true })
+  expect(await world.rows('select * from accounts order by id')).toEqual(['1 ann 3', '2 bob 0'])
+  expect(await world.quarantine()).toEqual([])
 })
