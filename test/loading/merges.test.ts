@@ -4,7 +4,7 @@ import { traceKey } from '../../src/runner/trace-key.ts'
 import type { Entry } from '../../src/sources/source.ts'
 import { type FreshDatabase, freshDatabase } from '../setup/postgres.ts'
 import { hash, list, string } from '../sources/entries.ts'
-import { ordersOf } from './shuffle.ts'
+import { ordersOf, randomOf, shuffled } from './shuffle.ts'
 import { applied, emptied, makeWorld, type World } from './world.ts'
 
 /** Rows that several records give between them, column by column. */
@@ -365,4 +365,81 @@ tables:
   await applied(world, { again: true })
   expect(await world.rows('select * from accounts order by id')).toEqual(['1 ann 3', '2 bob 0'])
   expect(await world.quarantine()).toEqual([])
+})
+
+test('any records, in any order, changed in any way between copies, give the rows that a model gives', async () => {
+  const plan = `version: 1
+plan: data
+mappings:
+  - from: [{ match: 'a:{id}' }, { match: 'b:{id}' }, { match: 'c:{id}' }]
+    type: string
+    decode: json
+    into: things
+    merge: { name: coalesce, n: sum, last: greatest, first: least }
+    fields: { id: $id, name: name, n: n, last: at, first: at }
+tables: { things: { columns: { id: text, name: text not null, n: integer, last: integer, first: integer }, primary_key: [id] } }
+`
+  interface Thing {
+    readonly name?: string
+    readonly n?: number | 'bad'
+    readonly at?: number
+  }
+  for (const seed of [1, 2, 3, 4, 5, 6]) {
+    await emptied(database)
+    const random = randomOf(seed)
+    const pick = <T>(...of: readonly T[]): T => of[Math.floor(random() * of.length)]!
+    const things = new Map<string, Thing>()
+    const change = (share: number) => {
+      for (const kind of ['a', 'b', 'c'])
+        for (let id = 0; id < 12; id++)
+          if (random() < share)
+            things.set(`${kind}:${id}`, {
+              ...pick({}, { name: `${kind}${id}` }, { name: 'x' }),
+              ...pick({}, { n: Math.floor(random() * 100) - 50 }, { n: 'bad' as const }),
+              ...pick({}, { at: Math.floor(random() * 100) }),
+            })
+    }
+    const expected = () => {
+      const rows: string[] = []
+      const refused: string[] = []
+      for (let id = 0; id < 12; id++) {
+        const keys = ['a', 'b', 'c'].map((it) => `${it}:${id}`).filter((it) => things.has(it))
+        const good = keys.filter((it) => things.get(it)!.n !== 'bad')
+        refused.push(...keys.filter((it) => !good.includes(it)).map((it) => `TYPE_MISMATCH ${it}`))
+        const given = good.map((it) => things.get(it)!)
+        const name = given.find((it) => it.name !== undefined)?.name
+        if (name === undefined) {
+          refused.push(...good.map((it) => `NULL_NOT_ALLOWED ${it}`))
+          continue
+        }
+        const numbers = given.flatMap((it) => (typeof it.n === 'number' ? [it.n] : []))
+        const times = given.flatMap((it) => it.at ?? [])
+        rows.push(
+          [
+            id,
+            name,
+            numbers.length > 0 ? numbers.reduce((a, b) => a + b) : 'null',
+            times.length > 0 ? Math.max(...times) : 'null',
+            times.length > 0 ? Math.min(...times) : 'null',
+          ].join(' '),
+        )
+      }
+      return { rows: rows.sort(), quarantine: refused.sort() }
+    }
+    const world = worldOf(plan, [], pick(1, 2, 5, 300))
+    for (let copy = 0; copy < 4; copy++) {
+      change(copy === 0 ? 0.6 : 0.15)
+      world.entries = shuffled(
+        [...things].map(([key, value]) => string(key, JSON.stringify(value))),
+        seed * 10 + copy,
+      )
+      await applied(world, copy === 0 ? {} : { again: true })
+      expect({
+        seed,
+        copy,
+        rows: (await world.rows('select * from things')).toSorted(),
+        quarantine: await world.quarantine(),
+      }).toEqual({ seed, copy, ...expected() })
+    }
+  }
 })
