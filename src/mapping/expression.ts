@@ -166,8 +166,11 @@ const ROOTS: ReadonlyMap<string, Evaluate> = new Map<string, Evaluate>([
   ['value', ({ value }) => value],
   ['item', ({ value }) => value],
   ['parent', ({ parent }) => parent],
+  ['root', ({ root }) => root],
   ['name', ({ name }) => name],
-  ['index', ({ index }) => (index < 0 ? undefined : new Decimal(String(index)))],
+  ['parent_name', ({ parentName }) => parentName],
+  ['index', ({ index }) => placeOf(index)],
+  ['parent_index', ({ parentIndex }) => placeOf(parentIndex)],
   ['field', ({ field }) => readUtf8(field)],
   ['member', ({ value }) => value],
   ['score', ({ score }) => new Decimal(scoreText(score))],
@@ -176,6 +179,8 @@ const ROOTS: ReadonlyMap<string, Evaluate> = new Map<string, Evaluate>([
   ['field_expires_at', ({ fieldExpiresAt: at }) => (at === null ? null : new Instant(BigInt(at) * 1000n))],
   ['key', ({ key }) => keyText(key)],
 ])
+
+const placeOf = (index: number): Value => (index < 0 ? undefined : new Decimal(String(index)))
 
 function keyText(key: Buffer): string {
   try {

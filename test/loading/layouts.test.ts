@@ -84,14 +84,14 @@ tables:
     decode: json
     each: lines.*.options.*
     into: options
-    fields: { order: $id, sku: $parent.sku, name: $name, value: $item }
+    fields: { order: $id, line: $parent_index, sku: $parent.sku, name: $name, value: $item, currency: $root.totals.currency }
 tables:
   orders: { columns: { id: text, total: 'numeric(12,2)', rest: jsonb }, primary_key: [id] }
   lines:
     columns: { order: text, line: integer, sku: text, currency: char(3) }
     primary_key: [order, line]
     references: [{ columns: [order], to: orders(id) }]
-  options: { columns: { order: text, sku: text, name: text, value: text }, primary_key: [order, sku, name] }`,
+  options: { columns: { order: text, line: integer, sku: text, name: text, value: text, currency: text }, primary_key: [order, line, name] }`,
     entries: [
       json('order:1', {
         totals: { gross: '10.50', currency: 'EUR' },
@@ -105,7 +105,40 @@ tables:
     rows: {
       'select * from orders': ['1 10.50 {"note": "gift"}'],
       'select * from lines order by 1, 2': ['1 0 s1 EUR', '1 1 s2 EUR'],
-      'select * from options order by name': ['1 s1 color red', '1 s1 size XL'],
+      'select * from options order by name': ['1 0 s1 color red EUR', '1 0 s1 size XL EUR'],
+    },
+  },
+  'a forum in one document: threads of posts of replies': {
+    plan: `mappings:
+  - match: 'forum:{name_}'
+    type: string
+    decode: json
+    each: threads.*.posts.*
+    into: posts
+    fields: { forum: $root.title, thread: $parent_index, post: $index, by: by, topic: $parent.topic }
+    unmapped: { drop: [threads.*.posts.*.likes], because: nobody reads them }
+  - match: 'forum:{name_}'
+    type: string
+    decode: json
+    each: polls.*.*
+    into: votes
+    fields: { forum: $root.title, poll: $parent_name, choice: $name, votes: $item }
+tables:
+  posts: { columns: { forum: text, thread: integer, post: integer, by: text, topic: text }, primary_key: [forum, thread, post] }
+  votes: { columns: { forum: text, poll: text, choice: text, votes: integer }, primary_key: [forum, poll, choice] }`,
+    entries: [
+      json('forum:f', {
+        title: 'F',
+        threads: [
+          { topic: 't0', posts: [{ by: 'ann', likes: 1 }, { by: 'bob' }] },
+          { topic: 't1', posts: [{ by: 'cleo' }] },
+        ],
+        polls: { tea: { yes: 3, no: 1 } },
+      }),
+    ],
+    rows: {
+      'select * from posts order by thread, post': ['F 0 0 ann t0', 'F 0 1 bob t0', 'F 1 0 cleo t1'],
+      'select * from votes order by choice': ['F tea no 1', 'F tea yes 3'],
     },
   },
   'values that were compressed, wrapped, encoded twice and cut into pieces': {
