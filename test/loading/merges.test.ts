@@ -443,3 +443,36 @@ tables: { things: { columns: { id: text, name: text not null, n: integer, last: 
     }
   }
 })
+
+test('rows that were there before stay as they are, unless the mapping may update them', async () => {
+  const plan = (existing: string) => `version: 1
+plan: data
+mappings:
+  - from: [{ match: 'a:{id}' }, { match: 'b:{id}' }]
+    type: string
+    into: totals
+    existing: ${existing}
+    merge: { n: sum }
+    fields: { id: $id, n: $value | int }
+`
+  const world = makeWorld({
+    plan: plan('keep'),
+    schema: 'CREATE TABLE totals (id text PRIMARY KEY, n integer, note text);',
+    database: database.url,
+    entries: [string('a:1', '1'), string('b:1', '2'), string('a:2', '10'), string('b:2', '20')],
+    batchRows: 1,
+  })
+  worlds.push(world)
+  await database.query(
+    "create table totals (id text primary key, n integer, note text); insert into totals values ('1', 100, 'mine')",
+  )
+  await applied(world)
+  expect(await world.rows('select * from totals order by id')).toEqual(['1 100 mine', '2 30 null'])
+  expect(await world.quarantine()).toEqual(['EXISTING_ROW a:1', 'EXISTING_ROW b:1'])
+  world.edit({ 'plans/data.yaml': plan('update') })
+  await applied(world)
+  expect(await world.rows('select * from totals order by id')).toEqual(['1 3 mine', '2 30 null'])
+  expect(await world.quarantine()).toEqual([])
+  await world.rollback()
+  expect(await world.rows('select * from totals order by id')).toEqual(['1 3 mine'])
+})
