@@ -38,11 +38,20 @@ function seedsOf(entries: readonly Entry[]): Map<string, ChromaSeed[]> {
 describeSource({
   name: 'chroma',
   adapter: chroma,
+  reached: 'by http',
   as,
   start: async (entries) => {
     const server = await startChroma()
     for (const [name, seeds] of seedsOf(entries)) server.add(name, seeds)
-    return { open: (context) => chroma.open(`chroma+${server.url}`, context), stop: server.stop }
+    return {
+      open: (context) => chroma.open(`chroma+${server.url}`, context),
+      stop: server.stop,
+      network: {
+        port: Number(new URL(server.url).port),
+        open: (context, port) => chroma.open(`chroma+http://127.0.0.1:${port}`, context),
+        refuse: (...statuses) => server.fail(...statuses.map((status) => ({ status }))),
+      },
+    }
   },
 })
 
@@ -52,6 +61,7 @@ if (REAL !== undefined) {
   describeSource({
     name: 'chroma, the real server',
     adapter: chroma,
+    reached: { not: 'faults on the way are shown with the server of the tests' },
     as,
     start: async (entries) => {
       const database = `kvmig_${randomUUID()}`
