@@ -11,8 +11,15 @@ export interface S3Request {
   readonly isObject?: boolean
 }
 
+export interface S3Answer {
+  readonly text: string
+  readonly etag: string
+  /** What was asked for and is not done: the object would be kept otherwise than it should. */
+  readonly fault?: KvmigError
+}
+
 /** Sends a request; rejects for every answer that is a refusal. */
-export type S3Send = (request: S3Request) => Promise<{ readonly text: string; readonly etag: string }>
+export type S3Send = (request: S3Request) => Promise<S3Answer>
 
 /** Bytes of a part. S3 takes parts of 5 MB and more, the last may be smaller, and 10,000 of them: 80 GB. */
 export const PART_BYTES = 8 << 20
@@ -25,7 +32,11 @@ export async function upload(chunks: AsyncIterable<Buffer>, send: S3Send): Promi
   let id: string | undefined
   const parts: Part[] = []
   const sendPart = async (body: Buffer): Promise<void> => {
-    id ??= idIn((await send({ method: 'POST', query: 'uploads=', headers: ALGORITHM, isObject: true })).text)
+    if (id === undefined) {
+      const begun = await send({ method: 'POST', query: 'uploads=', headers: ALGORITHM, isObject: true })
+      id = idIn(begun.text)
+      if (begun.fault) throw begun.fault
+    }
     const checksum = checksumOf(body)
     const query = `partNumber=${parts.length + 1}&uploadId=${encodeURIComponent(id)}`
     const { etag } = await send({ method: 'PUT', query, body, headers: { [CHECKSUM]: checksum } })
@@ -47,7 +58,9 @@ export async function upload(chunks: AsyncIterable<Buffer>, send: S3Send): Promi
     }
     const rest = Buffer.concat(pieces)
     if (id === undefined) {
-      await send({ method: 'PUT', body: rest, headers: { [CHECKSUM]: checksumOf(rest) }, isObject: true })
+      const headers = { [CHECKSUM]: checksumOf(rest) }
+      const { fault } = await send({ method: 'PUT', body: rest, headers, isObject: true })
+      if (fault) throw fault
       return
     }
     if (rest.length > 0) await sendPart(rest)

@@ -42,8 +42,8 @@ export function s3Place(address: string, variables: Variables): Place {
         const text = await response.text()
         // The end of an upload may fail with status 200.
         if (!response.ok || /<Error>/.test(text)) throw answered(label, response.status, 'written')
-        if (isObject) requireEncrypted(label, encryption, response)
-        return { text, etag: response.headers.get('etag') ?? '' }
+        const fault = isObject ? unencrypted(label, encryption, response) : undefined
+        return { text, etag: response.headers.get('etag') ?? '', ...(fault && { fault }) }
       }),
     read: async function* (name) {
       let [at, etag] = [0, '']
@@ -119,13 +119,16 @@ async function clientOf(variables: Variables) {
 }
 
 // A store that does not know encryption takes the header, and keeps clear text.
-function requireEncrypted(label: string, encryption: Encryption | undefined, response: Response): void {
-  if (encryption === undefined) return
+function unencrypted(
+  label: string,
+  encryption: Encryption | undefined,
+  response: Response,
+): KvmigError | undefined {
   const done = response.headers.get('x-amz-server-side-encryption')
-  if (done === encryption.kind) return
-  throw refused(
+  if (encryption === undefined || done === encryption.kind) return undefined
+  return refused(
     `${label} took a file and did not encrypt it with ${encryption.kind}`,
-    'Does this store encrypt, and may the credentials use the key? The file is still there.',
+    'Does this store encrypt, and may the credentials use the key? Look whether the file is still there.',
   )
 }
 

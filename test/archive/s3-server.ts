@@ -208,8 +208,8 @@ function isSigned({ headers, method, url }: IncomingMessage, body: Buffer): bool
   if (id !== ACCESS.id || !names || !day || !region) return false
   // An upload says what it uploads.
   if (method !== 'GET' && digest !== sha256(body)) return false
-  const [path = '', text = ''] = url!.split('?')
-  const query = [...new URLSearchParams(text)]
+  const [path = '', asked = ''] = url!.split('?')
+  const query = [...new URLSearchParams(asked)]
     .map((pair) => pair.map(encodeURIComponent).join('='))
     .sort()
     .join('&')
