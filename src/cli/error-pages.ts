@@ -63,7 +63,7 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
   ],
   DUAL_WRITE: [
     'records that cannot be written to both sides',
-    'In this version a record is one place in the source and one row in the target. The message says what is in the way; such plans can be copied, and not dual-written.',
+    'The rows have to follow from the entry alone: not from other keys (lookups), not from a value that is cut into pieces, not from a stream. The message says what is in the way; such plans can be copied, and not dual-written. store() wants more than the wrapped client: records that are one place in the source and one row in the target.',
   ],
   ENVIRONMENT_UNKNOWN: [
     'an environment that the project does not name',

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Redis } from 'ioredis'
+import type { EntryType } from '../../src/plan/plan.ts'
 import type { ChromaSeed } from '../setup/chroma-server.ts'
 
 /** A real layout with what a correct migration makes of it; see README.md beside this file. */
@@ -26,6 +27,7 @@ export interface Case {
 
 interface ExpectedKey {
   readonly key: string
+  readonly type: EntryType
   readonly disposition: 'migrate' | 'partial' | 'reject' | 'index' | 'ephemeral' | 'ignore' | 'uncovered'
 }
 

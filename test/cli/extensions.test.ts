@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { wayToExtension } from '../../src/target/extensions.ts'
 import { projectFolder } from '../setup/cli.ts'
 import { type FreshDatabase, freshDatabase } from '../setup/postgres.ts'
-import { runCli } from './run-cli.ts'
+import { runCli } from '../setup/run-cli.ts'
 
 let database: FreshDatabase
 beforeAll(async () => {
