@@ -14,16 +14,25 @@ afterAll(() => server.stop())
 describeSource({
   name: 'redis',
   adapter: redis,
+  reached: 'by tcp',
   start: async (entries) => {
     await server.client.flushall()
     await writeEntries(server.client, entries)
-    return { open: (context) => redis.open(server.url, context), stop: async () => {} }
+    return {
+      open: (context) => redis.open(server.url, context),
+      stop: async () => {},
+      network: {
+        port: server.port,
+        open: (context, port) => redis.open(`redis://127.0.0.1:${port}`, context),
+      },
+    }
   },
 })
 
 describeSource({
   name: 'redis, another database, at a limited pace',
   adapter: redis,
+  reached: 'by tcp',
   start: async (entries) => {
     await server.client.flushall()
     await server.client.select(5)
@@ -32,6 +41,36 @@ describeSource({
     return {
       open: (context) => redis.open(`${server.url}/5`, { ...context, perSecond: 1_000_000 }),
       stop: async () => {},
+      network: {
+        port: server.port,
+        open: (context, port) =>
+          redis.open(`redis://127.0.0.1:${port}/5`, { ...context, perSecond: 1_000_000 }),
+      },
+    }
+  },
+})
+
+describeSource({
+  name: 'redis, by its replica',
+  adapter: redis,
+  reached: 'by tcp',
+  start: async (entries) => {
+    const replica = await freshRedis()
+    await server.client.flushall()
+    await writeEntries(server.client, entries)
+    await replica.client.replicaof('127.0.0.1', server.port)
+    await expect
+      .poll(async () => String(await replica.client.info('replication')))
+      .toContain('master_link_status:up')
+    // What was written before is there when the master says so.
+    await expect.poll(async () => (await server.client.wait(1, 1000)) > 0).toBe(true)
+    return {
+      open: (context) => redis.open(replica.url, context),
+      stop: replica.stop,
+      network: {
+        port: replica.port,
+        open: (context, port) => redis.open(`redis://127.0.0.1:${port}`, context),
+      },
     }
   },
 })
