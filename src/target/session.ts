@@ -1,4 +1,5 @@
 import { copyFrames } from './copy-frames.ts'
+import { OWN_MARK } from './own-mark.ts'
 import {
   closePortal,
   executePortal,
@@ -40,7 +41,7 @@ export class Session {
 
   /** One or several statements; the rows and the command tag of the last. */
   async run(sql: string): Promise<{ readonly rows: readonly TextRow[]; readonly tag: string }> {
-    return whole(await this.#exchange(simpleQuery(sql)))
+    return whole(await this.#exchange(simpleQuery(own(sql))))
   }
 
   /** One statement with parameters: text, numbers and booleans go as text, a Buffer in the type's binary format. */
@@ -49,7 +50,9 @@ export class Session {
     parameters: readonly unknown[],
   ): Promise<{ readonly rows: readonly TextRow[]; readonly tag: string }> {
     return whole(
-      await this.#exchange(extendedQuery({ sql, parameters: parameters.map(asParameter), format: 'text' })),
+      await this.#exchange(
+        extendedQuery({ sql: own(sql), parameters: parameters.map(asParameter), format: 'text' }),
+      ),
     )
   }
 
@@ -61,7 +64,13 @@ export class Session {
     const portal = `kvmig_${++this.#portals}`
     let rows = FIRST_PAGE_ROWS
     let next = this.#ahead(
-      extendedQuery({ sql, parameters: parameters.map(asParameter), format: 'binary', portal, rows }),
+      extendedQuery({
+        sql: own(sql),
+        parameters: parameters.map(asParameter),
+        format: 'binary',
+        portal,
+        rows,
+      }),
     )
     let open = true
     try {
@@ -142,3 +151,6 @@ function pageRows(tuples: readonly Buffer[]): number {
   const wanted = Math.floor((tuples.length * PAGE_BYTES) / Math.max(bytes, 1))
   return Math.max(1, Math.min(wanted, tuples.length * 4, MOST_PAGE_ROWS))
 }
+
+// On a line of its own: what is asked may end with a comment.
+const own = (sql: string): string => `${sql}${OWN_MARK}`
