@@ -24,6 +24,7 @@ export async function openPostgres(
 ): Promise<Target> {
   const pool = new pg.Pool({
     ...address.config,
+    Client: TidyClient,
     max: options.connections,
     connectionTimeoutMillis: Math.min(CONNECT_MILLIS, options.patienceMillis),
     keepAlive: true,
@@ -67,6 +68,24 @@ const asleep = (error: DatabaseError, time: string): TargetError =>
   })
 
 const CONNECT_MILLIS = 15_000
+
+/** `pg` leaves the connection open when the server asks for a password and there is none: the server would wait a minute for it. */
+class TidyClient extends pg.Client {
+  override connect(): Promise<pg.Client>
+  override connect(done: (error: Error | null, client: pg.Client) => void): void
+  override connect(done?: (error: Error | null, client: pg.Client) => void): Promise<pg.Client> | undefined {
+    if (!done) return super.connect()
+    super.connect((error: Error | null) => {
+      if (error) streamOf(this).destroy()
+      done(error, this)
+    })
+    return undefined
+  }
+}
+
+// `pg` does not declare all that it has.
+const streamOf = (client: pg.Client): { destroy(): void } =>
+  (client as unknown as OpenClient).connection.stream
 
 class PostgresTarget implements Target, Sessions {
   readonly kind = 'postgres'
