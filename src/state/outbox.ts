@@ -81,6 +81,15 @@ export async function pendingOf(
   return rows.map(readEntry)
 }
 
+/** Parts of a key of which something is waiting. */
+export async function pendingParts(tx: Transaction, plan: string, key: Buffer): Promise<readonly string[]> {
+  const rows = await tx.query('SELECT DISTINCT part FROM kvmig.outbox WHERE plan = $1 AND key = $2', [
+    plan,
+    key,
+  ])
+  return rows.map((it) => bytesOf(it.part!).toString())
+}
+
 /** Takes entries out that the source has confirmed, and with them older ones of the same records, which are void. */
 export async function settle(
   tx: Transaction,
@@ -88,9 +97,14 @@ export async function settle(
   entries: readonly (Place & { readonly version: number })[],
 ): Promise<void> {
   if (entries.length === 0) return
+  // Locked in one order: two that settle the same entries wait for each other, and never both.
   await tx.query(
-    `DELETE FROM kvmig.outbox o USING unnest($2::bytea[], $3::text::bigint[]) AS d(unit, version)
-      WHERE o.plan = $1 AND o.unit = d.unit AND o.version <= d.version`,
+    `DELETE FROM kvmig.outbox o USING (
+        SELECT i.unit, i.version FROM kvmig.outbox i JOIN unnest($2::bytea[], $3::text::bigint[]) AS d(unit, version)
+          ON i.plan = $1 AND i.unit = d.unit AND i.version <= d.version
+        ORDER BY i.unit, i.version FOR UPDATE OF i
+      ) due
+      WHERE (o.plan, o.unit, o.version) = ($1, due.unit, due.version)`,
     [plan, byteaArray(entries.map(unitOf)), `{${entries.map((it) => it.version).join(',')}}`],
   )
 }

@@ -188,22 +188,16 @@ test('elements that were deleted since are left out of their entries', async () 
   expect(back).toMatchObject({ written: 3, left: 1 })
   expect(await redis.client.hgetall('h')).toEqual({ b: '2' })
   expect(await redis.client.smembers('s')).toEqual(['x'])
-  expect(await redis.client.zrange('z', 0, -1, 'WITHSCORES')).toEqual(['x', '1', 'z', '3'])
+  expect(await redis.client.zrange('z', '0', '-1', 'WITHSCORES')).toEqual(['x', '1', 'z', '3'])
   expect(await redis.client.exists('gone')).toBe(0)
 })
 
 test('the store says for how long nobody has used a key, and asking is no use', async () => {
   await redis.client.mset('new', '1', 'old', '1', 'ancient', '1')
-  const age = async (key: string, seconds: number) =>
-    redis.client.call(
-      'RESTORE',
-      key,
-      0,
-      await redis.client.dumpBuffer(key),
-      'REPLACE',
-      'IDLETIME',
-      String(seconds),
-    )
+  const age = async (key: string, seconds: number) => {
+    const value = (await redis.client.dumpBuffer(key))!
+    await redis.client.call('RESTORE', ...[key, '0', value, 'REPLACE', 'IDLETIME', String(seconds)])
+  }
   const uptime = async () => Number(/uptime_in_seconds:(\d+)/.exec(await redis.client.info('server'))![1])
   // What is as old as the server may be older.
   await expect.poll(uptime, { timeout: 10_000 }).toBeGreaterThan(5)
