@@ -90,7 +90,7 @@ export function readPlan(
   })
 }
 
-const LATER = ['writes'] as const
+const LATER = ['writes', 'reads'] as const
 
 function readQuery(name: string, at: Query['at'], node: YamlNode, notes: Notes): Query | undefined {
   const sql = textOf(node.get('sql'))

@@ -73,7 +73,7 @@ test('the divergence check says how much differs without any fault, and counts i
   await looking.close()
   const counters = await readCounters(world.target, 'users', { fromMillis: 60_000 })
   expect(counters.get('shadow.churn')).toBe(1)
-  const [plan] = world.project.plans
+  const plan = world.project.plans.find((it) => it.name === 'users')
   const found = await CHECKS.get('divergence')!.run(
     { target: world.target, plan } as never,
     { samples: 1 } as never,
