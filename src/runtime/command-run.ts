@@ -99,7 +99,12 @@ export class CommandRunner {
         uniqueKeys(invocations.flatMap((it) => it.keys)),
         invocations.map((it) => [Buffer.from(it.name), ...it.args]),
       )
-      if (replies) return replies.map((it) => (it.error === undefined ? it : { error: new Error(it.error) }))
+      if (replies)
+        return replies.map((it, index) =>
+          it.error === undefined
+            ? { reply: steps[index]!.name === 'hgetall' ? asObject(it.reply) : it.reply }
+            : { error: new Error(it.error) },
+        )
       const now = steps.some((it) => it.command.isTimed?.(it.args)) ? await engine.clock(source) : Number.NaN
       const blind = this.#blind(work, now)
       if (blind) {
@@ -414,6 +419,13 @@ function missingOf(
       return known.has(`${name} ${place.part}`) ? [] : [{ kind, place }]
     })
   })
+}
+
+/** As ioredis gives a hash. */
+function asObject(reply: unknown): unknown {
+  if (!Array.isArray(reply)) return reply
+  const words = reply.map(String)
+  return Object.fromEntries(words.flatMap((it, at) => (at % 2 === 0 ? [[it, words[at + 1]]] : [])))
 }
 
 const hex = (key: Buffer): string => key.toString('hex')

@@ -10,7 +10,7 @@ import type { CompiledMapping } from '../mapping/mapping.ts'
 import { loadProject } from '../plan/load.ts'
 import { mappingsOf, type Plan, type Project } from '../plan/plan.ts'
 import { filesIn } from '../plan/project-files.ts'
-import { resolveAddress } from '../runner/address.ts'
+import { resolveAddress, resolveOptions } from '../runner/address.ts'
 import type { LiveStore } from '../sources/live-store.ts'
 import { commandKeys } from '../sources/redis/command-keys.ts'
 import type { Entry } from '../sources/source.ts'
@@ -36,8 +36,10 @@ import { recordStore, type Store } from './record-store.ts'
 import { Recorder } from './recorder.ts'
 import { RouteWatcher } from './route-watcher.ts'
 import { Shadow } from './shadow.ts'
+import { Spent } from './spent.ts'
 import { Tasks } from './tasks.ts'
 import type { JsValue } from './values.ts'
+import { isUpstash, wrapUpstash } from './wrap/upstash.ts'
 import { wrapClient } from './wrap/wrap.ts'
 
 export interface ConnectOptions {
@@ -79,7 +81,7 @@ export interface Kvmig {
     mapping?: string,
   ): Store<Typed<P, 'row'>, Typed<P, 'key'>, Typed<P, 'input'>>
   /**
-   * The application's ioredis client, with its commands on keys that a plan claims routed by that plan; all others reach the client as
+   * The application's client, of ioredis or @upstash/redis, with its commands on keys that a plan claims routed by that plan; all others reach the client as
    * they are. `source`: the name of the source that it is connected to; default: the only one. The client is still the application's to
    * close.
    */
@@ -135,6 +137,8 @@ export async function connect(options: ConnectOptions = {}, internals: Internals
     // An embedded Postgres has one connection for everything.
     const background = target.kind === 'pglite' ? target : await openTarget(url, { ...open, connections: 2 })
     if (background !== target) closers.unshift(() => background.close())
+    const ledger = openLedger(background)
+    const spent = new Spent(ledger.spending, project.budget.perMonth)
     const stores = new Map<string, Promise<LiveStore>>()
     const live = (name: string): Promise<LiveStore> => {
       const opened = stores.get(name) ?? openLive(name)
@@ -149,6 +153,9 @@ export async function connect(options: ConnectOptions = {}, internals: Internals
         root: project.root,
         signal: closing.signal,
         timeoutMillis: Math.min(timeoutMillis, 2000),
+        variables,
+        options: resolveOptions(source, variables),
+        allowance: spent,
       })
     }
     closers.unshift(async () => {
@@ -182,7 +189,7 @@ export async function connect(options: ConnectOptions = {}, internals: Internals
       compiled,
       target,
       background,
-      ledger: openLedger(background),
+      ledger,
       watcher,
       recorder,
       live,
@@ -208,12 +215,14 @@ export async function connect(options: ConnectOptions = {}, internals: Internals
       timeoutMillis,
       settleMillis: internals.settleMillis ?? 250,
       limit: 4,
+      isOver: () => spent.isUsedUp,
     })
     const tasks = new Tasks(engine, {
       plans: project.plans.map((it) => it.name),
       instance,
       drainMillis: internals.drainMillis ?? 1000,
       ownMillis: internals.ownMillis ?? 1000,
+      spent,
     })
     closers.unshift(
       () => shadow.close(),
@@ -246,7 +255,9 @@ export async function connect(options: ConnectOptions = {}, internals: Internals
       wrap: (client, source = project.sources.keys().next().value ?? '') => {
         if (!project.sources.has(source))
           throw new KvmigError('SOURCE_UNKNOWN', `There is no source "${source}" in ${project.file}.`)
-        return wrapClient(client, { runner: runnerOf(source), keysOf: commandKeys })
+        const parts = { runner: runnerOf(source), keysOf: commandKeys }
+        if (!isUpstash(client)) return wrapClient(client, parts)
+        return wrapUpstash(client, { ...parts, syncToken: async () => (await live(source)).syncToken })
       },
       metrics,
       metricsHandler: () => metricsHandler(metrics),

@@ -5,6 +5,7 @@ import type { LiveReply } from '../sources/live-store.ts'
 import { giveBack, type OutboxEntry, settle, takeOutbox } from '../state/outbox.ts'
 import { holdEpoch } from '../state/route.ts'
 import { claim, type Place } from '../state/touches.ts'
+import { carryTo } from '../state/under-lock.ts'
 import { DatabaseError } from '../target/error.ts'
 import type { Row } from '../value.ts'
 import type { Caches } from './caches.ts'
@@ -231,7 +232,7 @@ export class Engine {
             change: decodeChange(change),
             ...(does(step, 'compare-and-set') && { version }),
           }))
-          const applied = await store.apply({ plan, epoch, changes })
+          const applied = await carryTo(background, store, { plan, epoch, changes })
           return applied.fenced ? 'fenced' : 'ok'
         },
         ask: async () => 'failed',

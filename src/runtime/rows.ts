@@ -227,12 +227,8 @@ export class Rows {
   ): Promise<readonly (Entry | undefined)[]> {
     const { live } = this.#parts
     const places = records.map((it) => it.place)
-    const there =
-      phase === 'D'
-        ? []
-        : await live(records[0]!.kind.source)
-            .then((store) => store.read(places))
-            .catch(() => [])
+    const store = phase === 'D' ? undefined : await live(records[0]!.kind.source).catch(() => undefined)
+    const there = (await store?.read(places).catch(() => [])) ?? []
     const pending = phase === 'D' ? [] : await pendingOf(tx, records[0]!.kind.plan, places)
     const bases: (Entry | undefined)[] = []
     for (const [index, { kind, place }] of records.entries()) {
@@ -240,7 +236,9 @@ export class Rows {
       const record = there[index]
       const waiting = pending.findLast((it) => it.key.equals(place.key) && it.part === place.part)
       // A key that only the source has lost, by eviction or a failover, is not gone: Postgres has its row.
-      if (record?.version === before && record.entry) bases.push(record.entry)
+      // A store that keeps no versions has what is not on its way any more.
+      const isThere = store?.underLock ? !waiting : record?.version === before
+      if (isThere && record?.entry) bases.push(record.entry)
       else if (waiting?.version === before) bases.push(entryOf(place, decodeChange(waiting.change)))
       else bases.push(await this.#fromRow(tx, kind, place))
     }

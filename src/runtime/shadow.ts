@@ -13,6 +13,8 @@ export interface ShadowOptions {
   readonly settleMillis: number
   /** At the same time, at most; more are left out. */
   readonly limit: number
+  /** Is the budget of commands used up? Then nothing is compared. */
+  readonly isOver?: () => boolean
 }
 
 /** Looks at a record that differs so often before it is a divergence. */
@@ -36,7 +38,8 @@ export class Shadow {
 
   /** Compares this record, or does not: chance says. Returns at once. */
   maybe(kind: RecordKind, key: Row): void {
-    const { share, limit } = this.#options
+    const { share, limit, isOver } = this.#options
+    if (isOver?.()) return
     if (this.#underWay.size >= limit || this.#stop.signal.aborted || Math.random() >= share) return
     const work = this.compare(kind, key).then(
       (found) => this.#engine.options.recorder.count(kind.plan, found),

@@ -10,6 +10,7 @@ import {
   isFenced,
   outcomeOf,
 } from '../state/touches.ts'
+import { carryTo } from '../state/under-lock.ts'
 import type { Statement, Transaction } from '../target/target.ts'
 import type { Engine } from './engine.ts'
 import type { Ending, Step } from './protocol.ts'
@@ -185,7 +186,7 @@ export class WriteDoer implements Doer {
   }
 
   async #apply(step: Step): Promise<Ending> {
-    const { live, recorder, sourceOf } = this.#engine.options
+    const { target, live, recorder, sourceOf } = this.#engine.options
     const store = await live(sourceOf(this.#plan))
     const versioned = does(step, 'compare-and-set')
     const changes = this.#writes.map(({ place, change }, index) => ({
@@ -195,7 +196,7 @@ export class WriteDoer implements Doer {
     }))
     const operation = this.#writes.some((it) => it.change.do === 'put') ? 'put' : 'delete'
     const applied = await recorder.time(this.#plan, 'source', operation, () =>
-      store.apply({ plan: this.#plan, epoch: this.#epoch, changes }),
+      carryTo(target, store, { plan: this.#plan, epoch: this.#epoch, changes }),
     )
     recorder.count(this.#plan, 'source.write')
     if (!applied.fenced) return 'ok'

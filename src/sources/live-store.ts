@@ -1,14 +1,21 @@
 import type { Change } from './change.ts'
-import type { Entry } from './source.ts'
+import type { Allowance, Entry } from './source.ts'
 
 /**
  * A store that takes part in dual-write: it applies changes by compare-and-set on a version that it keeps beside each record, and refuses
- * whoever carries an epoch that is over. Errors are SourceErrors; after SOURCE_LOST and SOURCE_TIMEOUT nobody knows whether a write took
+ * whoever carries an epoch that is over; or others do that for it (`underLock`). Errors are SourceErrors; after SOURCE_LOST and SOURCE_TIMEOUT nobody knows whether a write took
  * place, and doing it again is safe.
  */
 export interface LiveStore {
   /** Without credentials, for people. */
   readonly label: string
+  /**
+   * It can neither compare versions nor refuse epochs: whoever writes to it holds the records' locks in the target meanwhile (`carryTo`). What
+   * it is asked to apply is applied, and versions are 0.
+   */
+  readonly underLock?: boolean
+  /** Upstash: what makes another client see the writes of this one, whichever replica answers it. */
+  readonly syncToken?: string | undefined
   /** All changes at one instant. */
   apply(write: LiveWrite): Promise<LiveApplied>
   /** Records as they are, each with its version from the same instant; undefined where there is none. */
@@ -82,4 +89,10 @@ export interface LiveContext {
   readonly signal: AbortSignal
   /** A command that was not answered for so long has failed, or not: SOURCE_TIMEOUT. */
   readonly timeoutMillis?: number
+  /** Asked before every request, where somebody counts them. */
+  readonly allowance?: Allowance
+  /** The environment, for stores whose credentials have well-known names there. */
+  readonly variables?: Readonly<Record<string, string | undefined>>
+  /** What migrations.yaml says beside the URL. */
+  readonly options?: Readonly<Record<string, string>>
 }

@@ -5,7 +5,7 @@ import { explainFault, faultMayPass } from '../http-fault.ts'
 import { MONOTONIC, type Pace } from '../redis/pace.ts'
 import type { Allowance } from '../source.ts'
 import type { ReplitAddress } from './address.ts'
-import { type Answer, get } from './http.ts'
+import { type Answer, exchange, type Sent } from './http.ts'
 import { decodeKey, encodeKey } from './percent.ts'
 
 export interface Limits {
@@ -35,7 +35,7 @@ export interface Line {
   find(): Promise<ReplitAddress>
 }
 
-/** Replit's protocol, for reading only. Its address is renewed from time to time: a refusal is a reason to look it up again. */
+/** Replit's protocol. Its address is renewed from time to time: a refusal is a reason to look it up again. */
 export class ReplitClient {
   readonly #line: Line
   readonly #agent: Agent
@@ -81,11 +81,24 @@ export class ReplitClient {
     return body
   }
 
+  /** Writes a value over what the key has. */
+  async set(key: Buffer, value: Buffer): Promise<void> {
+    const body = `${encodeKey(key)}=${encodeURIComponent(value.toString())}`
+    const { status } = await this.#ask('', { method: 'POST', body })
+    if (status !== 200) throw this.#unexpected(`status ${status} for a value`)
+  }
+
+  async delete(key: Buffer): Promise<void> {
+    const { status } = await this.#ask(`/${encodeKey(key)}`, { method: 'DELETE' })
+    if (status !== 204 && status !== 200 && status !== 404)
+      throw this.#unexpected(`status ${status} for a key that is deleted`)
+  }
+
   close(): void {
     this.#agent.destroy()
   }
 
-  async #ask(what: string): Promise<Answer> {
+  async #ask(what: string, sent: Pick<Sent, 'method' | 'body'> = {}): Promise<Answer> {
     const { signal, limits, pace, allowance } = this.#line
     for (let attempt = 1; ; attempt++) {
       signal.throwIfAborted()
@@ -97,9 +110,9 @@ export class ReplitClient {
       let reason: SourceError
       try {
         const { url } = asked
-        const options = { agent: this.#agent, signal, answerMillis: limits.answerMillis }
-        const answer = await get(url, `${url.pathname}${what}`, options)
-        if (answer.status === 200 || answer.status === 404) return answer
+        const options = { agent: this.#agent, signal, answerMillis: limits.answerMillis, ...sent }
+        const answer = await exchange(url, `${url.pathname}${what}`, options)
+        if (answer.status === 200 || answer.status === 204 || answer.status === 404) return answer
         reason = this.#refusal(answer.status)
         const seconds = Number(answer.headers['retry-after'] ?? 0)
         if (seconds > 0) waitMillis = Math.max(waitMillis, Math.min(seconds, 60) * 1000)
@@ -110,7 +123,8 @@ export class ReplitClient {
         reason = explainFault(asked.label, error)
         if (!faultMayPass(reason)) throw reason
       }
-      if (attempt > limits.attempts) throw reason
+      // A renewed address is asked again in any case: the old one did nothing.
+      if (attempt > limits.attempts && waitMillis > 0) throw reason
       await MONOTONIC.sleep(waitMillis, signal)
     }
   }

@@ -39,8 +39,8 @@ export interface Line {
 }
 
 /**
- * Upstash's REST protocol, for reading only: what fails on the way is asked again. Every command that is sent counts, be it answered or
- * not. Nothing is asked beyond the allowance. Rejects with SourceError, or with the signal's reason.
+ * Upstash's REST protocol: what fails on the way is asked again, as often as the limits say. Every command that is sent counts, be it
+ * answered or not. Nothing is asked beyond the allowance. Rejects with SourceError, or with the signal's reason.
  */
 export class RestClient {
   readonly #line: Line
@@ -54,6 +54,18 @@ export class RestClient {
 
   get sent(): number {
     return this.#sent
+  }
+
+  get syncToken(): string | undefined {
+    return this.#syncToken
+  }
+
+  /** One command, sent once, that is known to run others: all of them count. Its error is thrown. */
+  async once(command: Command, cost: number): Promise<Reply> {
+    const sent = writeCommand(command)
+    const [reply] = await this.#ask('', [{ ...sent, cost }])
+    if (reply instanceof ReplyError) throw explain(this.#line.address.label, reply)
+    return reply!
   }
 
   /** Replies in order, errors among them; as many requests as the limits ask for. */
