@@ -8,6 +8,7 @@ import {
 import {
   type ActorState,
   type Carried,
+  isDue,
   onSource,
   onTarget,
   type State,
