@@ -57,7 +57,6 @@ const trail = async (user: string) =>
 beforeEach(async () => {
   kv.refuse(false)
   await world.flip('credits', 'B')
-  await kvmig.store('credits').get({ user_id: 'nobody' })
   await expect.poll(() => world.target.transaction(outboxDepth), { timeout: 8000 }).toEqual([])
 })
 
