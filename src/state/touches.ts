@@ -206,6 +206,19 @@ export async function findTouches(
   })
 }
 
+/** Where records stand, by unit in hexadecimal digits: their versions, and when something was last said of them. One left out: never. */
+export async function touchStamps(
+  tx: Transaction,
+  plan: string,
+  units: readonly string[],
+): Promise<ReadonlyMap<string, { readonly version: number; readonly at: string }>> {
+  const rows = await tx.query(
+    `SELECT encode(unit, 'hex') AS unit, version, at FROM kvmig.touch WHERE plan = $1 AND unit = ANY ($2::bytea[])`,
+    [plan, byteaArray(units.map((it) => Buffer.from(it, 'hex')))],
+  )
+  return new Map(rows.map((it) => [it.unit!, { version: Number(it.version), at: it.at! }]))
+}
+
 /** All records of a plan that were touched, in chunks, in the order of their units; for sweeps and for rebuilding the source. */
 export async function* scanTouches(
   tx: Transaction,

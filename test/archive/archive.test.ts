@@ -79,7 +79,7 @@ test('brings back collections of many parts, and a stream without messages', asy
   expect(await redis.client.exists('empty', 'kvmig:restoring')).toBe(1)
 })
 
-test('lets go of what is as it was archived, and of nothing else', async () => {
+test('H71 lets go of what is as it was archived, and of nothing else: a forgotten writer keeps his keys', async () => {
   await fill(redis.client)
   const archive = await archived()
   await redis.client.set('note:1', 'written by a forgotten instance')
@@ -287,7 +287,7 @@ describe('damage', () => {
     expect(tried).toBeGreaterThan(100)
   })
 
-  test('nothing is deleted on the word of a damaged archive', async () => {
+  test('H70 nothing is deleted on the word of a damaged archive', async () => {
     await fill(redis.client)
     const before = await dump(redis.client)
     const archive = await archived()
