@@ -50,31 +50,6 @@ describeSource({
   },
 })
 
-describeSource({
-  name: 'redis, by its replica',
-  adapter: redis,
-  reached: 'by tcp',
-  start: async (entries) => {
-    const replica = await freshRedis()
-    await server.client.flushall()
-    await writeEntries(server.client, entries)
-    await replica.client.replicaof('127.0.0.1', server.port)
-    await expect
-      .poll(async () => String(await replica.client.info('replication')))
-      .toContain('master_link_status:up')
-    // What was written before is there when the master says so.
-    await expect.poll(async () => (await server.client.wait(1, 1000)) > 0).toBe(true)
-    return {
-      open: (context) => redis.open(replica.url, context),
-      stop: replica.stop,
-      network: {
-        port: replica.port,
-        open: (context, port) => redis.open(`redis://127.0.0.1:${port}`, context),
-      },
-    }
-  },
-})
-
 test('counts the commands that the server counts', async () => {
   await server.client.flushall()
   await writeEntries(
