@@ -25,6 +25,7 @@ import { Engine, type EngineOptions } from './engine.ts'
 import { compileEntryKind, type EntryKind } from './entry-kind.ts'
 import { forcedSides } from './forced-sides.ts'
 import type { Plans } from './index.ts'
+import { type MetricsHandler, metricsHandler } from './metrics-handler.ts'
 import { prometheusText } from './prometheus.ts'
 import type { FailurePolicy } from './protocol.ts'
 import { compileRecordKind, type RecordKind, type Refusal } from './record-kind.ts'
@@ -82,6 +83,8 @@ export interface Kvmig {
   wrap<C extends object>(client: C, source?: string): C
   /** What this instance measured, for Prometheus to scrape. */
   metrics(): Promise<string>
+  /** The same as an answer to a scrape, for `node:http`, Express, and servers in the way of fetch. */
+  metricsHandler(): MetricsHandler
   /** Finishes what goes on in the background, says good-bye to the fleet, and closes the stores. */
   close(): Promise<void>
 }
@@ -213,6 +216,12 @@ export async function connect(options: ConnectOptions = {}, internals: Internals
       () => engine.close(),
       () => tasks.close(),
     )
+    const metrics = async (): Promise<string> => {
+      const depth: readonly OutboxDepth[] = await background
+        .transaction(outboxDepth, { readOnly: true })
+        .catch(() => [])
+      return prometheusText(recorder.totals(), depth)
+    }
     const kinds = kindsOf(project, compiled)
     const runnerOf = (source: string): CommandRunner =>
       new CommandRunner({ engine, router: compiled.router(source), source, ...kinds, forced })
@@ -237,12 +246,8 @@ export async function connect(options: ConnectOptions = {}, internals: Internals
         if (!isUpstash(client)) return wrapClient(client, parts)
         return wrapUpstash(client, { ...parts, syncToken: async () => (await live(source)).syncToken })
       },
-      metrics: async () => {
-        const depth: readonly OutboxDepth[] = await background
-          .transaction(outboxDepth, { readOnly: true })
-          .catch(() => [])
-        return prometheusText(recorder.totals(), depth)
-      },
+      metrics,
+      metricsHandler: () => metricsHandler(metrics),
       close: () => closeAll(closers, closing),
     }
   } catch (error) {

@@ -11,15 +11,15 @@ import { pendingOf, pendingParts } from '../state/outbox.ts'
 import { findTouches, type Place } from '../state/touches.ts'
 import { writerName } from '../state/trace.ts'
 import { decodeTuple } from '../target/decode-tuple.ts'
-import { deleteRow, upsertRow } from '../target/row-write.ts'
-import { openTableRows, readTuples, type TableRows } from '../target/table-rows.ts'
-import type { Target, Transaction } from '../target/target.ts'
+import { deleteRow, deleteStatement, upsertRow, upsertStatement } from '../target/row-write.ts'
+import { openTableRows, readTuples, type TableRows, typesAreNear } from '../target/table-rows.ts'
+import type { Statement, Target, Transaction } from '../target/target.ts'
 import type { Cell, Row } from '../value.ts'
 import { elementsOf } from './elements.ts'
 import { type EntryKind, entryOneWay, type MappedRow } from './entry-kind.ts'
 import { EntryRows } from './entry-rows.ts'
 import { oneWay, type RecordKind } from './record-kind.ts'
-import type { EntryWrite, Modification, RecordWrite } from './record-write.ts'
+import type { EntryWrite, Modification, PlaceWrite, RecordWrite } from './record-write.ts'
 import { Complaint } from './write-error.ts'
 
 export interface RowsParts {
@@ -176,6 +176,19 @@ export class Rows {
       ])
     }
     await upsertRow(tx, table, table.tuple(row))
+  }
+
+  /**
+   * What `write` would send, where that is one statement that asks nothing before: so it can go together with others. Undefined where it is
+   * more, or where the table was not looked at yet.
+   */
+  statement(write: PlaceWrite): Statement | undefined {
+    if ('rows' in write) return undefined
+    const { kind, place, row } = write
+    const table = this.#tables.get(kind.compiled)
+    if (!table || this.#parts.isTracked(kind) || !typesAreNear(table)) return undefined
+    if (row) return upsertStatement(table, [table.tuple(row)])
+    return deleteStatement(table, table.keyTuple(rowOfKey(kind, kind.keyOf(place))))
   }
 
   /**

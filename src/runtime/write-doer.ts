@@ -1,7 +1,16 @@
 import type { Phase } from '../plan/plan.ts'
 import { encodeChange } from '../sources/change.ts'
-import { advance, amend, outcomeOf } from '../state/touches.ts'
+import {
+  type Advance,
+  advance,
+  advancedOf,
+  advanceStatement,
+  amend,
+  isFenced,
+  outcomeOf,
+} from '../state/touches.ts'
 import { carryTo } from '../state/under-lock.ts'
+import type { Statement, Transaction } from '../target/target.ts'
 import type { Engine } from './engine.ts'
 import type { Ending, Step } from './protocol.ts'
 import { isGone, type Modification, type PlaceWrite } from './record-write.ts'
@@ -56,6 +65,7 @@ export class WriteDoer implements Doer {
       }
       return await this.#apply(step)
     } catch (error) {
+      if (isFenced(error)) return 'fenced'
       this.cause = error
       if (error instanceof Complaint) {
         this.complaint = error.cause as Error
@@ -99,8 +109,9 @@ export class WriteDoer implements Doer {
     return recorder.time(this.#plan, 'target', operation, () =>
       target.transaction(
         async (tx): Promise<Ending> => {
+          const statements = this.#writes.map((it) => this.#engine.rows.statement(it))
+          if (statements.every((it) => it !== undefined)) return this.#recordAtOnce(tx, places, statements)
           const advanced = await advance(tx, { plan: this.#plan, epoch: this.#epoch }, places)
-          if (!advanced) return 'fenced'
           this.#versions = advanced.versions
           this.#transaction = advanced.transaction
           for (const write of this.#writes) await this.#engine.rows.write(tx, write)
@@ -111,6 +122,20 @@ export class WriteDoer implements Doer {
     )
   }
 
+  /** The same with one way to Postgres and back: the rows go along with the question whether they may. */
+  async #recordAtOnce(
+    tx: Transaction,
+    places: readonly Advance[],
+    rows: readonly Statement[],
+  ): Promise<'ok'> {
+    const first = advanceStatement({ plan: this.#plan, epoch: this.#epoch }, places)
+    const [answer] = await tx.queries([first, ...rows])
+    const advanced = advancedOf(answer!, places)
+    this.#versions = advanced.versions
+    this.#transaction = advanced.transaction
+    return 'ok'
+  }
+
   /** Version first, which locks the records; then what is there decides what they become. */
   async #recordModified(step: Step, { records, decide }: Modification): Promise<Ending> {
     const { target, timeoutMillis, recorder } = this.#engine.options
@@ -119,7 +144,6 @@ export class WriteDoer implements Doer {
       target.transaction(
         async (tx): Promise<Ending> => {
           const advanced = await advance(tx, { plan: this.#plan, epoch: this.#epoch }, places)
-          if (!advanced) return 'fenced'
           const bases = await this.#engine.rows.bases(tx, records, advanced.versions, this.#phase)
           let writes: readonly PlaceWrite[] | undefined
           try {
