@@ -82,7 +82,15 @@ class SurveyPass {
         const tracked = compiled.tracked(into)
         this.#tables.set(
           showTable(into),
-          new Compared({ writers, own, tracked, comparison, now: options.now }),
+          new Compared({
+            writers,
+            own,
+            tracked,
+            comparison,
+            now: options.now,
+            merges: compiled.merges(into),
+            sampled: options.share !== undefined,
+          }),
         )
       }
     }
@@ -112,6 +120,7 @@ class SurveyPass {
 
   /** What is not as it should be, and rows that nothing in the source gives. The source is read again only where the sums of both sides differ. */
   async findDifferences(): Promise<void> {
+    for (const table of this.#tables.values()) await table.compareMerged()
     const suspects = new Set<Compared>()
     for (const table of this.#tables.values()) if (await table.mayDiffer()) suspects.add(table)
     if (suspects.size === 0) return

@@ -182,10 +182,13 @@ export function shiftCounts<C extends { readonly compiled: Traceable; readonly c
     copies.map((copy) => {
       const changes = noCounts()
       const left = (of: keyof LoadCounts) => copy.counts[of] + changes[of]
-      for (const { from, to } of shifts.filter((it) => it.writer === writerName(copy.compiled))) {
+      for (const { from, to, onlyIfCounted } of shifts.filter(
+        (it) => it.writer === writerName(copy.compiled),
+      )) {
         const counted = [from, 'unchanged', 'updated', 'inserted'].find(
           (it) => left(it as keyof LoadCounts) > 0,
         )
+        if (onlyIfCounted && counted !== from) continue
         if (counted) changes[counted as keyof LoadCounts] -= 1
         changes[to] += 1
       }

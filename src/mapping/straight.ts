@@ -1,6 +1,7 @@
 import { FieldScan, FOUND } from '../json/field-scan.ts'
 import type { Expression } from '../plan/expression.ts'
 import type { KeyPart } from '../plan/key-pattern.ts'
+import { argumentsOf, isSame } from '../plan/lookup.ts'
 import { insideOf, type Mapping } from '../plan/plan.ts'
 import type { ColumnDefinition, ColumnType } from '../plan/table.ts'
 import { plausibleYears } from '../transforms/epoch-transform.ts'
@@ -351,7 +352,9 @@ function isOfFields(expression: Expression): boolean {
     case 'cel':
       return false
     case 'call':
-      return expression.name === 'const'
+      return (
+        expression.name === 'const' || (isSame(expression.name) && argumentsOf(expression).every(isOfFields))
+      )
     case 'pipe':
       return isOfFields(expression.input)
     case 'coalesce':
@@ -370,6 +373,8 @@ function namesIn(expression: Expression): readonly string[] {
       return namesIn(expression.input)
     case 'coalesce':
       return expression.options.flatMap(namesIn)
+    case 'call':
+      return argumentsOf(expression).flatMap(namesIn)
     default:
       return []
   }

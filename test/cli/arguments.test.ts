@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { projectFolder } from '../setup/cli.ts'
+import { runCli } from '../setup/run-cli.ts'
 import { BLOG, USERS } from './blog.ts'
-import { runCli } from './run-cli.ts'
 
 let project: ReturnType<typeof projectFolder>
 let empty: ReturnType<typeof projectFolder>
@@ -25,7 +25,8 @@ describe('a usage error is told in two lines on stderr, and exits 1', () => {
       'kvmig plan --help',
     ],
     ['apply', `Required option '--phase <phase>' not specified.`, 'See kvmig apply --help.'],
-    ['apply --phase=X', 'The phases are A, B, C and D.', 'See kvmig apply --help.'],
+    // plans/schema_phase_unknown of the corpus
+    ['apply --phase=E', 'The phases are A, B, C and D.', 'See kvmig apply --help.'],
     ['apply --phase=A --rate fast', 'A whole number from 1 is wanted.', 'See kvmig apply --help.'],
     ['trace', `Missing required argument 'key'.`, 'See kvmig trace --help.'],
     ['accept posts', `Required option '--because <reason>' not specified.`, 'See kvmig accept --help.'],

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
-import { runCli } from './run-cli.ts'
+import { runCli } from '../setup/run-cli.ts'
 
 const page = readFileSync(resolve(import.meta.dirname, '../../docs/commands.md'), 'utf8')
 const cwd = import.meta.dirname

@@ -3,8 +3,8 @@ import { describeFailure } from '../../src/cli/failure.ts'
 import { Interruption } from '../../src/cli/io.ts'
 import { KvmigError } from '../../src/errors.ts'
 import { projectFolder } from '../setup/cli.ts'
+import { runCli } from '../setup/run-cli.ts'
 import { BLOG } from './blog.ts'
-import { runCli } from './run-cli.ts'
 
 const calm = { env: {}, signal: new AbortController().signal }
 

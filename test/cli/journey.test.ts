@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { projectFolder } from '../setup/cli.ts'
 import { type FreshDatabase, freshDatabase } from '../setup/postgres.ts'
+import { type Ran, runCli } from '../setup/run-cli.ts'
 import { BLOG, DIRTY, GOOD, POSTS } from './blog.ts'
-import { type Ran, runCli } from './run-cli.ts'
 
 let database: FreshDatabase
 let project: ReturnType<typeof projectFolder>
@@ -252,7 +252,9 @@ describe('a first apply, of data that is not clean', () => {
     expect(stdout).toContain(
       'Quarantine\n  1 open    ORPHAN         posts  e.g. post:o\n  1 open    TYPE_MISMATCH  posts  e.g. post:n\n',
     )
-    const posts = json((await kvmig('status --json')).stdout).plans.find((it: any) => it.plan === 'posts')
+    const posts = json((await kvmig('status --json')).stdout).plans.find(
+      (it: { plan: string }) => it.plan === 'posts',
+    )
     expect(posts.quarantine.reasons).toEqual([
       { code: 'ORPHAN', open: 1, accepted: 0, sample: 'post:o' },
       { code: 'TYPE_MISMATCH', open: 1, accepted: 0, sample: 'post:n' },

@@ -2,8 +2,8 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { projectFolder } from '../setup/cli.ts'
+import { runCli } from '../setup/run-cli.ts'
 import { BLOG, POSTS, USERS } from './blog.ts'
-import { runCli } from './run-cli.ts'
 
 const folders: ReturnType<typeof projectFolder>[] = []
 function folderOf(files: Readonly<Record<string, string>>): string {

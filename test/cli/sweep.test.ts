@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { projectFolder } from '../setup/cli.ts'
 import { startPgBouncer } from '../setup/pgbouncer.ts'
 import { type FreshDatabase, freshDatabase } from '../setup/postgres.ts'
-import { runCli } from './run-cli.ts'
+import { runCli } from '../setup/run-cli.ts'
 
 const cleanUp: (() => unknown)[] = []
 afterEach(async () => {

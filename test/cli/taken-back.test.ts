@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { projectFolder } from '../setup/cli.ts'
 import { type FreshDatabase, freshDatabase } from '../setup/postgres.ts'
+import { type Ran, runCli } from '../setup/run-cli.ts'
 import { BLOG, POSTS, USERS } from './blog.ts'
-import { type Ran, runCli } from './run-cli.ts'
 
 let database: FreshDatabase
 let project: ReturnType<typeof projectFolder>

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { projectFolder } from '../setup/cli.ts'
 import { startPgBouncer } from '../setup/pgbouncer.ts'
 import { type FreshDatabase, freshDatabase } from '../setup/postgres.ts'
-import { runCli } from './run-cli.ts'
+import { runCli } from '../setup/run-cli.ts'
 
 const PROJECT = `version: 1
 sources: { kv: 'ndjson:./kv.ndjson' }

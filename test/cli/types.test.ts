@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { projectFolder } from '../setup/cli.ts'
-import { runCli } from './run-cli.ts'
+import { runCli } from '../setup/run-cli.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 const PLAN = `

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { runCli } from '../cli/run-cli.ts'
 import { projectFolder } from '../setup/cli.ts'
+import { runCli } from '../setup/run-cli.ts'
 import { read } from './shipped-files.ts'
 
 const recipes = read('docs/cookbook.md')

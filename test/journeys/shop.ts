@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis'
-import { type Ended, kvmig, projectFolder, type Running } from '../setup/cli.ts'
+import { type Ended, kvmig, projectFolder, type Running, ran } from '../setup/cli.ts'
 import { freshDatabase } from '../setup/postgres.ts'
 import { type FreshRedis, freshRedis } from '../setup/redis.ts'
 
@@ -118,6 +118,7 @@ export interface Shop {
   readonly project: { readonly path: string; remove(): void }
   /** Variables of a run into this target. */
   environment(target: string): Readonly<Record<string, string>>
+  /** In a process of its own. */
   start(args: readonly string[], target: string, more?: Readonly<Record<string, string>>): Running
   run(args: readonly string[], target: string, more?: Readonly<Record<string, string>>): Promise<Ended>
   /** With the files of another project. */
@@ -143,8 +144,8 @@ export async function openShop(files: Readonly<Record<string, string>> = SHOP): 
     project,
     environment,
     start,
-    run: (args, target, more) => start(args, target, more).ended,
-    runIn: (path, args, target) => kvmig(path, args, environment(target)).ended,
+    run: (args, target, more = {}) => ran(project.path, args, { ...environment(target), ...more }),
+    runIn: (path, args, target) => ran(path, args, environment(target)),
     close: async () => {
       project.remove()
       await redis.stop()

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { redis } from '../../src/sources/redis.ts'
 import type { Entry } from '../../src/sources/source.ts'
-import { runCli } from '../cli/run-cli.ts'
 import { projectFolder } from '../setup/cli.ts'
 import { type FreshDatabase, freshDatabase } from '../setup/postgres.ts'
 import { type FreshRedis, freshRedis } from '../setup/redis.ts'
+import { runCli } from '../setup/run-cli.ts'
 import { byKey, entriesOf, hash, list, set, stream, string, zset } from '../sources/entries.ts'
 import { writeEntries } from '../sources/redis-commands.ts'
 

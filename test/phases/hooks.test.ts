@@ -23,7 +23,7 @@ test('a hook before a phase that fails keeps the plan where it is; its output sh
     'plans/users.yaml',
     withHooks(`  - { before: B, run: 'echo "backup of $DATABASE_URL to $ELSEWHERE"; exit 3' }\n`),
   )
-  const failed = await world.run(B, { ELSEWHERE: 'postgres://me:pw@host/x' })
+  const failed = await world.start(B, { ELSEWHERE: 'postgres://me:pw@host/x' }).ended
   expect(failed.stderr).toContain('HOOK  The hook before phase B of users ended with 3.')
   expect(failed.stderr).toContain('users before B: backup of *** to postgres://***@host/x')
   expect(failed.stderr + failed.stdout).not.toContain(world.database.url)
@@ -80,7 +80,7 @@ test('hooks run around the phase, once, and know what it is about', async () => 
         .join(''),
     ),
   )
-  const ended = await world.run(B)
+  const ended = await world.start(B).ended
   expect(ended.stdout).toMatch(/✓ done {2}users {2}hook .*before B: echo/)
   expect(ended.code).toBe(0)
   expect((await world.run(B)).code).toBe(0)

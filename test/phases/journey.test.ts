@@ -45,7 +45,7 @@ test('goes from A to B to C, back to B and back to A, and loses no write', async
   expect(early.code).toBe(5)
   const reconciled = await world.run(['reconcile'])
   expect(reconciled.stdout).toContain('no difference is left')
-  const c = await world.run(C)
+  const c = await world.runConfirmed(C)
   expect(c.stdout).toContain('phase C')
   expect(c.code).toBe(0)
   await users.put({ id: '5', name: 'in C', visits: 7 })
@@ -59,7 +59,7 @@ test('goes from A to B to C, back to B and back to A, and loses no write', async
   expect((await world.run(['rollback', '--to=B'])).stdout).toContain('= kept')
 
   // Forward again needs no copy.
-  expect((await world.run(C)).code).toBe(0)
+  expect((await world.runConfirmed(C)).code).toBe(0)
   expect((await world.run(['rollback', '--to=A'])).stdout).toContain('phase A')
   await users.put({ id: '6', name: 'in A again', visits: 1 })
   expect(JSON.parse((await client.get('user:6'))!)).toMatchObject({ name: 'in A again' })
@@ -89,7 +89,7 @@ test('names the instances that have not confirmed, and goes on when they have', 
     `INSERT INTO kvmig.instance (id, version, host, epochs, seen_at) VALUES ('web-2', '0', 'far', '{"users":1}', clock_timestamp() + interval '1 hour')`,
   )
   await world.redis.client.set('user:late', user('late'))
-  const waiting = await world.run([...B, '--wait', '1'])
+  const waiting = await world.run([...B, '--wait', '3'])
   expect(waiting.stdout).toMatch(
     /… waiting {2}users {2}fleet {2}web-2 on far of 2 instances has not confirmed epoch 2/,
   )
@@ -169,5 +169,5 @@ test('a drill goes there and back, and gate C takes it for evidence', async () =
   expect(drill.stdout).toMatch(
     /there and back to phase B; the way back took \d\.\d s; 100 rows compared, 0 differences/,
   )
-  expect((await world.run(C)).code).toBe(0)
+  expect((await world.runConfirmed(C)).code).toBe(0)
 })

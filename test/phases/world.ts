@@ -1,5 +1,5 @@
 import { type ConnectOptions, connect, type Kvmig } from '../../src/runtime/connect.ts'
-import { kvmig, projectFolder } from '../setup/cli.ts'
+import { type Ended, kvmig, projectFolder, ran } from '../setup/cli.ts'
 import { type FreshDatabase, freshDatabase } from '../setup/postgres.ts'
 import { type FreshRedis, freshRedis } from '../setup/redis.ts'
 
@@ -40,8 +40,11 @@ export interface World {
   readonly database: FreshDatabase
   readonly path: string
   readonly environment: Readonly<Record<string, string>>
-  /** The program, in a process of its own. */
-  run(args: readonly string[], more?: Readonly<Record<string, string>>): ReturnType<typeof kvmig>['ended']
+  /** The program to its end. */
+  run(args: readonly string[], more?: Readonly<Record<string, string>>): Promise<Ended>
+  /** The same, once every instance has seen the route as it is: they look every second. */
+  runConfirmed(args: readonly string[]): Promise<Ended>
+  /** The program in a process of its own. */
   start(args: readonly string[], more?: Readonly<Record<string, string>>): ReturnType<typeof kvmig>
   /** An instance of the application. */
   instance(name: string, options?: ConnectOptions): Promise<Kvmig>
@@ -55,12 +58,18 @@ export interface World {
 export async function startWorld({
   count = 50,
   files = {},
+  redis: given,
+  postgres,
 }: {
   count?: number
   files?: Readonly<Record<string, string>>
+  /** A server with settings of its own. */
+  redis?: FreshRedis
+  /** The address of a server of its own. */
+  postgres?: string
 } = {}): Promise<World> {
-  const redis = await freshRedis()
-  const database = await freshDatabase()
+  const redis = given ?? (await freshRedis())
+  const database = await freshDatabase(postgres)
   const project = projectFolder({ 'migrations.yaml': PROJECT, 'plans/users.yaml': USERS, ...files })
   const environment = { KV_URL: redis.url, DATABASE_URL: database.url, KVMIG_LEASE_SECONDS: '1' }
   const open: Kvmig[] = []
@@ -72,7 +81,11 @@ export async function startWorld({
     database,
     path: project.path,
     environment,
-    run: (args, more = {}) => kvmig(project.path, args, { ...environment, ...more }).ended,
+    run: (args, more = {}) => ran(project.path, args, { ...environment, ...more }),
+    runConfirmed: async (args) => {
+      const ended = await world.run(args)
+      return /pending {2}fleet/.test(ended.stdout) ? world.runConfirmed(args) : ended
+    },
     start: (args, more = {}) => kvmig(project.path, args, { ...environment, ...more }),
     instance: async (name, options = {}) => {
       const made = await connect({

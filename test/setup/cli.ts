@@ -3,6 +3,8 @@ import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
+import { VERSION } from '../../src/version.ts'
+import { runCli } from './run-cli.ts'
 
 const MAIN = resolve(import.meta.dirname, '../../dist/cli/main.js')
 
@@ -20,6 +22,20 @@ export interface Running {
   says(text: string): Promise<void>
 }
 
+/**
+ * What a run of the program says and how it ends. It runs in this process, which spares the start of another; only a run that is to be
+ * killed (`KVMIG_FAILPOINT`) gets a process of its own.
+ */
+export async function ran(
+  cwd: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Ended> {
+  if (env.KVMIG_FAILPOINT !== undefined) return kvmig(cwd, args, env).ended
+  const options = { cwd, env: environment(env), now: Date.now, version: VERSION }
+  return { ...(await runCli(args, options)), signal: null }
+}
+
 /** The built program in a process of its own, without a terminal. */
 export function kvmig(
   cwd: string,
@@ -28,13 +44,7 @@ export function kvmig(
 ): Running {
   const child = spawn(process.execPath, [MAIN, ...args], {
     cwd,
-    env: {
-      PATH: process.env.PATH ?? '',
-      HOME: process.env.HOME ?? '',
-      TZ: 'America/New_York',
-      NO_COLOR: '1',
-      ...env,
-    },
+    env: environment(env),
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let stdout = ''
@@ -55,6 +65,11 @@ export function kvmig(
     }
   }
   return { child, ended, says }
+}
+
+function environment(more: Readonly<Record<string, string>>): Record<string, string> {
+  const { PATH = '', HOME = '' } = process.env
+  return { PATH, HOME, TZ: 'America/New_York', NO_COLOR: '1', ...more }
 }
 
 /** A project folder made of these files, gone after `remove`. */

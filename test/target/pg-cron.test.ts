@@ -2,10 +2,10 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { runCli } from '../cli/run-cli.ts'
 import { projectFolder } from '../setup/cli.ts'
 import { postgresWithCron } from '../setup/pg-cron.ts'
 import { type PostgresServer, startPostgres } from '../setup/postgres-server.ts'
+import { runCli } from '../setup/run-cli.ts'
 
 const bin = postgresWithCron()
 

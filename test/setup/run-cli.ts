@@ -15,11 +15,20 @@ export interface RunOptions {
   /** Somebody watches, and answers this. */
   readonly answer?: string
   readonly signal?: AbortSignal
+  /** Milliseconds since 1970; time stands still unless said, so that no output depends on it. */
+  readonly now?: () => number
+  readonly version?: string
 }
 
 /** Runs the command line in this process. */
 export async function runCli(argv: readonly string[], options: RunOptions): Promise<Ran> {
-  const { cwd, answer, signal = new AbortController().signal } = options
+  const {
+    cwd,
+    answer,
+    signal = new AbortController().signal,
+    now = () => 0,
+    version = '0.0.0-test',
+  } = options
   const env: Record<string, string | undefined> = { ...options.env }
   const texts = { stdout: '', stderr: '' }
   const io: Io = {
@@ -30,7 +39,7 @@ export async function runCli(argv: readonly string[], options: RunOptions): Prom
     // Drawing is for a real terminal; questions are for anybody who answers.
     isTerminal: answer !== undefined,
     signal,
-    now: () => 0,
+    now,
     loadEnvironment: (file) => {
       for (const [name, value] of Object.entries(parseEnv(readFileSync(file, 'utf8')))) env[name] ??= value
     },
@@ -39,6 +48,6 @@ export async function runCli(argv: readonly string[], options: RunOptions): Prom
       return answer ?? ''
     },
   }
-  const code = await runArguments(argv, io, '0.0.0-test')
+  const code = await runArguments(argv, io, version)
   return { code, ...texts }
 }
