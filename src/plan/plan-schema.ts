@@ -19,7 +19,7 @@ import {
 import { tableDefinitions } from './table-schema.ts'
 
 /** Keys of the language that a later version understands, with where they belong. */
-export const LATER_KEYS: ReadonlySet<string> = new Set(['one_way', 'audit'])
+export const LATER_KEYS: ReadonlySet<string> = new Set(['one_way'])
 
 /** A plan file, with references into `planDefinitions`. */
 export function planShape(): JsonSchema {
@@ -89,6 +89,27 @@ export function planShape(): JsonSchema {
       writes: object(
         { failure: oneOf('a failure policy', 'strict', 'available') },
         { title: 'a map with failure', description: 'What dual-write does when one side is down.' },
+      ),
+      reads: object(
+        {
+          cache: object(
+            {
+              ttl: duration,
+              entries: {
+                type: 'integer',
+                minimum: 1,
+                title: 'a whole number above 0',
+                description: 'How many records an instance keeps. Default 10000.',
+              },
+            },
+            {
+              required: ['ttl'],
+              title: 'a map with ttl and entries',
+              description: 'Instances keep records that store() read, and forget them when somebody writes.',
+            },
+          ),
+        },
+        { title: 'a map with cache', description: 'How the application reads.' },
       ),
       archive: object(
         { to: text('an address'), keep: duration },

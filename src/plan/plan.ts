@@ -92,7 +92,7 @@ export interface Plan {
   readonly archive?: ArchiveTo
   /** Commands of the team's own around each phase, in order. */
   readonly hooks?: readonly Hook[]
-  /** Parts of the language for later phases, validated and carried along: writes. */
+  /** Parts of the language for later phases, validated and carried along: writes, reads. */
   readonly later: Readonly<Record<string, unknown>>
   readonly at: Position
 }

@@ -92,7 +92,7 @@ export function readPlan(
   })
 }
 
-const LATER = ['writes'] as const
+const LATER = ['writes', 'reads'] as const
 
 function sequencesOf(
   node: YamlNode | undefined,

@@ -11,6 +11,7 @@ export type Step =
   | TableStep
   | PartitionsStep
   | ViewStep
+  | AuditStep
   | BackfillStep
   | IndexStep
   | ForeignKeyStep
@@ -63,6 +64,14 @@ export interface ViewStep extends StepBase {
   readonly view: string
   readonly column: string
   readonly sweep: Expiry['sweep']
+}
+
+/** A table of every change of another, filled by a trigger. */
+export interface AuditStep extends StepBase {
+  readonly kind: 'audit'
+  readonly table: TableName
+  readonly history: string
+  readonly key: readonly string[]
 }
 
 /** A job of the database that deletes expired rows. */
