@@ -127,7 +127,6 @@ export const PLAN_EXAMPLES: Readonly<Partial<Record<string, PlanExample>>> = {
     'target: postgers://db.example/app',
     'target: postgres://db.example/app?sslmode=verify-full',
   ),
-  KV065: mapping('one_way: accept', 'where: has(r.name)'),
   KV070: project(
     'target: postgres://app:hunter2@db.example/app?sslmode=verify-full',
     'target: postgres://app:${PASSWORD}@db.example/app?sslmode=verify-full',

@@ -82,7 +82,6 @@ export const PLAN_PAGES: Readonly<Partial<Record<string, string>>> = {
   KV062: 'after: and the references between tables together form a circle. Remove one of them.',
   KV063: 'A project names sources, a target and plans; a plan has at least one mapping.',
   KV064: 'Sources: redis:, rediss:, rdb:, ndjson:. Targets: postgres:, pglite:.',
-  KV065: 'The word belongs to the language, but not to this version of kvmig.',
   KV070: `Plans live in git. Put the secret into the environment and write \${NAME}.`,
   KV071:
     'Everybody between here and there could read the data. Use rediss:// or sslmode=verify-full; on a private network say why it is all right: insecure: because.',

@@ -59,7 +59,6 @@ export const PLAN_CODES = {
   KV062: 'Plans that wait for each other',
   KV063: 'A project or plan without content',
   KV064: 'An unknown address scheme',
-  KV065: 'A part of the language for a later version',
   KV070: 'A secret in a plan file',
   KV071: 'Clear text to another machine',
   KV072: 'A mandatory check weakened without a reason',

@@ -1,6 +1,6 @@
 import { REJECT_CODES } from '../value.ts'
 import type { PlanCatalog } from './catalog.ts'
-import { checkRequest, LATER_CHECKS } from './check-schema.ts'
+import { checkRequest } from './check-schema.ts'
 import { exampleDefinitions } from './example-schema.ts'
 import { ENTRY_TYPES, MERGES, PHASES } from './plan.ts'
 import {
@@ -17,9 +17,6 @@ import {
   text,
 } from './schema-parts.ts'
 import { tableDefinitions } from './table-schema.ts'
-
-/** Keys of the language that a later version understands, with where they belong. */
-export const LATER_KEYS: ReadonlySet<string> = new Set(['one_way'])
 
 /** A plan file, with references into `planDefinitions`. */
 export function planShape(): JsonSchema {
@@ -66,7 +63,7 @@ export function planShape(): JsonSchema {
         description: 'SQL that the application runs, guarded by index_use.',
       },
       gates: object(
-        { B: list(ref('gate_check')), C: list(ref('later_check')), D: list(ref('later_check')) },
+        { B: list(ref('gate_check')), C: list(ref('gate_check')), D: list(ref('gate_check')) },
         {
           title: 'a map with B, C, D',
           description: 'Checks that must pass before a phase begins, beside the mandatory ones.',
@@ -148,8 +145,7 @@ export function planDefinitions(catalog: PlanCatalog): JsonSchema {
       },
       { required: ['sql'], title: 'a map with sql, args, uses' },
     ),
-    gate_check: checkRequest(catalog.checks, []),
-    later_check: checkRequest(catalog.checks, LATER_CHECKS),
+    gate_check: checkRequest(catalog.checks),
     trigger: trigger(catalog),
     hook: object(
       {
@@ -187,7 +183,7 @@ export function planDefinitions(catalog: PlanCatalog): JsonSchema {
 /** A check with its options beside it, and what to do about it. */
 function trigger({ checks }: PlanCatalog): JsonSchema {
   const common = {
-    when: oneOf('a check', ...checks.keys(), ...LATER_CHECKS),
+    when: oneOf('a check', ...checks.keys()),
     do: oneOf('an action', 'alert', 'pause', 'rollback'),
     for: {
       ...duration,

@@ -35,8 +35,9 @@ test.each<[string, string | RegExp, string, string, string, string?]>([
     MESSAGES,
     'decode: json',
     'one_way: accept\n    decode: json',
-    'KV065 one_way:',
-    'comes with a later version',
+    'KV010 one_way:',
+    'no key "one_way"',
+    'Gate C asks one_way',
   ],
   [MESSAGES, 'decode: json', 'merge: newest\n    decode: json', 'KV012 newest', 'a map from columns'],
   [
