@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import type { Question } from '../../src/sources/question.ts'
 import { bySlot, SLOTS, slotOf } from '../../src/sources/redis-cluster/slot.ts'
 import { readNodes } from '../../src/sources/redis-cluster/topology.ts'
 import { cluster } from '../../src/sources/redis-cluster.ts'
@@ -140,6 +141,29 @@ describe('H09 slots that move', () => {
     }
     await settling
     expect(byKey(entries)).toEqual(byKey(MANY))
+    await source.close()
+  })
+
+  test.each([
+    ['have moved', undefined],
+    ['are on their way', 'open' as const],
+  ])('are asked where they are, when they %s since', async (_, how) => {
+    await servers.flush()
+    await servers.write(MANY)
+    const source = await open()
+    const questions = MANY.map(
+      ({ key, type }): Question =>
+        type === 'hash' ? { kind: 'hget', key, item: Buffer.from('f') } : { kind: 'get', key },
+    )
+    const right = MANY.map(({ key }) => key.toString().slice(2))
+    const answers = async () => (await source.ask!(questions)).map((it) => String(it))
+    expect(await answers()).toEqual(right)
+    const slots = slotsOf(0)
+    await servers.move(slots, 0, 1, how)
+    moved.push({ slots, from: 0, to: 1 })
+    const asked = answers()
+    if (how === 'open') await servers.settle(slots, 0, 1)
+    expect(await asked).toEqual(right)
     await source.close()
   })
 
