@@ -128,6 +128,7 @@ export const REJECT_CODES = [
   'NOT_A_UUID',
   'NOT_AN_INTEGER',
   'NOT_IN_ENUM',
+  'NOT_THE_SAME',
   'NUL_IN_JSON',
   'NUL_IN_TEXT',
   'NULL_NOT_ALLOWED',

@@ -153,6 +153,14 @@ export const REJECT_EXAMPLES: Readonly<Record<string, RejectExample>> = {
     { columns: 'v: text', mapping: field('v | map({ A: active })'), entry: json('{"v":"X"}') },
     { mapping: field('v | map({ A: active, X: deleted })') },
   ),
+  NOT_THE_SAME: example(
+    {
+      columns: 'v: text',
+      mapping: 'decode: json\nfields: { id: "same($id, id)", v: v }',
+      entry: json('{"id":"2","v":"x"}'),
+    },
+    { entry: json('{"id":"1","v":"x"}') },
+  ),
   NUL_IN_JSON: example(
     { columns: 'v: jsonb', mapping: field('v'), entry: json('{"v":["\\u0000"]}') },
     { mapping: `${field('v')}\ntext: replace` },

@@ -1,8 +1,8 @@
 import { compareNumbers } from '../decimal.ts'
 import { readJson } from '../json/read-json.ts'
 import type { Argument, Expression, Literal } from '../plan/expression.ts'
-import { isChoice, isLookup, readLookup } from '../plan/lookup.ts'
-import { mismatch } from '../transforms/kind.ts'
+import { isChoice, isLookup, isSame, readLookup } from '../plan/lookup.ts'
+import { kindOf, mismatch } from '../transforms/kind.ts'
 import { literalValue } from '../transforms/literal.ts'
 import { valueAt } from '../transforms/path.ts'
 import { ArgumentError, type Transform } from '../transforms/transform.ts'
@@ -197,6 +197,10 @@ function call(expression: Extract<Expression, { kind: 'call' }>, context: Expres
   if (name === 'rest') return ({ value }) => restOf(value, taken)
   const inner = (it: Expression) => compile(it, context, false)
   if (isLookup(name)) return compileLookup(readLookup(expression), inner)
+  if (isSame(name)) {
+    const places = args.flatMap((it) => (it.kind === 'expression' ? [inner(it.expression)] : []))
+    return (scope) => places.map((it) => it(scope)).reduce(agreed)
+  }
   if (isChoice(name)) {
     const sign = name === 'least' ? -1 : 1
     const options = args.map((it) =>
@@ -222,8 +226,25 @@ function compareValues(a: Value, b: Value): number {
   if (a instanceof CalendarDate && b instanceof CalendarDate) return a.days - b.days
   throw new RejectError(
     'TYPE_MISMATCH',
-    'least() and greatest() compare texts, numbers, moments or dates, and only with their like.',
+    'Texts, numbers, moments and dates can be compared, each with its like.',
   )
+}
+
+/** What is said twice, if it is the same; missing and null are one. */
+function agreed(one: Value, other: Value): Value {
+  const [isThere, isOtherThere] = [one !== undefined && one !== null, other !== undefined && other !== null]
+  if (!isThere && !isOtherThere) return one
+  if (!isThere || !isOtherThere)
+    throw new RejectError('NOT_THE_SAME', 'Expected the same in two places, found nothing in one of them.')
+  if (isEqual(one, other)) return one
+  throw kindOf(one) === kindOf(other)
+    ? new RejectError('NOT_THE_SAME', 'Expected the same in two places, found something else in one of them.')
+    : mismatch(`the same ${kindOf(one)} in two places`, other)
+}
+
+function isEqual(one: Value, other: Value): boolean {
+  if (typeof one === 'string' || typeof one === 'boolean') return one === other
+  return compareValues(one, other) === 0
 }
 
 /** The fields that nobody takes; missing if there are none. */

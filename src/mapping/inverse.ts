@@ -5,7 +5,7 @@ import { Instant, type Row, type Value } from '../value.ts'
 import { acceptedType } from './accepted-types.ts'
 import type { Decoding } from './decode.ts'
 import { fromCell } from './from-cell.ts'
-import type { Lineage } from './lineage.ts'
+import { keepsApart, type Lineage, partsOf } from './lineage.ts'
 import type { CompiledMapping } from './mapping.ts'
 import { keyFrom, textOf } from './text-of.ts'
 
@@ -24,14 +24,17 @@ export interface InverseParts {
  */
 export function compileInverse(parts: InverseParts): Pick<CompiledMapping, 'oneWay' | 'inverse'> {
   const { mapping, columns, lineages, decoding, decodings } = parts
-  const lossy = lineages.flatMap((it, index) =>
-    it.kind === 'part' && it.loses !== undefined && !isKeptElsewhere(it, lineages)
-      ? [{ column: columns[index]!.name, why: it.loses }]
+  const sources = lineages.flatMap((it, index) =>
+    partsOf(it).map((part) => ({ ...part, column: columns[index]! })),
+  )
+  const lossy = sources.flatMap((it) =>
+    it.loses !== undefined && !isKeptElsewhere(it, sources)
+      ? [{ column: it.column.name, why: it.loses }]
       : [],
   )
   const oneWay = [
     ...lossy,
-    ...wholeLosses(mapping, lineages, decoding).map((why) => ({ column: WHOLE, why })),
+    ...wholeLosses(mapping, sources, decoding).map((why) => ({ column: WHOLE, why })),
     ...[...decodings].flatMap(([field, { encode, oneWay: why }]) =>
       encode && why === undefined
         ? []
@@ -41,9 +44,9 @@ export function compileInverse(parts: InverseParts): Pick<CompiledMapping, 'oneW
   const type = acceptedType(mapping)
   if (type === undefined) oneWay.push({ column: WHOLE, why: 'the type of the entry is not said' })
   if (oneWay.length > 0 || type === undefined) return { oneWay }
-  const readers = lineages.flatMap((it, index): readonly Reader[] => {
-    if (it.kind === 'constant' || !it.back) return []
-    const [cellToValue, back] = [fromCell(columns[index]!.type), it.back]
+  const readers = sources.flatMap(({ column, ...it }): readonly Reader[] => {
+    if (!it.back) return []
+    const [cellToValue, back, index] = [fromCell(column.type), it.back, columns.indexOf(column)]
     return [{ ...it, read: (row) => back(cellToValue(row[index]!)) }]
   })
   return { oneWay, inverse: (rows) => entryOf(rows, { mapping, readers, decoding, decodings, type }) }
@@ -53,6 +56,11 @@ export function compileInverse(parts: InverseParts): Pick<CompiledMapping, 'oneW
 const WHOLE = '*'
 
 type Part = Extract<Lineage, { kind: 'part' }>
+
+/** A place of the entry, and the column that has what stood there. */
+interface Source extends Part {
+  readonly column: ColumnDefinition
+}
 
 interface Reader extends Pick<Part, 'root' | 'path' | 'isRest'> {
   read(row: Row): Value
@@ -64,26 +72,30 @@ const sameSource = (a: Part, b: Part): boolean =>
   a.path.length === b.path.length &&
   a.path.every((it, index) => it === b.path[index])
 
-const isKeptElsewhere = (part: Part, lineages: readonly Lineage[]): boolean =>
-  lineages.some((it) => it.kind === 'part' && it.back !== undefined && sameSource(it, part))
+const isKeptElsewhere = (part: Part, sources: readonly Part[]): boolean =>
+  sources.some((it) => it.back !== undefined && sameSource(it, part))
 
 /** What no column has, and an entry needs. */
-function wholeLosses(mapping: Mapping, lineages: readonly Lineage[], decoding: Decoding): string[] {
+function wholeLosses(mapping: Mapping, sources: readonly Source[], decoding: Decoding): string[] {
   const { match, each, decode } = mapping
-  const kept = new Set(lineages.flatMap((it) => (it.kind === 'part' && it.back ? [it.root] : [])))
+  const kept = new Set(sources.flatMap((it) => (it.back ? [it.root] : [])))
+  // A name that comes back in another form is another name.
+  const exact = new Set(sources.flatMap((it) => (keepsApart(it, it.column, mapping) ? [it.root] : [])))
   const losses: string[] = []
-  for (const part of match.parts) {
-    if (part.kind === 'capture' && !kept.has('key') && !kept.has(part.name)) {
-      losses.push(
-        `the key cannot be made again: no column keeps ${part.name === '_' ? 'its unnamed part' : `{${part.name}}`}`,
-      )
-    }
+  const names = exact.has('key') ? [] : match.parts.flatMap((it) => (it.kind === 'capture' ? [it.name] : []))
+  for (const name of names) {
+    if (exact.has(name)) continue
+    const form = sources.find((it) => it.back && it.root === name)?.column
+    losses.push(
+      form
+        ? `the key cannot be made again: ${form.name} does not keep how {${name}} was written`
+        : `the key cannot be made again: no column keeps ${name === '_' ? 'its unnamed part' : `{${name}}`}`,
+    )
   }
   if (insideOf(each)) losses.push('an element is only a part of the value it came from')
-  else if (!lineages.some((it) => it.kind === 'part' && it.root === 'value'))
-    losses.push('no column keeps the value')
+  else if (!sources.some((it) => it.root === 'value')) losses.push('no column keeps the value')
   const identity = { field: 'field', message: 'message' } as const
-  if ((each?.kind === 'field' || each?.kind === 'message') && !kept.has(identity[each.kind])) {
+  if ((each?.kind === 'field' || each?.kind === 'message') && !exact.has(identity[each.kind])) {
     losses.push(`no column keeps the ${each.kind === 'field' ? 'name of the field' : 'id of the message'}`)
   }
   const isScored = acceptedType(mapping) === 'zset' && each !== undefined

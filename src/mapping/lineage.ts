@@ -1,5 +1,5 @@
 import type { Expression } from '../plan/expression.ts'
-import { isLookup } from '../plan/lookup.ts'
+import { argumentsOf, isLookup, isSame } from '../plan/lookup.ts'
 import { EACH, type Mapping } from '../plan/plan.ts'
 import type { BaseType, ColumnDefinition } from '../plan/table.ts'
 import type { Transform } from '../transforms/transform.ts'
@@ -23,9 +23,15 @@ export type Lineage =
       readonly loses?: string
       /** Two different parts never give the same value. */
       readonly injective: boolean
+      /** What else says the same: the other places of `same($id, id)`. */
+      readonly also?: readonly Part[]
     }
 
 type Part = Extract<Lineage, { kind: 'part' }>
+
+/** Every place that a column's value stands in. */
+export const partsOf = (lineage: Lineage): readonly Part[] =>
+  lineage.kind === 'constant' ? [] : [lineage, ...(lineage.also ?? [])]
 
 /** The lineages of a mapping's columns, in order. Throws ArgumentError for arguments that make no sense. */
 export const compileLineages = (
@@ -44,6 +50,8 @@ function lineageOf(expression: Expression, transforms: ReadonlyMap<string, Trans
     case 'call':
       if (expression.name === 'rest') return { ...partOf('value', []), isRest: true }
       if (expression.name === 'const') return { kind: 'constant' }
+      if (isSame(expression.name))
+        return together(argumentsOf(expression).map((it) => lineageOf(it, transforms)))
       return {
         ...partOf('computed', []),
         back: undefined,
@@ -73,13 +81,24 @@ function partOf(root: string, path: readonly (string | number)[]): Part {
   return { ...part, back: unchanged, injective: path.length === 0 }
 }
 
+/** One value of several places: each of them gets it back. */
+function together(places: readonly Lineage[]): Lineage {
+  // What tells records apart without a look at the value comes first.
+  const parts = places.flatMap(partsOf)
+  const [first = partOf('value', []), ...also] = [
+    ...parts.filter((it) => it.root !== 'value'),
+    ...parts.filter((it) => it.root === 'value'),
+  ].map(({ also: _, ...it }) => it)
+  return { ...first, also }
+}
+
 /** With constants behind it, the first option is the part; with several parts nobody knows which of them it was. */
 function coalesced(options: readonly Lineage[]): Lineage {
   const parts = options.filter((it) => it.kind === 'part')
   const [first] = parts
   if (!first) return { kind: 'constant' }
-  if (parts.length === 1 && options[0] === first) return { ...first, injective: false }
-  const { back: _, ...rest } = first
+  const { back: _, also: __, ...rest } = first
+  if (parts.length === 1 && options[0] === first && !first.also) return { ...first, injective: false }
   return { ...rest, injective: false, loses: 'which of its sources it came from is forgotten' }
 }
 
@@ -94,12 +113,17 @@ function piped(
     ...literalArguments(args),
     ...(script === undefined ? [] : [script]),
   ])
-  const { back, ...part } = input
-  if (!back || transform.oneWay !== undefined || !inverse) {
-    const loses = input.loses ?? `${name}: ${transform.oneWay ?? 'with these arguments there is no way back'}`
+  const through = ({ back, ...part }: Part): Part => {
+    if (back && transform.oneWay === undefined && inverse)
+      return { ...part, injective: part.injective && injective, back: (value) => back(inverse(value)) }
+    const loses = part.loses ?? `${name}: ${transform.oneWay ?? 'with these arguments there is no way back'}`
     return { ...part, injective: false, loses }
   }
-  return { ...part, injective: input.injective && injective, back: (value) => back(inverse(value)) }
+  // Each place has a form of its own, and what comes back has to have that of each.
+  const { also, ...one } = input
+  if (also)
+    return { ...one, back: undefined, injective: false, loses: `${name} stands behind same() and not inside` }
+  return through(input)
 }
 
 /** True if two different records cannot give the same row key. */
@@ -113,14 +137,12 @@ export function isInjective({
   readonly lineages: readonly Lineage[]
 }): boolean {
   const kept = new Set(
-    lineages.flatMap((it, index) => {
+    lineages.flatMap((lineage, index) => {
       const column = columns[index]!
-      const isKept =
-        it.kind === 'part' &&
-        it.injective &&
-        mapping.key.includes(column.name) &&
-        keepsApart(it, column, mapping)
-      return isKept ? [it.root] : []
+      if (!mapping.key.includes(column.name)) return []
+      return partsOf(lineage)
+        .filter((it) => keepsApart(it, column, mapping))
+        .map((it) => it.root)
     }),
   )
   const captures = mapping.match.parts.flatMap((it) => (it.kind === 'capture' ? [it.name] : []))
@@ -153,9 +175,16 @@ function keepsRecordsApart({ each, decode }: Mapping, kept: ReadonlySet<string>)
   }
 }
 
-/** Does the column keep different values different? A uuid column forgets the case of its digits, a timestamp its zone. */
-function keepsApart({ root }: Part, { type }: ColumnDefinition, { text }: Mapping): boolean {
-  if (type.array) return false
+/**
+ * Are values that differ there different in the column? A uuid column forgets the case of its digits, a timestamp its zone, and some
+ * transforms more than that.
+ */
+export function keepsApart(
+  { root, injective }: Part,
+  { type }: ColumnDefinition,
+  { text }: Pick<Mapping, 'text'>,
+): boolean {
+  if (!injective || type.array) return false
   // Replaced characters make different members the same.
   if (TEXTS.has(type.base)) return root !== 'value' || text === 'reject'
   return OTHERS.has(type.base)

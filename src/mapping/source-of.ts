@@ -2,7 +2,7 @@ import type { Mapping } from '../plan/plan.ts'
 import type { BaseType, ColumnDefinition } from '../plan/table.ts'
 import type { Row, Value } from '../value.ts'
 import { fromCell } from './from-cell.ts'
-import type { Lineage } from './lineage.ts'
+import { type Lineage, partsOf } from './lineage.ts'
 import type { Part } from './mapping.ts'
 import { keyFrom, textOf } from './text-of.ts'
 
@@ -30,9 +30,9 @@ export function compileSourceOf({
     const index = columns.findIndex((it) => it.name === name)
     const [column, lineage] = [columns[index]!, lineages[index]!]
     if (column.type.array || !READABLE.has(column.type.base)) return undefined
-    if (lineage.kind === 'constant' || !lineage.back || lineage.path.length > 0) continue
-    const [cellToValue, back] = [fromCell(column.type), lineage.back]
-    readers.set(lineage.root, (cells) => back(cellToValue(cells[place]!)))
+    const cellToValue = fromCell(column.type)
+    for (const { root, path, back } of partsOf(lineage))
+      if (back && path.length === 0) readers.set(root, (cells) => back(cellToValue(cells[place]!)))
   }
   const read = (cells: Row) => (root: string) => readers.get(root)?.(cells)
   return (cells) => ({ key: keyFrom(mapping.match, read(cells)), part: partOf(mapping, read(cells)) })

@@ -5,7 +5,16 @@ import { CLOCK_HINT, CLOCKS } from './clock-words.ts'
 import { type Expression, showPath } from './expression.ts'
 import { checkArguments } from './expression-arguments.ts'
 import { ARTICLE, kindOfLiteral } from './literal-kind.ts'
-import { isChoice, isLookup, LOOKUPS, type Lookup, LookupMistake, lookedAt, readLookup } from './lookup.ts'
+import {
+  isChoice,
+  isLookup,
+  isSame,
+  LOOKUPS,
+  type Lookup,
+  LookupMistake,
+  lookedAt,
+  readLookup,
+} from './lookup.ts'
 import { listOf, type Problem, quote } from './problem.ts'
 
 /** What an expression can see in its mapping. */
@@ -24,7 +33,7 @@ export interface ExpressionScope {
 export type RecordShape = 'any' | 'fields' | 'text' | 'list'
 
 /** Functions of the language. */
-const FUNCTIONS = ['const', 'rest', 'least', 'greatest', ...LOOKUPS] as const
+const FUNCTIONS = ['const', 'rest', 'same', 'least', 'greatest', ...LOOKUPS] as const
 
 /**
  * The static kind of an expression, and everything that is wrong with it: unknown roots, transforms and functions, arguments,
@@ -159,6 +168,21 @@ function kindOfCall(
   if (CLOCKS.has(name.toLowerCase()))
     return problem('KV073', `There is no ${name}(): a second run has to give the same rows.`, CLOCK_HINT)
   if (isLookup(name)) return kindOfLookup(call, scope, problems)
+  if (isSame(name)) {
+    if (call.arguments.length < 2 || call.arguments.some((it) => it.kind === 'data'))
+      return problem('KV032', 'same() takes two places of the record or more.', 'Such as same($id, id).')
+    const kinds = call.arguments.map((it) =>
+      it.kind === 'data' ? 'any' : kindIn(it.expression, scope, problems),
+    )
+    const [one, other] = [...new Set(kinds.filter((it) => it !== 'any'))]
+    if (one !== undefined && other !== undefined)
+      return problem(
+        'KV032',
+        `same() cannot compare ${ARTICLE[one]} with ${ARTICLE[other]}.`,
+        'Make one of them the like of the other: same($id | int, id).',
+      )
+    return one ?? 'any'
+  }
   if (isChoice(name)) {
     if (call.arguments.length < 2)
       return problem('KV032', `${name}() takes two values or more.`, `Such as ${name}($u, $member).`)

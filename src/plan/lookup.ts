@@ -34,6 +34,23 @@ export const isLookup = (name: string): name is LookupName => (LOOKUPS as readon
 export const isChoice = (name: string): name is 'least' | 'greatest' =>
   name === 'least' || name === 'greatest'
 
+/** What says the same in several places, such as the id that stands in the key and in the record: `same($id, id)`. */
+export const isSame = (name: string): name is 'same' => name === 'same'
+
+/** Of what says the same in several places: the one that is told without a look at the record. */
+export function besideRecord(expression: Expression): Expression {
+  if (expression.kind === 'pipe') return { ...expression, input: besideRecord(expression.input) }
+  if (expression.kind !== 'call' || !isSame(expression.name)) return expression
+  return argumentsOf(expression).find(isBesideRecord) ?? expression
+}
+
+const isBesideRecord = (expression: Expression): boolean =>
+  expression.kind === 'pipe'
+    ? isBesideRecord(expression.input)
+    : expression.kind === 'root' && !OF_RECORD.has(expression.root)
+
+const OF_RECORD: ReadonlySet<string> = new Set(['value', 'item', 'parent'])
+
 /** Why a call is no lookup that can be asked; offsets are those of the call's arguments. */
 export class LookupMistake extends Error {
   readonly offset: number

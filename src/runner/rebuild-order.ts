@@ -1,5 +1,6 @@
 import type { CompiledMapping } from '../mapping/mapping.ts'
 import type { Expression } from '../plan/expression.ts'
+import { argumentsOf, isSame } from '../plan/lookup.ts'
 import { quote } from '../target/ddl.ts'
 
 /**
@@ -45,5 +46,7 @@ export function rebuildOrder({ mapping, columns }: Pick<CompiledMapping, 'mappin
 
 function isOf(expression: Expression, test: (root: string) => boolean): boolean {
   if (expression.kind === 'pipe') return isOf(expression.input, test)
+  if (expression.kind === 'call' && isSame(expression.name))
+    return argumentsOf(expression).some((it) => isOf(it, test))
   return expression.kind === 'root' && test(expression.root)
 }

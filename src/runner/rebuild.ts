@@ -1,12 +1,11 @@
 import { KvmigError } from '../errors.ts'
-import { groupOf } from '../mapping/group.ts'
 import type { CompiledMapping } from '../mapping/mapping.ts'
 import type { Plan } from '../plan/plan.ts'
 import { joined } from '../sources/part.ts'
 import type { StoreWriter, WrittenEntry } from '../sources/writer.ts'
 import { readOwnRows } from './own-rows.ts'
-import { rebuildOrder } from './rebuild-order.ts'
 import type { Session } from './session.ts'
+import { lossesOf } from './way-back.ts'
 
 /** Which mappings write their entries again, from how many rows, and which cannot. */
 export interface RebuildPlan {
@@ -37,7 +36,9 @@ export async function planRebuild(session: Session, plans: readonly Plan[]): Pro
     for (const rule of plan.rules) {
       if (rule.kind !== 'mapping') continue
       const compiled = session.compiled.mapping(plan.name, rule.name)
-      const why = lossesOf(plan, compiled)
+      const why = lossesOf(plan, compiled).map((it) =>
+        it.column === '*' ? it.why : `${it.column}: ${it.why}`,
+      )
       if (why.length > 0) left.push({ compiled, why })
       else mappings.push({ compiled, ...(await readOwnRows(session, compiled).count()) })
     }
@@ -77,15 +78,6 @@ export async function rebuild({
     done.push({ compiled, rows, keys: keys.written, kept: keys.kept })
   }
   return done
-}
-
-function lossesOf(plan: Plan, compiled: CompiledMapping): readonly string[] {
-  const { mapping, oneWay, inverse } = compiled
-  if (!inverse) return oneWay.map(({ column, why }) => (column === '*' ? why : `${column}: ${why}`))
-  if (groupOf(plan, mapping).length > 1)
-    return ['other mappings read the same entries, and each has only a part of them']
-  const order = rebuildOrder(compiled)
-  return order.why === undefined ? [] : [order.why]
 }
 
 /** Elements of a key come one after the other, so that only the last key has to be remembered. */

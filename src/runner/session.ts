@@ -69,6 +69,7 @@ export class Session {
       root: project.root,
       signal,
       insecure: address.insecure !== undefined,
+      patientLater: true,
       ...(waiting ? { waiting } : {}),
     })
     return new Session(options, target)

@@ -5,6 +5,7 @@ import type { Grain } from '../mapping/grain.ts'
 import { groupOf } from '../mapping/group.ts'
 import { compileLineages } from '../mapping/lineage.ts'
 import type { CompiledMapping, RecordSink } from '../mapping/mapping.ts'
+import { besideRecord } from '../plan/lookup.ts'
 import type { Mapping, Plan } from '../plan/plan.ts'
 import { showTable } from '../plan/table.ts'
 import type { Change } from '../sources/change.ts'
@@ -121,7 +122,9 @@ function compileKeyOnly(
     ...rest,
     ...(each && { each }),
     decode: [],
-    fields: mapping.fields.filter((it) => mapping.key.includes(it.column)),
+    fields: mapping.fields
+      .filter((it) => mapping.key.includes(it.column))
+      .map((it) => ({ ...it, expression: besideRecord(it.expression) })),
     unmapped: { fields: 'all', expiry: true, because: 'only the key is wanted' },
   }
   return compileMapping({ plan: { ...plan, rules: [only] }, mapping: only, table, ...parts })

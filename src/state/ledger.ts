@@ -225,9 +225,14 @@ export interface Origins {
   contested(): Promise<readonly string[]>
   /**
    * Forgets a writer, or all that is known of a table. Rows that other writers' records gave way to, or fought over with this one's, are
-   * open again.
+   * open again; with `merged`, so are those that its records were merged into.
    */
-  clear(tx: Transaction, table: string, writer?: string): Promise<void>
+  clear(
+    tx: Transaction,
+    table: string,
+    writer?: string,
+    options?: { readonly merged: boolean },
+  ): Promise<void>
   readonly rivals: Rivals
 }
 
@@ -237,6 +242,8 @@ export interface Rivals {
   remove(tx: Transaction, table: string, rivals: readonly Rival[]): Promise<void>
   /** Those for these rows. */
   of(tx: Transaction, table: string, rowKeys: readonly Buffer[]): Promise<readonly Rival[]>
+  /** Rows that have any, in their order, after one of them: at most so many. */
+  rows(tx: Transaction, table: string, after: Buffer, limit: number): Promise<readonly Buffer[]>
 }
 
 /** A record and the row that it gives. */

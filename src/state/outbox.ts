@@ -30,9 +30,11 @@ export async function takeOutbox(
     readonly limit: number
     readonly olderMillis?: number
     readonly leaseMillis?: number
+    /** Only what was there at that moment: a time of `databaseTime`. */
+    readonly until?: string
   },
 ): Promise<readonly OutboxEntry[]> {
-  const { plan, limit, olderMillis = 0, leaseMillis = 5000 } = options
+  const { plan, limit, olderMillis = 0, leaseMillis = 5000, until } = options
   return target.transaction(async (tx) => {
     const rows = await tx.query(
       `UPDATE kvmig.outbox o SET attempts = attempts + 1, tried_at = clock_timestamp()
@@ -40,11 +42,12 @@ export async function takeOutbox(
           SELECT plan, unit, version FROM kvmig.outbox
           WHERE plan = coalesce($1, plan) AND at <= clock_timestamp() - $3 * interval '1 millisecond'
             AND (tried_at IS NULL OR tried_at <= clock_timestamp() - $4 * interval '1 millisecond')
+            AND ($5::timestamptz IS NULL OR at <= $5::timestamptz)
           ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED
         ) due
         WHERE (o.plan, o.unit, o.version) = (due.plan, due.unit, due.version)
         RETURNING ${ENTRY}`,
-      [plan ?? null, limit, olderMillis, leaseMillis],
+      [plan ?? null, limit, olderMillis, leaseMillis, until ?? null],
     )
     return rows.map(readEntry).sort((a, b) => a.version - b.version)
   })
@@ -106,7 +109,28 @@ export async function settle(
   )
 }
 
-/** How much is waiting, by plan; a plan with nothing is left out. An outbox that is not empty closes gate C. */
+/** What is waiting of one plan, of that what was there at `until` already (a time of `databaseTime`), and the age of its oldest. */
+export async function waitingSince(
+  tx: Transaction,
+  plan: string,
+  until: string,
+): Promise<{ readonly entries: number; readonly older: number; readonly oldestMillis: number }> {
+  const [row] = await tx.query(
+    `SELECT count(*) AS entries, count(*) FILTER (WHERE at <= $2::timestamptz) AS older,
+        coalesce((extract(epoch FROM clock_timestamp() - min(at)) * 1000)::bigint, 0) AS oldest
+      FROM kvmig.outbox WHERE plan = $1`,
+    [plan, until],
+  )
+  return { entries: Number(row!.entries), older: Number(row!.older), oldestMillis: Number(row!.oldest) }
+}
+
+/** The clock of the database, to the microsecond, in the form that the outbox is compared with. */
+export async function databaseTime(tx: Transaction): Promise<string> {
+  const [row] = await tx.query('SELECT clock_timestamp()::text AS now')
+  return row!.now!
+}
+
+/** How much is waiting, by plan; a plan with nothing is left out. */
 export async function outboxDepth(tx: Transaction): Promise<readonly OutboxDepth[]> {
   const rows = await tx.query(
     `SELECT plan, count(*) AS entries, (extract(epoch FROM clock_timestamp() - min(at)) * 1000)::bigint AS oldest

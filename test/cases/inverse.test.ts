@@ -1,7 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { MAPPING_PARTS, PLAN_CATALOG } from '../../src/catalog.ts'
-import { readJson } from '../../src/json/read-json.ts'
-import { writeJson } from '../../src/json/write-json.ts'
 import { type CompiledProject, compileProject } from '../../src/mapping/compiled-project.ts'
 import { groupOf } from '../../src/mapping/group.ts'
 import type { CompiledMapping } from '../../src/mapping/mapping.ts'
@@ -10,30 +8,83 @@ import { mappingsOf } from '../../src/plan/plan.ts'
 import { filesIn } from '../../src/plan/project-files.ts'
 import { redis } from '../../src/sources/redis.ts'
 import type { Entry } from '../../src/sources/source.ts'
-import { Decimal, type Row, type Value } from '../../src/value.ts'
+import type { Row } from '../../src/value.ts'
 import { type FreshRedis, freshRedis } from '../setup/redis.ts'
-import { byKey, entriesOf } from '../sources/entries.ts'
+import { entriesOf } from '../sources/entries.ts'
+import { canonical } from './canonical.ts'
 import { readCases } from './case.ts'
 
-/** What a mapping makes of an entry; undefined where not all of it becomes rows. */
-function rowsOf(mapping: CompiledMapping, entry: Entry): readonly Row[] | undefined {
+/** What a mapping makes of an entry, and as much of the entry as that is: without elements that are turned away, or left out by `where`. */
+function forwardOf(
+  mapping: CompiledMapping,
+  entry: Entry,
+): { readonly rows: readonly Row[]; readonly entry: Entry } {
   const rows: Row[] = []
-  let isWhole = true
-  const claimed = mapping.forward(entry, {
-    row: (row) => rows.push(row),
-    reject: () => {
-      isWhole = false
+  const parts = new Set<string>()
+  mapping.forward(entry, {
+    row: (row, part) => {
+      rows.push(row)
+      parts.add(part())
     },
-    filtered: () => {
-      isWhole = false
-    },
+    reject: () => {},
+    filtered: () => {},
     unmapped: () => {},
   })
-  return claimed === 'claimed' && isWhole && rows.length > 0 ? rows : undefined
+  const { value } = entry
+  const isThere = (word: string, name: Buffer | undefined) => parts.has(`${word}:${name}`)
+  if (value?.type === 'hash' && mapping.mapping.each)
+    return {
+      rows,
+      entry: {
+        ...entry,
+        value: {
+          ...value,
+          pairs: value.pairs.filter((_, at) => isThere('field', value.pairs[at - (at % 2)])),
+        },
+      },
+    }
+  if (value?.type === 'set')
+    return {
+      rows,
+      entry: { ...entry, value: { ...value, members: value.members.filter((it) => isThere('member', it)) } },
+    }
+  return { rows, entry }
 }
 
-/** Entries of mappings with a way back; the other cases have none: their keys are not kept, or their rows are made of parts. */
-const TRIED: Readonly<Record<string, number>> = { '12-deno-saaskit': 5, '19-envshare': 103 }
+/** Rows of mappings with a way back. Where there are none, keys are not kept as they are written, or rows are made of parts of a value. */
+const TRIED: Readonly<Record<string, Readonly<Record<string, number>>>> = {
+  '02-vibe-core': {
+    'people streaks': 18,
+    'people user_connections': 16,
+    'people users': 26,
+    'people users.2': 1,
+    'vibe invites': 24,
+    'vibe invites.2': 4,
+    'vibe reports': 6,
+    'vibe waitlist': 10,
+    'vibe waitlist_sources': 3,
+  },
+  '05-5ducks-replit-full': {
+    'database campaigns': 8,
+    'database companies': 90,
+    'database contacts': 201,
+    'database id_counters': 7,
+    'database search_lists': 25,
+    'database user_preferences': 6,
+    'database users': 12,
+  },
+  '07-nextauth-upstash': {
+    'auth accounts': 43,
+    'auth sessions': 46,
+    'auth users': 40,
+    'auth verification_token': 4,
+  },
+  '08-vercel-chat': { 'chats users': 12 },
+  '12-deno-saaskit': { 'saaskit items': 60, 'saaskit users': 20, 'saaskit visits': 5 },
+  '14-bullmq': { 'jobs job_logs': 33, 'jobs queue_counters': 2 },
+  '16-sessions-flags': { 'flags flipper_features': 5, 'sessions session': 119 },
+  '19-envshare': { 'secrets metrics': 2, 'secrets secrets': 100 },
+}
 
 describe.each(readCases())('case $name, where a mapping claims a way back', (it) => {
   let server: FreshRedis
@@ -74,72 +125,30 @@ describe.each(readCases())('case $name, where a mapping claims a way back', (it)
   afterAll(() => server.stop())
 
   test('there are entries to try it with', () => {
-    expect(pairs.length).toBeGreaterThanOrEqual(TRIED[it.name] ?? 0)
+    const tried = new Map<string, number>()
+    for (const { mapping, entry } of pairs) {
+      const name = `${mapping.plan} ${mapping.mapping.name}`
+      tried.set(name, (tried.get(name) ?? 0) + forwardOf(mapping, entry).rows.length)
+    }
+    expect(Object.fromEntries(tried)).toEqual(TRIED[it.name] ?? {})
   })
 
   test('the entry that is made of its rows is the entry, in canonical form', () => {
-    for (const { mapping, entry } of pairs.filter((it) => !fillsIn(it.mapping))) {
-      const rows = rowsOf(mapping, entry)
-      if (!rows) continue
+    for (const { mapping, entry } of pairs) {
+      const { rows, entry: taken } = forwardOf(mapping, entry)
+      if (rows.length === 0) continue
       const back = { ...mapping.inverse!(rows), offset: 0, more: false }
-      expect(canonical(back, mapping)).toEqual(canonical(entry, mapping))
+      expect(canonical(back, mapping)).toEqual(canonical(taken, mapping))
     }
   })
 
   test('forward, back and forward again gives the same rows', () => {
     for (const { mapping, entry } of pairs) {
-      const rows = rowsOf(mapping, entry)
-      if (!rows) continue
+      const { rows } = forwardOf(mapping, entry)
+      if (rows.length === 0) continue
       const back = { ...mapping.inverse!(rows), offset: 0, more: false }
-      expect(rowsOf(mapping, back)).toEqual(rows)
-      expect(mapping.inverse!(rows)).toEqual(mapping.inverse!(rowsOf(mapping, back)!))
+      expect(forwardOf(mapping, back).rows).toEqual(rows)
+      expect(mapping.inverse!(rows)).toEqual(mapping.inverse!(forwardOf(mapping, back).rows))
     }
   })
 })
-
-/** Does the plan have a constant for what is missing (`totalDays ?? const('0')`)? Then the entry comes back with it, and only the rows can be compared. */
-const fillsIn = ({ mapping }: CompiledMapping): boolean =>
-  mapping.fields.some((it) => JSON.stringify(it.expression).includes('"coalesce"'))
-
-/** What an entry says, without what the plan drops by name and without nulls; objects in the order of their keys. */
-function canonical(entry: Entry, { mapping, takesExpiry }: CompiledMapping): unknown {
-  const [comparable] = [...byKey([entry]).values()]
-  const { type, value, expiresAt } = comparable!
-  const keepsExpiry = takesExpiry && !mapping.unmapped?.expiry
-  return {
-    key: entry.key.toString('latin1'),
-    type,
-    value: plain(value),
-    expiresAt: keepsExpiry ? expiresAt : null,
-  }
-
-  function plain(it: unknown): unknown {
-    if (Array.isArray(it)) return it.map(plain).filter((one) => !isDropped(one))
-    if (typeof it !== 'string' || mapping.decode.length === 0) return it
-    try {
-      return writeJson(withoutNulls(readJson(Buffer.from(it, 'latin1'))))
-    } catch {
-      return it
-    }
-  }
-
-  function isDropped(pair: unknown): boolean {
-    const dropped = mapping.unmapped?.fields
-    if (!Array.isArray(pair) || pair.length !== 2 || !dropped) return false
-    return dropped === 'all' ? !named.has(String(pair[0])) : dropped.some((path) => path[0] === pair[0])
-  }
-}
-
-const named: ReadonlySet<string> = new Set()
-
-// Canonical form writes a number as a number, whether it was one or text before: `int` takes both.
-function withoutNulls(value: Value): Value {
-  if (typeof value === 'string' && /^-?\d+$/.test(value)) return new Decimal(value)
-  if (!(value instanceof Map)) return value
-  return new Map(
-    [...(value as Map<string, Value>)]
-      .filter(([, it]) => it !== null)
-      .map(([name, it]) => [name, withoutNulls(it)] as const)
-      .sort(([a], [b]) => (a < b ? -1 : 1)),
-  )
-}

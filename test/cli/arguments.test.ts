@@ -25,7 +25,8 @@ describe('a usage error is told in two lines on stderr, and exits 1', () => {
       'kvmig plan --help',
     ],
     ['apply', `Required option '--phase <phase>' not specified.`, 'See kvmig apply --help.'],
-    ['apply --phase=X', 'The phases are A, B, C and D.', 'See kvmig apply --help.'],
+    // plans/schema_phase_unknown of the corpus
+    ['apply --phase=E', 'The phases are A, B, C and D.', 'See kvmig apply --help.'],
     ['apply --phase=A --rate fast', 'A whole number from 1 is wanted.', 'See kvmig apply --help.'],
     ['trace', `Missing required argument 'key'.`, 'See kvmig trace --help.'],
     ['accept posts', `Required option '--because <reason>' not specified.`, 'See kvmig accept --help.'],

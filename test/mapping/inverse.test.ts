@@ -50,6 +50,71 @@ const RECORD = `fields:
 const COLUMNS =
   "id: text, name: text, age: bigint, ok: boolean, at: timestamptz, day: date, tags: 'text[]', state: text, cents: 'numeric(12,2)', street: text, data: jsonb, expires: timestamptz"
 
+describe('what stands in the key and in the record', () => {
+  const same = (expression: string, type = 'text', match = 'k:{id}') =>
+    mappingOf(
+      `type: string\ndecode: json\nfields: { id: "${expression}", v: v }`,
+      `id: ${type}, v: text`,
+      match,
+    )
+
+  test.each<readonly [string, string | undefined, string | undefined, string, unknown]>([
+    ['same($id, id)', undefined, undefined, 'k:a', { id: 'a', v: 'x' }],
+    ['same(id, $id)', undefined, undefined, 'k:a', { id: 'a', v: 'x' }],
+    ['same($id | int, id)', 'bigint', undefined, 'k:7', { id: 7, v: 'x' }],
+    ['same($id | int, id | int)', 'bigint', undefined, 'k:7', { id: 7, v: 'x' }],
+    ['same($id, id, meta.id)', undefined, undefined, 'k:a', { id: 'a', v: 'x', meta: { id: 'a' } }],
+    ['same($day, day | date)', 'date', 'k:{day:date}', 'k:2026-01-31', { day: '2026-01-31', v: 'x' }],
+    ['same($ok, ok)', undefined, 'k:{ok:rest}', 'k:a:b', { ok: 'a:b', v: 'x' }],
+  ])(
+    '%s is one column, and comes back in each of its places',
+    async (expression, type, match, key, value) => {
+      const mapping = await same(expression, type, match)
+      expect(mapping.oneWay).toEqual([])
+      expect(mapping.injective).toBe(true)
+      const entry = json(key, value)
+      const rows = rowsOf(mapping, entry)
+      const back = mapping.inverse!(rows)
+      expect(String(back.key)).toBe(key)
+      expect(back.value?.type === 'string' && JSON.parse(String(back.value.bytes))).toEqual(value)
+      expect(mapping.sourceOf!(rows[0]!.slice(0, 1)).key).toEqual(entry.key)
+    },
+  )
+
+  test.each([
+    ['something else', { id: 'b', v: 'x' }, 'NOT_THE_SAME'],
+    ['nothing', { v: 'x' }, 'NOT_THE_SAME'],
+    ['null', { id: null, v: 'x' }, 'NOT_THE_SAME'],
+    ['another kind', { id: 1, v: 'x' }, 'TYPE_MISMATCH'],
+    ['a list', { id: ['a'], v: 'x' }, 'TYPE_MISMATCH'],
+  ])('a record that has %s there is rejected', async (_, value, code) => {
+    const mapping = await same('same($id, id)')
+    expect(() => rowsOf(mapping, json('k:a', value))).toThrow(code)
+  })
+
+  test('what stands behind it has no way back', async () => {
+    const { oneWay } = await same('same($id, id) | int', 'bigint')
+    expect(oneWay[0]).toEqual({ column: 'id', why: 'int stands behind same() and not inside' })
+  })
+
+  test('a name that its column holds in another form has no way back', async () => {
+    const uuid = await mappingOf(
+      'fields: { id: $id, v: $value }\ntype: string',
+      'id: uuid, v: text',
+      'k:{id:uuid}',
+    )
+    expect(uuid.oneWay).toEqual([
+      { column: '*', why: 'the key cannot be made again: id does not keep how {id} was written' },
+    ])
+    const time = await mappingOf(
+      'each: field\nfields: { id: $field | iso, v: $value }',
+      'id: timestamptz, v: text',
+      'h',
+    )
+    expect(time.oneWay).toEqual([{ column: '*', why: 'no column keeps the name of the field' }])
+  })
+})
+
 describe('the way back', () => {
   test('writes a document from its columns, NULL left out', async () => {
     const mapping = await mappingOf(`decode: json\n${RECORD}`, COLUMNS)

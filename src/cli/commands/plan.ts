@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { type Diagnostic, hasErrors } from '../../diagnostic.ts'
 import { EXIT } from '../../errors.ts'
 import type { Compilation } from '../../plan/compile.ts'
+import { mappingsOf, type Plan } from '../../plan/plan.ts'
 import { type SavedPlan, savePlan } from '../../plan/saved-plan.ts'
 import { createPlanReport } from '../../report/plan-report.ts'
 import type { LiveSection, Loss, PlanReport } from '../../report/report.ts'
@@ -153,7 +154,7 @@ async function reportOf(parts: Parts): Promise<PlanReport> {
       name === undefined
         ? (session?.target.label ?? shownAddress((environment?.target ?? project.target).url, io.env))
         : shownAddress((environment?.sources.get(name) ?? project.sources.get(name))!.url, io.env),
-    oneWay: oneWayFields(compiled, mappings),
+    oneWay: await oneWayFields(project.plans, mappings),
     ...(standing ? { states: standing.states, removed: await removedOf(session, standing) } : {}),
     ...(options.env === undefined ? {} : { environment: options.env }),
     ...(live ? { live } : {}),
@@ -174,23 +175,25 @@ async function removedOf(
   )
 }
 
-function oneWayFields(
-  { graph }: Compilation,
+/** What `kvmig rebuild` could not write again. */
+async function oneWayFields(
+  plans: readonly Plan[],
   mappings: Session['compiled'],
-): ReadonlyMap<string, PlanReport['plans'][number]['oneWay']> {
-  const found = new Map<string, PlanReport['plans'][number]['oneWay'][number][]>()
-  for (const { data } of graph.vertices) {
-    if (data.kind !== 'backfill') continue
-    const { oneWay, table } = mappings.mapping(data.plan, data.mapping.name)
-    const list = found.get(data.plan) ?? []
-    for (const { column, why } of oneWay) {
+): Promise<ReadonlyMap<string, PlanReport['plans'][number]['oneWay']>> {
+  const { lossesOf } = await import('../../runner/way-back.ts')
+  return new Map(
+    plans.map((plan) => {
+      const losses = mappingsOf(plan).flatMap(({ name }) => {
+        const mapping = mappings.mapping(plan.name, name)
+        return lossesOf(plan, mapping).map((it) => ({ table: mapping.table.name.table, ...it }))
+      })
       // Two mappings into one table often lose the same thing.
-      const known = list.some((it) => it.table === table.name.table && it.column === column && it.why === why)
-      if (!known) list.push({ table: table.name.table, column, why })
-    }
-    found.set(data.plan, list)
-  }
-  return found
+      return [
+        plan.name,
+        [...new Map(losses.map((it) => [`${it.table}.${it.column}: ${it.why}`, it])).values()],
+      ]
+    }),
+  )
 }
 
 function toSave({

@@ -44,14 +44,14 @@ export class LiveReplit implements LiveStore {
       if (part !== '' || (change.do === 'put' && change.value.type !== 'string'))
         throw this.#unable('a key holds one text, and nothing of several elements')
       if (change.do === 'delete') {
-        await this.#client.delete(key)
+        await once(() => this.#client.delete(key))
         continue
       }
       if (change.expiresAt !== null) throw this.#unable('nothing expires there')
       // The type was looked at above.
       const { bytes } = change.value as { readonly bytes: Buffer }
       if (!isUtf8(bytes) || !isUtf8(key)) throw this.#unable('keys and values are text')
-      await this.#client.set(key, bytes)
+      await once(() => this.#client.set(key, bytes))
     }
     return { fenced: false, results: changes.map(() => 'applied') }
   }
@@ -92,3 +92,13 @@ export class LiveReplit implements LiveStore {
 }
 
 const TIMEOUT_MILLIS = 2000
+
+/** A server that fails within itself may have done what it was asked. */
+async function once(work: () => Promise<void>): Promise<void> {
+  try {
+    await work()
+  } catch (error) {
+    if (!(error instanceof SourceError) || error.code !== 'SOURCE_SERVER') throw error
+    throw new SourceError('SOURCE_LOST', error.message)
+  }
+}
