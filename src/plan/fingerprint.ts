@@ -55,7 +55,7 @@ const EFFECTS: Effects = {
   index: ({ table, index }) => [table, indexEffect(index)],
   foreign_key: ({ table, name, reference }) => [table, name, referenceEffect(reference)],
   validate: ({ table, constraint }) => [table, constraint],
-  sequence: ({ table, column }) => [table, column],
+  sequence: ({ table, column, counter }) => (counter ? [table, column, counter] : [table, column]),
   analyze: ({ table }) => table,
 }
 

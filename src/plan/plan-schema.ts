@@ -45,6 +45,22 @@ export function planShape(): JsonSchema {
         ...map(ref('table'), 'a map from names to tables'),
         description: 'Tables that kvmig creates.',
       },
+      sequences: {
+        ...map(
+          {
+            if: { type: 'object' },
+            // biome-ignore lint/suspicious/noThenProperty: JSON Schema's word
+            then: object(
+              { key: text('a key'), field: text('a field of the hash') },
+              { required: ['key', 'field'], title: 'a key, or a map with key and field' },
+            ),
+            else: { ...text('a key'), title: 'a key, or a map with key and field' },
+          },
+          'a map from table.column to keys',
+        ),
+        minProperties: 1,
+        description: 'Counters of the source that sequences go on from: messages.id: messages:next_id.',
+      },
       queries: {
         ...map(ref('query'), 'a map from names to queries'),
         description: 'SQL that the application runs, guarded by index_use.',

@@ -81,6 +81,8 @@ export interface Plan {
   readonly rules: readonly Rule[]
   readonly tables: readonly TableDefinition[]
   readonly queries: readonly Query[]
+  /** Counters of the source that sequences have to be beyond. */
+  readonly sequences?: readonly Counter[]
   readonly gates: ReadonlyMap<'B' | 'C' | 'D', readonly CheckRequest[]>
   readonly triggers: ReadonlyMap<Phase, readonly TriggerRequest[]>
   /** Quarantined records the team has looked at and accepts, by reason code and key pattern. */
@@ -208,6 +210,15 @@ export interface Field {
   readonly column: string
   readonly expression: Expression
   readonly source: string
+  readonly at: Position
+}
+
+/** A key (or a field of a hash) that holds the number given out last, and the column whose sequence goes on from there. */
+export interface Counter {
+  readonly table: TableName
+  readonly column: string
+  readonly key: string
+  readonly field?: string
   readonly at: Position
 }
 

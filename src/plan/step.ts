@@ -118,6 +118,8 @@ export interface SequenceStep extends StepBase {
   readonly kind: 'sequence'
   readonly table: TableName
   readonly column: string
+  /** The key that the application counts with, where the plan names one. */
+  readonly counter?: { readonly source: string; readonly key: string; readonly field?: string }
 }
 
 export interface AnalyzeStep extends StepBase {

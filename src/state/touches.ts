@@ -268,3 +268,15 @@ export async function settleTouches(
     [plan, byteaArray(places.map(unitOf)), String(deleted)],
   )
 }
+
+/** Records of a plan that the application has deleted since a moment (an ISO time), and that are still deleted. */
+export async function deletedSince(tx: Transaction, plan: string, since: string): Promise<readonly Place[]> {
+  const rows = await tx.query(
+    'SELECT key, part FROM kvmig.touch WHERE plan = $1 AND deleted AND at > $2::timestamptz',
+    [plan, since],
+  )
+  return rows.map(({ key, part }) => ({
+    key: Buffer.from(key!.slice(2), 'hex'),
+    part: Buffer.from(part!.slice(2), 'hex').toString(),
+  }))
+}
