@@ -63,10 +63,17 @@ export interface ConnectOptions {
   readonly readThrough?: readonly string[]
 }
 
-type Typed<P, Part extends string> = P extends keyof Plans
-  ? Plans[P] extends { readonly [name in Part]: infer T extends object }
-    ? T
-    : Record<string, JsValue>
+/** What `kvmig types` wrote of a plan, or of one of its mappings where it has several. */
+type Typed<P, M, Part extends string> = P extends keyof Plans
+  ? Plans[P] extends { readonly mappings: infer All }
+    ? M extends keyof All
+      ? PartOf<All[M], Part>
+      : Record<string, JsValue>
+    : PartOf<Plans[P], Part>
+  : Record<string, JsValue>
+
+type PartOf<Rows, Part extends string> = Rows extends { readonly [name in Part]: infer T extends object }
+  ? T
   : Record<string, JsValue>
 
 /** The application's end of the migration. */
@@ -76,10 +83,10 @@ export interface Kvmig {
    * The records of a plan; of one of its mappings, where it has several. Throws what makes dual-write impossible for them, by name: a
    * plan does not find out in B that it cannot be written.
    */
-  store<P extends string>(
+  store<P extends string, M extends string = never>(
     plan: P,
-    mapping?: string,
-  ): Store<Typed<P, 'row'>, Typed<P, 'key'>, Typed<P, 'input'>>
+    mapping?: M,
+  ): Store<Typed<P, M, 'row'>, Typed<P, M, 'key'>, Typed<P, M, 'input'>>
   /**
    * The application's client, of ioredis or @upstash/redis, with its commands on keys that a plan claims routed by that plan; all others reach the client as
    * they are. `source`: the name of the source that it is connected to; default: the only one. The client is still the application's to

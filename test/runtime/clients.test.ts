@@ -3,10 +3,11 @@ import { resolve } from 'node:path'
 import { caching } from 'cache-manager'
 import { redisInsStore } from 'cache-manager-ioredis-yet'
 import RedisStore from 'connect-redis-7'
-import { Redis } from 'ioredis'
+import { Command, Redis } from 'ioredis'
 import Keyv from 'keyv-4'
 import KeyvRedis from 'keyv-redis-2'
 import { RateLimiterRedis } from 'rate-limiter-flexible'
+import { createClient } from 'redis'
 import { afterAll, describe, expect, test } from 'vitest'
 import { fleet, laggards } from '../../src/state/instances.ts'
 import { outboxDepth } from '../../src/state/outbox.ts'
@@ -180,6 +181,14 @@ describe.each(PHASES)('%s: what users of client libraries run, %s', (phase, when
     })
     expect(await native.exists(`limit:${when}`)).toBe(0)
   })
+})
+
+test('what cannot be carried right is refused: another client, and a command past its name', async () => {
+  expect(() => kvmig.wrap(createClient({ url: world.redis.url }))).toThrow('neither of ioredis')
+  expect(() => redis.sendCommand(new Command('set', ['cache:x', 'y']))).toThrow('sendCommand()')
+  expect(await native.exists('cache:x')).toBe(0)
+  await redis.sendCommand(new Command('set', ['nobody:x', 'y']))
+  expect(await native.get('nobody:x')).toBe('y')
 })
 
 test('a client with a keyPrefix is refused: its keys would be halves', () => {
