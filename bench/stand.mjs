@@ -34,6 +34,7 @@ export async function openShape(name, { keys, folder, lanes, newFolder }) {
     newFolder,
     close,
     servers: { redis: redis.pid, postgres: postgres.pid },
+    redisUrl: redis.url,
     rowsFile: join(folder, 'rows.copy'),
     sortedFile: join(folder, 'sorted.copy'),
     ndjsonFile: join(folder, 'dump.ndjson'),
@@ -52,6 +53,9 @@ export async function openShape(name, { keys, folder, lanes, newFolder }) {
     /** As if kvmig had never been here. */
     forget: () =>
       postgres.psql(`drop table if exists ${shape.table}; drop schema if exists kvmig cascade; checkpoint`),
+    /** Is anything there yet? */
+    copied: () =>
+      Number(postgres.psql(`select coalesce(pg_relation_size(to_regclass('${shape.table}')), 0)`, ['-At'])),
     /** Writes records into Redis; `values`: each with the value of the record that many places further. */
     seed: (from, to, { values = 0 } = {}) => seed(redis.port, shape, { from, to, values }),
   }

@@ -416,10 +416,10 @@ export class Pass {
         for (const [copy, counts] of results) {
           // Nothing was there: try the next batch directly again.
           copy.careful = copy.loading.table.staged || counts.unchanged + counts.updated + counts.duplicate > 0
-          if (!live.has(copy) && counts.unchanged > counts.inserted + counts.updated)
-            await copy.learn(this.#context.target)
-          const { cursor } = this.#reached
-          const reached = cursor === undefined ? undefined : this.#source.reached?.(cursor)
+          const isSecondRun = counts.unchanged > counts.inserted + counts.updated && !live.has(copy)
+          if (isSecondRun && !this.#keys && cursor !== END) await copy.learn(this.#context.target)
+          const last = this.#reached.cursor
+          const reached = last === undefined ? undefined : this.#source.reached?.(last)
           this.#context.progress(copy.step.id, { ...copy.counts }, reached)
         }
         return
