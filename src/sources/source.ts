@@ -19,7 +19,7 @@ export interface SourceAdapter {
   /** Somebody pays for each command: they are counted, whether there is a budget or not. */
   readonly bills?: true
   open(address: string, context: SourceContext): Promise<Source>
-  /** Only stores that can take part in dual-write: those that can compare and set. */
+  /** Only stores that can take part in dual-write. */
   openLive?(address: string, context: LiveContext): Promise<LiveStore>
   /** For stores that can be written into. */
   openWriter?(address: string, context: SourceContext): Promise<StoreWriter>

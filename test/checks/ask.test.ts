@@ -142,6 +142,7 @@ test('knows these checks, each with a code of its own and strict options', () =>
     'KV332 one_way always C',
     'KV337 idle',
     'KV338 load',
+    'KV339 slow_statements',
     'KV333 sql',
     'KV334 http',
     'KV335 prometheus',

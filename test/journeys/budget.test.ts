@@ -164,7 +164,7 @@ test('a budget of a run stops it with exit code 5; the next run goes on, and not
   })
 })
 
-test('a budget of a month is shared by everything, and never passed', async () => {
+test('H61 a budget of a month is shared by everything, and never passed', async () => {
   await using('budget: { per_month: 6k }', async (run) => {
     const first = await run('apply', '--phase=A')
     expect(first.code).toBe(EXIT.done)

@@ -81,7 +81,7 @@ test('reads what a node says of its cluster', () => {
   expect([...moving]).toEqual([8001, 5])
 })
 
-describe('slots that move', () => {
+describe('H09 slots that move', () => {
   // Those of half the keys of the first node, whichever they are.
   const slotsOf = (node: number): number[] => {
     const first = Math.floor((node * SLOTS) / 3)
