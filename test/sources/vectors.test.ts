@@ -1,7 +1,12 @@
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { neighbours } from '../../src/checks/neighbours.ts'
 import { scopeFor } from '../../src/runner/gates.ts'
 import { Surveys } from '../../src/runner/surveys.ts'
+import { startBeside } from '../cases/beside.ts'
+import { readCases } from '../cases/case.ts'
 import { type Harness, openProject } from '../runner/harness.ts'
 import { type ChromaSeed, startChroma } from '../setup/chroma-server.ts'
 import { projectFolder } from '../setup/cli.ts'
@@ -82,8 +87,11 @@ ${index === null ? '' : `    indexes: { notes_near: ${index} }`}
   return { ...harness, failed: steps.flatMap((it) => (it.error ? [it.error.message] : [])) }
 }
 
-async function ask({ session }: Harness, options: Parameters<typeof neighbours.run>[1] = {}) {
-  const [plan] = session.project.plans
+async function ask(
+  { session }: Harness,
+  options: Parameters<typeof neighbours.run>[1] = {},
+  plan = session.project.plans[0],
+) {
   const surveys = new Surveys(session, [plan!], { compare: true, signal: session.signal })
   return neighbours.run(scopeFor(session, plan!, { surveys, signal: session.signal }), options)
 }
@@ -250,3 +258,31 @@ async function withoutExtension(): Promise<string | undefined> {
   await database.drop()
   return rows.length > 0 ? undefined : 'this server has no pgvector'
 }
+
+test('case 06 with vector(8) in place of real[]: the same numbers, and the same neighbours', async () => {
+  const it = readCases().find(({ name }) => name.startsWith('06'))!
+  const beside = await startBeside(it.beside!)
+  const folder = mkdtempSync(join(tmpdir(), 'kvmig vectors '))
+  opened.push(beside.stop, async () => rmSync(folder, { recursive: true }))
+  cpSync(it.project, folder, { recursive: true })
+  const ddl = it.ddl.replace('real[], ', 'vector(8), ')
+  expect(ddl).not.toBe(it.ddl)
+  writeFileSync(join(folder, 'expected.sql'), ddl)
+  const harness = await openProject(folder, {
+    ...beside.variables,
+    KV_URL: 'ndjson:./none.ndjson',
+    DATABASE_URL: 'pglite:memory',
+  })
+  opened.push(harness.close)
+  for (const sql of ['CREATE EXTENSION vector', ...ddl.split(/;\s*\n/)]) await query(harness, sql)
+  const { steps, findings } = await harness.apply({ plans: ['frames', 'embeddings'] })
+  expect(steps.flatMap((step) => step.error?.message ?? [])).toEqual([])
+  expect([...findings.values()].flat().filter(({ status }) => status !== 'pass')).toEqual([])
+  const rows = await query(harness, 'SELECT id, embedding::real[]::text AS numbers FROM embeddings')
+  const expected = it.rows.get('embeddings')!
+  expect(new Map(rows.map(({ id, numbers }) => [id, numbers]))).toEqual(
+    new Map(expected.map((row) => [row.id, row.embedding && `{${(row.embedding as number[]).join(',')}}`])),
+  )
+  const plan = harness.session.project.plans.find(({ name }) => name === 'embeddings')!
+  expect(await ask(harness, {}, plan)).toMatchObject({ status: 'pass', data: { recall: 1 } })
+})
