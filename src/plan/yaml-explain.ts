@@ -30,7 +30,11 @@ export function explain(error: YAMLError): {
     case 'TAB_AS_INDENT':
       return { code: 'KV001', message: 'A tab cannot indent.', hint: 'Use spaces.' }
     case 'BLOCK_AS_IMPLICIT_KEY':
-      return { code: 'KV001', message: 'A second ": " stands on this line, or a colon at its end.', hint: QUOTE }
+      return {
+        code: 'KV001',
+        message: 'A second ": " stands on this line, or a colon at its end.',
+        hint: QUOTE,
+      }
     case 'BAD_SCALAR_START':
     case 'BAD_ALIAS':
     case 'UNEXPECTED_TOKEN':

@@ -3,7 +3,9 @@ import { outboxDepth } from '../../src/state/outbox.ts'
 import { startWorld } from './world.ts'
 
 const listening = (world: Awaited<ReturnType<typeof startWorld>>) =>
-  world.rows("SELECT query FROM pg_stat_activity WHERE datname = current_database() AND query ILIKE 'listen %'")
+  world.rows(
+    "SELECT query FROM pg_stat_activity WHERE datname = current_database() AND query ILIKE 'listen %'",
+  )
 
 test('notifications are listened for on direct connections', async () => {
   const world = await startWorld()
