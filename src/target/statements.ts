@@ -51,7 +51,7 @@ async function read(tx: Transaction, view: string, tables: readonly TableName[])
       `SELECT queryid, upper((regexp_match(query, $1, 'i'))[1]) AS verb, calls, mean_exec_time AS millis, queryid IS NULL AS hidden
        FROM ${view} WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
          AND (queryid IS NULL OR (query ~* $1 AND query ~* $2 AND position($3 IN query) = 0)) ORDER BY mean_exec_time DESC`,
-      [VERB, tables.map(({ table }) => `\\m${escape(table)}\\M`).join('|'), OWN_MARK.trim()],
+      [VERB, tables.map(({ table }) => `\\m${quoted(table)}\\M`).join('|'), OWN_MARK.trim()],
     ),
   )
   // Others' statements are counted, but not shown, to a role that may not read them.
@@ -73,4 +73,4 @@ async function read(tx: Transaction, view: string, tables: readonly TableName[])
 // Comments may stand before: drivers say there where a statement comes from.
 const VERB = '^\\s*(?:/\\*.*?\\*/\\s*)*(with|select|insert|update|delete|merge)\\M'
 
-const escape = (name: string): string => name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+const quoted = (name: string): string => name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')

@@ -123,6 +123,7 @@ test('knows these checks, each with a code of its own and strict options', () =>
     'KV306 recency',
     'KV307 orphans mandatory',
     'KV308 index_use',
+    'KV312 neighbours',
     'KV309 unique_keys mandatory',
     'KV310 sequences mandatory',
     'KV311 quarantine mandatory',
