@@ -70,7 +70,7 @@ export const PLAN_PAGES: Readonly<Partial<Record<string, string>>> = {
   KV053:
     'expiry: names the column that says when a row ends. A time without zone would end it at another moment on another server.',
   KV054:
-    'kvmig makes partitions by time: partition_by: range (created_at) over one timestamptz, timestamp or date. Other partitions are yours to make, in the file that schema: names.',
+    'kvmig makes partitions by time: partition_by: range (created_at) over one timestamptz, timestamp or date. Other partitions are yours to make, in the file that schema: names. With TimescaleDB the column belongs into the primary key and into whatever is unique.',
   KV055:
     'merge: says of a column how it is made of all records that give the row: coalesce, greatest, least or sum. It is said once for a table, of columns that are filled and no part of the key; a sum wants numbers, greatest and least values that have an order.',
   KV056:

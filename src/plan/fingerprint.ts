@@ -47,7 +47,7 @@ const EFFECTS: Effects = {
   schema: ({ schema }) => schema,
   table: ({ table }) => tableEffect(table),
   // What they are by is the table's own; how many are ahead changes nothing that is there.
-  partitions: ({ table, ahead }) => [table, ahead],
+  partitions: ({ table, ahead, with: made }) => [table, ahead, ...(made ? [made] : [])],
   view: ({ table, view, column }) => [table, view, column],
   audit: ({ table, history, key }) => [table, history, key],
   sweep: ({ table, column }) => [table, column],
@@ -84,7 +84,11 @@ function tableEffect({
     unique: unique.map((it) => it.toSorted()).sort(byCanonical),
     checks: checks.map(sameSql).sort(),
     partitionBy,
-    partitions: partitions && { every: partitions.every, from: partitions.from },
+    partitions: partitions && {
+      every: partitions.every,
+      from: partitions.from,
+      ...(partitions.with && { with: partitions.with }),
+    },
   }
 }
 

@@ -101,6 +101,7 @@ function readPartitions(node: YamlNode | undefined): Pick<TableDefinition, 'part
       every: every as Partitions['every'],
       ...(from === undefined ? {} : { from }),
       ahead: typeof ahead === 'number' ? ahead : 3,
+      ...(textOf(node.get('with')) === 'timescaledb' ? { with: 'timescaledb' } : {}),
     },
   }
 }

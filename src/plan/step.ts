@@ -55,6 +55,8 @@ export interface PartitionsStep extends StepBase, Omit<Partitions, 'from'> {
   readonly kind: 'partitions'
   readonly table: TableName
   readonly from?: string
+  /** The column of time, of tables `with` something else than Postgres's own partitions. */
+  readonly column?: string
 }
 
 /** CREATE VIEW of the rows that have not expired. */

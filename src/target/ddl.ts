@@ -24,7 +24,8 @@ export function createTable(table: TableDefinition): string {
     ...table.unique.map((columns) => `UNIQUE (${names(columns)})`),
     ...table.checks.map((check) => `CHECK (${check})`),
   ]
-  const partitioned = table.partitionBy === undefined ? '' : ` PARTITION BY ${table.partitionBy}`
+  const own = table.partitionBy !== undefined && table.partitions?.with === undefined
+  const partitioned = own ? ` PARTITION BY ${table.partitionBy}` : ''
   return `CREATE TABLE ${qualified(table.name)} (\n  ${parts.join(',\n  ')}\n)${partitioned}`
 }
 
