@@ -1,8 +1,10 @@
 import { type Merge, mappingsOf, type Project } from '../plan/plan.ts'
 import { sameTable, showTable, type TableName } from '../plan/table.ts'
 import { compileMapping, type MappingSource } from './compile.ts'
+import { compileKeyCells, type KeyCells } from './key-cells.ts'
 import type { CompiledMapping, Router } from './mapping.ts'
 import { createRouter } from './router.ts'
+import type { RecordPlace } from './source-of.ts'
 
 /** What mappings are made of. */
 export type MappingParts = Pick<MappingSource, 'transforms' | 'decoders'>
@@ -14,6 +16,8 @@ export interface CompiledProject {
   router(source: string): Router
   /** The mappings that write a table, in the order of their plan file. */
   writers(table: TableName): readonly CompiledMapping[]
+  /** What the columns of a row's key that come from the source key (and the name of a field) alone are for a place: they find its rows. */
+  keyCells(mapping: CompiledMapping, place: RecordPlace): KeyCells
   /** Can two records give one row of this table? Where several mappings write, and where a mapping does not keep its records apart. */
   collides(table: TableName): boolean
   /** What of a table is made of several records, column by column; empty for most tables. */
@@ -42,6 +46,7 @@ export function compileProject(project: Project, parts: MappingParts): CompiledP
   }
   const all = [...byPlan.values()].flatMap((it) => [...it.values()])
   const routers = new Map<string, Router>()
+  const keyers = new Map<CompiledMapping, ReturnType<typeof compileKeyCells>>()
   const writers = (table: TableName): readonly CompiledMapping[] =>
     all.filter((it) => sameTable(it.table.name, table))
   const collides = (table: TableName): boolean => {
@@ -63,6 +68,12 @@ export function compileProject(project: Project, parts: MappingParts): CompiledP
         createRouter(source, project, (plan, mapping) => byPlan.get(plan)!.get(mapping)!)
       routers.set(source, made)
       return made
+    },
+    keyCells: (compiled, place) => {
+      const plan = project.plans.find((it) => it.name === compiled.plan)!
+      const keyer = keyers.get(compiled) ?? compileKeyCells(plan, compiled.mapping, compiled.table, parts)
+      keyers.set(compiled, keyer)
+      return keyer(place)
     },
     writers,
     collides,

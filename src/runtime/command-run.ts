@@ -12,7 +12,7 @@ import type { Engine } from './engine.ts'
 import type { EntryKind } from './entry-kind.ts'
 import { readSide } from './protocol.ts'
 import { nameOf, type RecordKind, type Refusal } from './record-kind.ts'
-import type { Modification, PlaceWrite } from './record-write.ts'
+import type { Base, Modification, PlaceWrite } from './record-write.ts'
 
 /** A command of the application: its name in lower case, its arguments, and the keys among them. */
 export interface Invocation {
@@ -195,12 +195,12 @@ export class CommandRunner {
   #decide(
     { steps, claimed }: Work,
     records: Modification['records'],
-    bases: readonly (Entry | undefined)[],
+    bases: readonly Base[],
     now: number,
   ): Decided {
     const before = new Map<string, Held>()
     for (const key of claimed.keys()) {
-      const own = records.flatMap(({ place }, index) => (hex(place.key) === key ? [bases[index]] : []))
+      const own = records.flatMap(({ place }, index) => (hex(place.key) === key ? [bases[index]?.entry] : []))
       before.set(key, contentOf(own))
     }
     const held = new Map(before)
@@ -227,13 +227,16 @@ export class CommandRunner {
       return { outcomes, writes: undefined, missing }
     }
     const writes = records.map(({ kind, place }, index) => {
-      const base = bases[index]
+      const { entry: base, keyExpiresAt } = bases[index]!
       const key = hex(place.key)
       const now = held.get(key)
       if (kind.element === 'key')
         return this.#writeOf(kind, place, { change: changeOf(now), base, expiresAt: now?.expiresAt ?? null })
       const change = elementChange(place, now, before.get(key))
-      return this.#writeOf(kind, place, { change, base, expiresAt: now?.expiresAt ?? null })
+      // A new element of a key that expires goes with it.
+      const isKept = before.get(key) === undefined && now?.expiresAt == null
+      const expiresAt = isKept ? keyExpiresAt : (now?.expiresAt ?? null)
+      return this.#writeOf(kind, place, { change, base, expiresAt })
     })
     return { outcomes, writes, missing: [] }
   }

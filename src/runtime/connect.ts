@@ -359,8 +359,7 @@ function kindsOf(
     entryKindOf: (mappings) => {
       const name = mappings.map((it) => `${it.plan}/${it.mapping.name}`).join(' ')
       const known =
-        entryKinds.get(name) ??
-        compileEntryKind(planOf(project, mappings[0]!.plan), mappings, { compiled, parts: MAPPING_PARTS })
+        entryKinds.get(name) ?? compileEntryKind(planOf(project, mappings[0]!.plan), mappings, compiled)
       entryKinds.set(name, known)
       return known
     },

@@ -1,13 +1,10 @@
 import { KvmigError } from '../errors.ts'
 import { forwardClaims } from '../mapping/claim.ts'
-import { compileMapping } from '../mapping/compile.ts'
-import type { CompiledProject, MappingParts } from '../mapping/compiled-project.ts'
+import type { CompiledProject } from '../mapping/compiled-project.ts'
 import { dualWriteObstacle } from '../mapping/dual-write-obstacle.ts'
 import { type Grain, grainOf, partOfGrain } from '../mapping/grain.ts'
-import { compileLineages } from '../mapping/lineage.ts'
 import type { CompiledMapping, Part } from '../mapping/mapping.ts'
-import { captureNames } from '../plan/key-pattern.ts'
-import type { Mapping, Plan } from '../plan/plan.ts'
+import type { Plan } from '../plan/plan.ts'
 import type { Change } from '../sources/change.ts'
 import type { Entry } from '../sources/source.ts'
 import type { Place } from '../state/touches.ts'
@@ -50,7 +47,7 @@ export interface EntryKind {
 export function compileEntryKind(
   plan: Plan,
   mappings: readonly CompiledMapping[],
-  { compiled, parts }: { readonly compiled: CompiledProject; readonly parts: MappingParts },
+  compiled: CompiledProject,
 ): EntryKind | Refusal {
   const [first] = mappings
   if (!first) throw new Error('no mapping reads these entries')
@@ -70,7 +67,6 @@ export function compileEntryKind(
   const collides = mappings.some((it) => compiled.collides(it.table.name))
   const inverse = collides ? undefined : only?.inverse
   const router = compiled.router(plan.source)
-  const keyers = new Map(mappings.map((it) => [it, compileKeyer(plan, it, parts)]))
   return {
     plan: plan.name,
     source: plan.source,
@@ -94,7 +90,7 @@ export function compileEntryKind(
       },
     }),
     oneWay: inverse ? [] : lossesOf(mappings, collides),
-    keyed: (mapping, place) => keyers.get(mapping)!(place),
+    keyed: compiled.keyCells,
   }
 }
 
@@ -102,56 +98,6 @@ function lossesOf(mappings: readonly CompiledMapping[], collides: boolean): read
   if (mappings.length > 1) return ['several mappings read the same entries, and each has only a part of them']
   if (collides) return ['several records can give one row, and it tells of one of them']
   return mappings[0]!.oneWay.map(({ column, why }) => (column === '*' ? why : `${column}: ${why}`))
-}
-
-type Keyer = (place: Place) => readonly (readonly [string, Cell])[]
-
-/** The columns of the row's key that come from the source key (and the name of a field) alone, and what they are for a place. */
-function compileKeyer(plan: Plan, { mapping, table }: CompiledMapping, parts: MappingParts): Keyer {
-  const lineages = compileLineages(mapping, parts.transforms)
-  const captures = new Set<string>(['key', ...captureNames(mapping.match)])
-  const rootOf = (column: string): string | undefined => {
-    const lineage = lineages[mapping.fields.findIndex((it) => it.column === column)]
-    return lineage?.kind === 'part' && lineage.back && lineage.path.length === 0 ? lineage.root : undefined
-  }
-  const named = (isOurs: (root: string | undefined) => boolean): Keyer => {
-    const fields = mapping.fields.filter((it) => mapping.key.includes(it.column) && isOurs(rootOf(it.column)))
-    if (fields.length === 0) return () => []
-    const { where: _, each: __, chunks: ___, ...rest } = mapping
-    const hasField = fields.some((it) => rootOf(it.column) === 'field')
-    const only: Mapping = {
-      ...rest,
-      type: hasField ? 'hash' : 'string',
-      ...(hasField && { each: { kind: 'field' } as const }),
-      decode: [],
-      fields,
-      key: fields.map((it) => it.column),
-      unmapped: { fields: 'all', expiry: true, because: 'only the key is wanted' },
-    }
-    const keys = compileMapping({ plan: { ...plan, rules: [only] }, mapping: only, table, ...parts })
-    return ({ key, part }) => {
-      const none = Buffer.alloc(0)
-      const name = Buffer.from(part.slice(part.indexOf(':') + 1))
-      const value: NonNullable<Entry['value']> = hasField
-        ? { type: 'hash', pairs: [name, none] }
-        : { type: 'string', bytes: none }
-      let made: Row | undefined
-      const entry: Entry = { key, type: value.type, value, expiresAt: null, offset: 0, more: false }
-      keys.forward(entry, {
-        row: (row) => {
-          made = row
-        },
-        reject: () => {},
-        filtered: () => {},
-        unmapped: () => {},
-      })
-      if (!made) throw new Error(`${plan.name} ${mapping.name}: the key of a row cannot be made from a place`)
-      return fields.map((it, index) => [it.column, made![index]!] as const)
-    }
-  }
-  const byKey = named((root) => root !== undefined && captures.has(root))
-  const byField = named((root) => root !== undefined && (captures.has(root) || root === 'field'))
-  return (place) => (place.part.startsWith('field:') ? byField(place) : byKey(place))
 }
 
 /** Is a part of an entry what this place is about? All parts of a key are, where the place is the key. */

@@ -35,7 +35,14 @@ export interface Modification {
   /** Does more than the answer depend on what is there? Then it cannot be while instances write the source only. */
   readonly needsBase: boolean
   /** One write for each record, in their order; undefined: nothing is to be written. What it throws is thrown to the caller as it is. */
-  decide(bases: readonly (Entry | undefined)[]): readonly PlaceWrite[] | undefined
+  decide(bases: readonly Base[]): readonly PlaceWrite[] | undefined
+}
+
+/** What a place was before a write. */
+export interface Base {
+  readonly entry: Entry | undefined
+  /** Of its key, where it is an element, and the key has one. */
+  readonly keyExpiresAt: number | null
 }
 
 /** Is there no row any more? */

@@ -20,7 +20,7 @@ import { type EntryKind, entryOneWay, type MappedRow } from './entry-kind.ts'
 import { EntryRows } from './entry-rows.ts'
 import type { Found } from './read-cache.ts'
 import { oneWay, type RecordKind } from './record-kind.ts'
-import type { EntryWrite, Modification, PlaceWrite, RecordWrite } from './record-write.ts'
+import type { Base, EntryWrite, Modification, PlaceWrite, RecordWrite } from './record-write.ts'
 import { Complaint } from './write-error.ts'
 
 export interface RowsParts {
@@ -224,13 +224,13 @@ export class Rows {
     records: Modification['records'],
     versions: readonly number[],
     phase: Phase,
-  ): Promise<readonly (Entry | undefined)[]> {
+  ): Promise<readonly Base[]> {
     const { live } = this.#parts
     const places = records.map((it) => it.place)
     const store = phase === 'D' ? undefined : await live(records[0]!.kind.source).catch(() => undefined)
     const there = (await store?.read(places).catch(() => [])) ?? []
     const pending = phase === 'D' ? [] : await pendingOf(tx, records[0]!.kind.plan, places)
-    const bases: (Entry | undefined)[] = []
+    const bases: Base[] = []
     for (const [index, { kind, place }] of records.entries()) {
       const before = versions[index]! - 1
       const record = there[index]
@@ -238,9 +238,11 @@ export class Rows {
       // A key that only the source has lost, by eviction or a failover, is not gone: Postgres has its row.
       // A store that keeps no versions has what is not on its way any more.
       const isThere = store?.underLock ? !waiting : record?.version === before
-      if (isThere && record?.entry) bases.push(record.entry)
-      else if (waiting?.version === before) bases.push(entryOf(place, decodeChange(waiting.change)))
-      else bases.push(await this.#fromRow(tx, kind, place))
+      const keyExpiresAt = record?.keyExpiresAt ?? null
+      if (isThere && record?.entry) bases.push({ entry: record.entry, keyExpiresAt })
+      else if (waiting?.version === before)
+        bases.push({ entry: entryOf(place, decodeChange(waiting.change)), keyExpiresAt })
+      else bases.push({ entry: await this.#fromRow(tx, kind, place), keyExpiresAt })
     }
     return bases
   }

@@ -58,7 +58,8 @@ export class Tasks {
 
   async #tell(): Promise<void> {
     const { recorder, background } = this.#engine.options
-    await this.#options.spent.tell()
+    // A role without rights to it is no reason to tell nothing else.
+    await this.#options.spent.tell().catch(() => {})
     const told = recorder.take()
     if (told.latencies.length + told.counters.length === 0) return
     try {

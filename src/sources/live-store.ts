@@ -64,6 +64,8 @@ export interface LiveRecord {
   readonly version: number
   /** Undefined: it is not there. Of an element: an entry with that element alone. */
   readonly entry: Entry | undefined
+  /** Of the key, also where it has no such element; absent: there is no key, or it never expires. */
+  readonly keyExpiresAt?: number
 }
 
 export interface LiveCommand {

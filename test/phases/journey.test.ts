@@ -157,6 +157,38 @@ test('H57 reconcile repairs the source from Postgres, and says what it cannot ju
   await alike()
 })
 
+test('reconcile gives a record of many rows back to the source as a whole', async () => {
+  const lists = `version: 1
+plan: lists
+mappings:
+  - { match: 'list:{id}', type: list, each: item, into: lists, fields: { id: $id, place: $index, item: $item } }
+tables:
+  lists: { columns: { id: text, place: integer, item: text not null }, primary_key: [id, place] }
+gates: { B: [{ full: { drift: 50% }, because: nobody else writes }] }
+`
+  world = await startWorld({ files: { 'plans/lists.yaml': lists } })
+  const { client } = world.redis
+  for (const id of ['lost', 'changed', 'same', 'risen']) await client.rpush(`list:${id}`, 'a', 'b', 'c')
+  await world.run(A)
+  const app = await world.instance('web-1')
+  expect((await world.run(B)).code).toBe(0)
+  const redis = app.wrap(client)
+  await redis.rpush('list:lost', 'd')
+  await redis.del('list:risen')
+
+  await client.del('list:lost')
+  await client.rpop('list:changed')
+  await client.lset('list:changed', 0, 'z')
+  await client.rpush('list:risen', 'a')
+  const first = await world.run(['reconcile', 'lists'])
+  expect(first.stdout).toMatch(/lists {2,}reconcile.*3 records repaired in the source/)
+  expect(first.code).toBe(0)
+  expect(await client.lrange('list:lost', 0, -1)).toEqual(['a', 'b', 'c', 'd'])
+  expect(await client.lrange('list:changed', 0, -1)).toEqual(['a', 'b', 'c'])
+  expect(await client.lrange('list:same', 0, -1)).toEqual(['a', 'b', 'c'])
+  expect(await client.exists('list:risen')).toBe(0)
+})
+
 test('a drill goes there and back, and gate C takes it for evidence', async () => {
   const gates = `gates: { B: [{ full: { drift: 20% }, because: busy }], C: [rollback_drill] }\n`
   world = await startWorld({ files: { 'plans/users.yaml': USERS + gates } })

@@ -252,6 +252,22 @@ describe('records of more than one place and one row', () => {
     expect((await tables()).lists).toEqual([])
   })
 
+  test('H10 a new element of a key that expires is gone with it, on both sides', async () => {
+    await phaseOf('B')
+    await redis.hset('scores:go', 'ann', '1')
+    await redis.expire('scores:go', 500)
+    await redis.hset('scores:go', 'bo', '2')
+    await redis.hincrby('scores:go', 'cy', 3)
+    const at = String(await raw.pexpiretime('scores:go'))
+    const rows = await world.rows(
+      `SELECT player, (extract(epoch FROM until) * 1000)::bigint AS at FROM scores ORDER BY player`,
+    )
+    expect(rows).toEqual(['ann', 'bo', 'cy'].map((player) => ({ player, at })))
+    await redis.persist('scores:go')
+    expect(await world.rows('SELECT 1 FROM scores WHERE until IS NOT NULL')).toEqual([])
+    await redis.del('scores:go')
+  })
+
   test('H24 keeps every item, whoever pushes', async () => {
     await phaseOf('B')
     const other = (await world.connect({ shadow: 0 })).wrap(raw)

@@ -30,7 +30,7 @@ function verdicts(project: Project): readonly { readonly mapping: string; readon
   return project.plans.flatMap((plan) =>
     mappingsOf(plan).map((mapping) => {
       const group = groupOf(plan, mapping).map((it) => compiled.mapping(plan.name, it.name))
-      const kind = compileEntryKind(plan, group, { compiled, parts: MAPPING_PARTS })
+      const kind = compileEntryKind(plan, group, compiled)
       return { mapping: `${plan.name} ${mapping.name}`, because: 'because' in kind ? kind.because : '' }
     }),
   )

@@ -1,15 +1,18 @@
 import type { Context } from '../../executors/executor.ts'
 import { failpoint } from '../../failpoint.ts'
 import { forwardClaims } from '../../mapping/claim.ts'
+import { groupOf } from '../../mapping/group.ts'
 import type { CompiledMapping } from '../../mapping/mapping.ts'
 import type { Plan } from '../../plan/plan.ts'
 import { type Change, encodeChange } from '../../sources/change.ts'
 import type { LiveRecord, LiveStore } from '../../sources/live-store.ts'
+import type { Entry } from '../../sources/source.ts'
 import { pendingOf } from '../../state/outbox.ts'
 import { holdEpoch, RouteError } from '../../state/route.ts'
 import { type Advance, advance, claim, findTouches, type Touch, unitOf } from '../../state/touches.ts'
 import { decodeTuple } from '../../target/decode-tuple.ts'
 import { readRows } from '../../target/read-rows.ts'
+import { rowsWhere } from '../../target/rows-where.ts'
 import { openTableRows, reachTypes, type TableRows } from '../../target/table-rows.ts'
 import type { Transaction } from '../../target/target.ts'
 import type { Row } from '../../value.ts'
@@ -27,7 +30,7 @@ export interface Pushed {
   readonly waiting: number
   /** Only the source has them, and nobody said that they may be taken over. */
   readonly foreign: number
-  /** The mapping has no way back, or gives several rows a record. */
+  /** There is no way back, or several mappings or records share the rows. */
   readonly beyond: number
 }
 
@@ -125,9 +128,11 @@ async function look(
   const name = given[0]?.mapping.mapping.name ?? suspect.differences[0]?.writer?.mapping
   if (name === undefined) return { state: 'alike' }
   const mapping = context.compiled.mapping(plan.name, name)
-  if (given.length > 1 || suspect.differences.length > 1) return { state: 'beyond' }
   const table = tables.get(mapping) ?? (await openRows(tx, mapping))
   tables.set(mapping, table)
+  if (mapping.grain === 'key' && (mapping.mapping.each || groupOf(plan, mapping.mapping).length > 1))
+    return lookWhole(tx, { suspect, entry, touch, given, mapping, table, context })
+  if (given.length > 1 || suspect.differences.length > 1) return { state: 'beyond' }
   const [there] = await rowsOf(tx, table, given[0]?.row, suspect)
   if (!there) {
     if (!entry) return { state: 'alike' }
@@ -144,6 +149,57 @@ async function look(
       there,
     ),
   ])
+  return value ? { state: 'repair', change: { do: 'put', value, expiresAt } } : { state: 'beyond' }
+}
+
+/** The same where a record has any number of rows: they are compared, and give the entry back, together. */
+async function lookWhole(
+  tx: Transaction,
+  {
+    suspect: { plan, place },
+    entry,
+    touch,
+    given,
+    mapping,
+    table,
+    context: { compiled, project },
+  }: {
+    readonly suspect: Suspect
+    readonly entry: Entry | undefined
+    readonly touch: Touch | undefined
+    readonly given: readonly { readonly mapping: CompiledMapping; readonly row: Row }[]
+    readonly mapping: CompiledMapping
+    readonly table: TableRows
+    readonly context: Context
+  },
+): Promise<Looked> {
+  const own = project.plans.find((it) => it.name === plan)!
+  // What several mappings or several records say of an entry is more than one of them gives back.
+  const isOne = groupOf(own, mapping.mapping).length === 1 && !compiled.collides(mapping.table.name)
+  if (!isOne || !mapping.inverse || !mapping.sourceOf) return { state: 'beyond' }
+  const cells = compiled.keyCells(mapping, place)
+  const wires = table.wires.map((it) => it.wire)
+  const found = await rowsWhere(
+    tx,
+    table,
+    cells.map(([name]) => name),
+    cells.map(([, cell]) => cell),
+  )
+  const there = found.flatMap((tuple) => {
+    const row = decodeTuple(wires, tuple)
+    const from = mapping.sourceOf!(mapping.keyIndexes.map((it) => row[it]!))
+    return from.key.equals(place.key) ? [{ tuple, row }] : []
+  })
+  if (there.length === 0) {
+    if (!entry) return { state: 'alike' }
+    const isDeleted = touch?.origin === 'live' && touch.deleted
+    return isDeleted ? { state: 'repair', change: { do: 'delete' } } : { state: 'foreign' }
+  }
+  const nameOf = (tuple: Buffer): string => tuple.toString('latin1')
+  const wanted = new Set(there.map((it) => nameOf(it.tuple)))
+  const same = given.filter(({ row }) => wanted.has(nameOf(table.tuple(row))))
+  if (same.length === wanted.size && given.length === wanted.size) return { state: 'alike' }
+  const { value, expiresAt } = mapping.inverse(there.map((it) => it.row))
   return value ? { state: 'repair', change: { do: 'put', value, expiresAt } } : { state: 'beyond' }
 }
 

@@ -43,7 +43,7 @@ return results
 
 /**
  * A record and its version, of one instant. KEYS: the key, the hash of its versions. ARGV: part, kind ('' for the whole, field, member),
- * name of the element. Gives type, expiry (-1: none), version, value.
+ * name of the element. Gives type (none where it is not there), expiry of the key (-1: none), version, value.
  */
 export const READ = `
 local version = redis.call('HGET', KEYS[2], ARGV[1]) or '0'
@@ -61,14 +61,14 @@ expiry = string.format('%.0f', expiry)
 local value
 if ARGV[2] == 'field' then
   local it = kind == 'hash' and redis.call('HGET', KEYS[1], ARGV[3])
-  if not it then return {'none', '-1', version} end
+  if not it then return {'none', expiry, version} end
   value = {ARGV[3], it}
 elseif ARGV[2] == 'member' and kind == 'set' then
-  if redis.call('SISMEMBER', KEYS[1], ARGV[3]) == 0 then return {'none', '-1', version} end
+  if redis.call('SISMEMBER', KEYS[1], ARGV[3]) == 0 then return {'none', expiry, version} end
   value = {ARGV[3]}
 elseif ARGV[2] == 'member' then
   local score = kind == 'zset' and redis.call('ZSCORE', KEYS[1], ARGV[3])
-  if not score then return {'none', '-1', version} end
+  if not score then return {'none', expiry, version} end
   value = {ARGV[3], score}
 elseif kind == 'string' then value = redis.call('GET', KEYS[1])
 elseif kind == 'hash' then value = redis.call('HGETALL', KEYS[1])

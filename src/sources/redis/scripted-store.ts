@@ -72,6 +72,7 @@ export abstract class ScriptedStore implements LiveStore {
         return {
           version: Number(version),
           entry: entryOf(key, String(type), Number(String(expiry)), value),
+          ...(Number(String(expiry)) >= 0 && { keyExpiresAt: Number(String(expiry)) }),
         }
       }),
     )
