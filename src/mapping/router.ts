@@ -2,6 +2,7 @@ import { type KeyPattern, literalPrefix, parseKeyPattern } from '../plan/key-pat
 import { asksBeforeClaiming, type Mapping, type Project, type Rule, type Skip } from '../plan/plan.ts'
 import type { Entry } from '../sources/source.ts'
 import type { Reject } from '../value.ts'
+import { NOT_WANTED } from './forward.ts'
 import { compileKeyPattern, isMatch, type KeyMatcher } from './key-match.ts'
 import type { Claim, CompiledMapping, Router } from './mapping.ts'
 import { compilePrefixes } from './prefixes.ts'
@@ -35,6 +36,7 @@ export function createRouter(
     route: (key, type) => {
       const text = key.toString('latin1')
       const claims: Claim[] = []
+      // A key that does not fit its rule, or that no condition wants, and that nobody else has.
       let reject: Claim | undefined
       for (const route of candidatesOf(text)) {
         const claim = route.claim(text, type)
@@ -47,6 +49,7 @@ export function createRouter(
         if (claims.length === 0 && isFinal(claim)) return route.alone(claim)
         claims.push(claim)
         if (isFinal(claim)) return claims
+        reject ??= route.unwanted
       }
       if (reject) claims.push(reject)
       return claims
@@ -93,6 +96,8 @@ interface Route {
   readonly mappings: readonly CompiledMapping[]
   readonly skip?: Skip
   claim(key: string, type: Entry['type']): Claim | undefined
+  /** Where one of its mappings rejects what its `where` says no to. */
+  readonly unwanted?: Claim
   /** The list of this one claim. */
   alone(claim: Claim): readonly Claim[]
 }
@@ -145,11 +150,13 @@ function groupRoute(plan: string, mappings: readonly CompiledMapping[]): Route {
       ? { kind: 'mappings', plan, mappings: readers }
       : { kind: 'reject', plan, mapping: mappings[0]!, reject: typeMismatch(mappings, type) }
   }
+  const strict = mappings.find((it) => it.mapping.otherwise === 'reject')
   return {
     prefix: prefixOf(match),
     matcher,
     mappings,
     ...remembered(),
+    ...(strict && { unwanted: { kind: 'reject', plan, mapping: strict, reject: NOT_WANTED } }),
     claim: (key, type) => {
       const found = matcher.match(key)
       if (found === undefined) return undefined
