@@ -235,7 +235,7 @@ describe('arrays of Redis 8.8', () => {
   const array = (version = 14) =>
     redis(version)
       .key(28, 'a')
-      .raw(5, 1, wide(2n ** 64n - 2n))
+      .raw(5, 1, wide(-2n))
       .raw(0, 1, int64(-5n))
       .raw(1, 2, Buffer.alloc(8, 7))
       .raw(wide(2n ** 40n), 0)
