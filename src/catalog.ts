@@ -9,6 +9,7 @@ import type { Step } from './plan/step.ts'
 import type { SessionParts } from './runner/session.ts'
 import { SOURCES } from './sources/index.ts'
 import type { LiveContext, LiveStore } from './sources/live-store.ts'
+import type { SourceAdapter } from './sources/source.ts'
 import { openLedger } from './state/postgres-ledger.ts'
 import { openTarget } from './target/connect.ts'
 import { readTariffs } from './target/tariffs.ts'
@@ -60,16 +61,24 @@ export const SESSION_PARTS: SessionParts = {
       hint: `It begins with one of: ${[...adapters.keys()].map((it) => `${it}:`).join(', ')}.`,
     })
   },
-  openLive: async (address, context) => adapterOf(address)?.openLive?.(address, context),
+  openLive: async (address, context) => {
+    const adapter = adapterOf(address)
+    return adapter?.openLive?.(address, counted(adapter, context))
+  },
   openTarget,
   createLedger: openLedger,
+}
+
+// What costs nothing is not counted unless somebody limits it: counting is a line in the ledger.
+function counted({ bills }: SourceAdapter, { allowance, ...rest }: LiveContext): LiveContext {
+  return allowance && (bills || allowance.isLimited) ? { ...rest, allowance } : rest
 }
 
 /** Opens a store to take part in dual-write. Throws LIVE_UNABLE for one that cannot. */
 export async function openLiveStore(address: string, context: LiveContext): Promise<LiveStore> {
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(address)?.[1]?.toLowerCase()
   const adapter = scheme === undefined ? undefined : adapters.get(scheme)
-  if (adapter?.openLive) return adapter.openLive(address, context)
+  if (adapter?.openLive) return adapter.openLive(address, counted(adapter, context))
   const able = [...adapters].flatMap(([it, { openLive }]) => (openLive ? [`${it}:`] : []))
   throw new KvmigError(
     'LIVE_UNABLE',

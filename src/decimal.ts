@@ -96,6 +96,13 @@ export function isSameNumber(left: string, right: string): boolean {
   )
 }
 
+/** Exact sum of two JSON numbers. Throws NUMERIC_OVERFLOW beyond numeric's range. */
+export function add(left: string, right: string): string {
+  const [a, b] = [fixed(left), fixed(right)]
+  const scale = Math.max(a.scale, b.scale)
+  return compose(a.value * 10n ** BigInt(scale - a.scale) + b.value * 10n ** BigInt(scale - b.scale), scale)
+}
+
 /** Exact product of two JSON numbers. Throws NUMERIC_OVERFLOW beyond numeric's range. */
 export function multiply(left: string, right: string): string {
   const [a, b] = [fixed(left), fixed(right)]

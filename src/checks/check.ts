@@ -1,6 +1,7 @@
 import type { CompiledProject } from '../mapping/compiled-project.ts'
 import type { OptionSchema } from '../plan/catalog.ts'
 import type { Plan, Project } from '../plan/plan.ts'
+import type { Source } from '../sources/source.ts'
 import type { Ledger } from '../state/ledger.ts'
 import type { Target } from '../target/target.ts'
 import type { SampleSurvey, Survey } from './survey.ts'
@@ -34,6 +35,8 @@ export interface Scope {
   resolve?(text: string): string
   /** One pass over the plan's source and its tables, made when first asked for. */
   survey(): Promise<Survey>
+  /** The plan's source, open. Absent: it cannot be asked. */
+  source?(): Promise<Source>
   /** Compares that share of the plan's keys (those `inSample` picks) with the tables. Absent: `sample` judges by the full comparison. */
   sample?(share: number): Promise<SampleSurvey>
 }

@@ -3,16 +3,19 @@ import type { CompiledMapping, Part } from '../mapping/mapping.ts'
 import { rankOf } from '../mapping/rank.ts'
 import { decide } from '../mapping/resolve.ts'
 import type { RowBatch } from '../mapping/row-batch.ts'
+import type { Merge } from '../plan/plan.ts'
 import { showTable } from '../plan/table.ts'
 import { printable } from '../printable.ts'
-import type { Ledger, Origin } from '../state/ledger.ts'
+import type { Ledger, Origin, Rival } from '../state/ledger.ts'
 import { type Traced, trace, tracedTo, writerName } from '../state/trace.ts'
 import { TupleWriter } from '../target/codec.ts'
 import { readRowsAt } from '../target/read-rows.ts'
 import { rowKeyOf } from '../target/row-key.ts'
 import { cellsOf, keyTupleOf, openTableRows, reachTypes, type TableRows } from '../target/table-rows.ts'
 import type { Target, Transaction } from '../target/target.ts'
+import { allMergedRows, type MergedRow, type MergedTable, mergedRows } from './merged-rows.ts'
 import { ownRows } from './own-rows.ts'
+import type { Reread } from './read-records.ts'
 import { RowTally } from './row-tally.ts'
 import type { TableSurvey } from './survey.ts'
 
@@ -36,6 +39,8 @@ export interface Comparison {
   readonly target: Target
   readonly ledger: Ledger
   readonly onDifference?: (difference: Difference) => void
+  /** How records are read again. Needed where a table merges records. */
+  readonly reread?: Reread
 }
 
 export interface Difference {
@@ -57,6 +62,10 @@ export interface ComparedOptions {
   readonly own: readonly CompiledMapping[]
   readonly tracked: boolean
   readonly comparison: Comparison | undefined
+  /** What is made of several records, by column. */
+  readonly merges: readonly Merge[]
+  /** Is only a share of the records looked at? Then merged rows are compared with them, and not all of them in the end. */
+  readonly sampled: boolean
   /** Rows that expired before are nobody's. Milliseconds since 1970. */
   readonly now: number
 }
@@ -88,6 +97,8 @@ export class Compared {
   readonly #extra: Found = { kind: 'extra', count: 0, samples: [] }
   /** Key tuples (in latin1, too) of rows in sums that do not add up. */
   readonly #suspects = new Map<string, Buffer>()
+  /** Rows (their keys) that records of a sample were merged into. */
+  #merged: Buffer[] = []
   /** Could all rows be summed up, rather than looked up? */
   isSummed = false
 
@@ -136,17 +147,54 @@ export class Compared {
   /** A row that the source gives, the last of a writer. */
   sum(tuples: TupleWriter): void {
     const row = tuples.count - 1
-    this.#inSource.add(tuples.all(), tuples.startOf(row), tuples.endOf(row))
+    this.#inSource.add(tuples.memory, tuples.startOf(row), tuples.endOf(row))
   }
 
   /** May this row, the last of a writer, not be there as it is? */
   isSuspect(tuples: TupleWriter): boolean {
-    return this.#inSource.differsAt(tuples.all(), tuples.startOf(tuples.count - 1), this.#inTable)
+    return this.#inSource.differsAt(tuples.memory, tuples.startOf(tuples.count - 1), this.#inTable)
   }
 
   async compare(expected: Expected): Promise<void> {
-    if (expected.rows.count > 0)
-      await this.#options.comparison!.target.transaction((tx) => this.#compareIn(tx, expected))
+    if (expected.rows.count === 0) return
+    await this.#options.comparison!.target.transaction((tx) => this.#compareIn(tx, expected))
+    const rows = this.#merged
+    this.#merged = []
+    if (this.#options.sampled && rows.length > 0)
+      for (const it of await mergedRows(rows, this.#mergedTable, this.#ownNames)) this.#judgeMerged(it)
+  }
+
+  /** Compares rows that several records were merged into: when all records were looked at, each row once. */
+  async compareMerged(): Promise<void> {
+    const { comparison, merges } = this.#options
+    if (!comparison || merges.length === 0) return
+    for await (const it of allMergedRows(this.#mergedTable, this.#ownNames)) this.#judgeMerged(it)
+  }
+
+  get #mergedTable(): MergedTable {
+    const { writers, merges, comparison } = this.#options
+    const { ledger, reread } = comparison!
+    if (!reread) throw new Error(`${this.#name} merges records, and nobody said how to read them again`)
+    return { writers, merges, ledger, reread }
+  }
+
+  get #ownNames(): ReadonlySet<string> {
+    return new Set(this.#options.own.map(writerName))
+  }
+
+  #judgeMerged({ verdict, keyTuple, records }: MergedRow): void {
+    if (verdict === 'alike') {
+      this.#matching += 1
+      this.#sumKey(keyTuple)
+      return
+    }
+    const [first, ...others] = records
+    this.#note(verdict === 'missing' ? this.#missing : this.#different, first, keyTuple)
+    // It takes all of them to mend it.
+    for (const it of others) this.#tell(verdict, it, keyTuple)
+    if (verdict === 'missing') return
+    this.#changed += 1
+    this.#sumKey(keyTuple)
   }
 
   async #compareIn(tx: Transaction, expected: Expected): Promise<void> {
@@ -167,6 +215,7 @@ export class Compared {
     const there = await readRowsAt(tx, table, keys)
     const rowKeys = tracked ? keys.map(rowKeyOf) : []
     const origins = tracked ? await ledger.origins.find(tx, this.#name, rowKeys) : undefined
+    const rivals = await this.#rivalsOf(tx, origins)
     const odd: Odd[] = all.flatMap((it) => (refused.has(it.number) ? { it, found: this.#missing } : []))
     for (const [index, it] of records.entries()) {
       const [origin, given_, there_] = [origins?.[index], given[index]!, there[index]]
@@ -175,6 +224,12 @@ export class Compared {
       const isSame = there_?.equals(given_) ?? false
       // The row was there before the migration, exactly like this: right, but not ours to count.
       if (isSame && origins && !origin) continue
+      const row = rowKeys[index]?.toString('latin1') ?? ''
+      const merged = origin?.state === 'stands' && rivals.get(row)
+      if (merged && (isOf(origin, compiled, it) || merged.some((one) => isOf(one, compiled, it)))) {
+        if (this.#options.sampled) this.#merged.push(rowKeys[index]!)
+        continue
+      }
       const owns = !origins || (origin?.state === 'stands' && isOf(origin, compiled, it))
       if (owns && isSame) {
         this.#matching += 1
@@ -192,6 +247,21 @@ export class Compared {
       })
     }
     await this.#judge(tx, odd, expected)
+  }
+
+  /** In a table that merges: the other records of rows, by their keys. */
+  async #rivalsOf(
+    tx: Transaction,
+    origins: readonly (Origin | undefined)[] | undefined,
+  ): Promise<ReadonlyMap<string, readonly Rival[]>> {
+    const found = new Map<string, Rival[]>()
+    if (this.#options.merges.length === 0 || !origins) return found
+    const rows = origins.flatMap((it) => (it ? [it.row] : []))
+    for (const it of await this.#options.comparison!.ledger.origins.rivals.of(tx, this.#name, rows)) {
+      const row = it.row.toString('latin1')
+      found.set(row, [...(found.get(row) ?? []), it])
+    }
+    return found
   }
 
   #sumKey(keyTuple: Buffer): void {
@@ -342,9 +412,14 @@ export class Compared {
     const { key, part = '' } = record ?? {}
     if (found.samples.length < SAMPLES)
       found.samples.push(key ? sample(key, part) : `a row of ${this.#name} of unknown origin`)
+    this.#tell(found.kind, record, row)
+  }
+
+  #tell(kind: Difference['kind'], record: Traced | undefined, row: Buffer | undefined): void {
+    const { key, part = '' } = record ?? {}
     this.#options.comparison?.onDifference?.({
       table: this.#name,
-      kind: found.kind,
+      kind,
       key: key && Buffer.from(key),
       part,
       ...(record ? { writer: { plan: record.plan, mapping: record.mapping } } : {}),
@@ -392,7 +467,7 @@ interface Giving {
   readonly origin: Origin
 }
 
-const isOf = ({ writer, key, part }: Origin, compiled: CompiledMapping, it: Record): boolean =>
+const isOf = ({ writer, key, part }: Rival, compiled: CompiledMapping, it: Record): boolean =>
   writer === writerName(compiled) && key.equals(it.key) && part === it.part
 
 const nameOf = ({ key, part }: Pick<Record, 'key' | 'part'>): string => `${key.toString('latin1')}\0${part}`

@@ -1,5 +1,6 @@
 import { object } from '../plan/schema-parts.ts'
 import type { Check } from './check.ts'
+import { counted } from './counted.ts'
 import { fail, pass, unknown } from './finding.ts'
 import { hasLimits, type Limits, limitProperties, share, showLimits, withinLimits } from './limit.ts'
 import { overMillis, type Period, periodProperties, shadowsOf } from './runtime-metrics.ts'
@@ -30,7 +31,7 @@ export const divergence: Check<Options> = {
     const { samples = 1000, unexplained: allowed } = options
     const seen = await shadowsOf(scope, overMillis(options, '24h'))
     const facts = {
-      measured: `${share(seen.unexplained, seen.compared, 'shadow reads')} differ.`,
+      measured: `${share(seen.unexplained, seen.compared, 'shadow reads')} differ.${noiseOf(seen)}`,
       expected: hasLimits(options)
         ? `The share that differs is ${showLimits(options)}.`
         : `${allowed ?? 0} differ, of at least ${samples}.`,
@@ -49,4 +50,13 @@ export const divergence: Check<Options> = {
       return unknown(divergence, { ...facts, hint: 'Do instances shadow-read, and a large enough share?' })
     return pass(divergence, facts)
   },
+}
+
+/** How much differs without any fault, since records are being written: it is not part of what differs. */
+function noiseOf({ noise, churned }: Awaited<ReturnType<typeof shadowsOf>>): string {
+  if (noise.compared === 0) return ''
+  const floor = ` Noise floor: the source differs from itself, read twice, in ${share(noise.changed, noise.compared, 'reads')}.`
+  return churned === 0
+    ? floor
+    : `${floor} ${counted(churned, 'record')} never came to rest, and ${churned === 1 ? 'counts' : 'count'} as neither.`
 }

@@ -12,6 +12,7 @@ import { idle } from './idle.ts'
 import { indexUse } from './index-use.ts'
 import { latency } from './latency.ts'
 import { load } from './load.ts'
+import { neighbours } from './neighbours.ts'
 import { oneWay } from './one-way.ts'
 import { orphans } from './orphans.ts'
 import { outbox } from './outbox.ts'
@@ -42,6 +43,7 @@ export const CHECKS: ReadonlyMap<string, Check> = new Map(
     recency,
     orphans,
     indexUse,
+    neighbours,
     uniqueKeys,
     sequences,
     quarantine,

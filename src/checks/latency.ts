@@ -1,6 +1,6 @@
-import { parseDuration } from '../plan/duration.ts'
-import { duration, object } from '../plan/schema-parts.ts'
+import { object } from '../plan/schema-parts.ts'
 import { quantile } from '../state/histogram.ts'
+import { baselineOf, durationOrMore, isShare, limitOf, NO_BASELINE } from './baseline.ts'
 import type { Check } from './check.ts'
 import { fail, pass, unknown } from './finding.ts'
 import { callsOf, overMillis, type Period, periodProperties } from './runtime-metrics.ts'
@@ -16,9 +16,9 @@ export const latency: Check<Options> = {
     'Calls of the application are as quick as they should be, by the percentiles of all instances together.',
   options: object(
     {
-      p50: duration,
-      p95: duration,
-      p99: duration,
+      p50: durationOrMore,
+      p95: durationOrMore,
+      p99: durationOrMore,
       ...periodProperties('1m', 200),
     },
     { title: 'a map with p50, p95, p99, over, samples' },
@@ -26,21 +26,34 @@ export const latency: Check<Options> = {
   run: async (scope, options) => {
     const { samples = 200 } = options
     const { histogram, count } = await callsOf(scope, overMillis(options, '1m'))
-    const asked = Object.entries(SHARES).flatMap(([name, of]) => {
-      const limit = parseDuration(options[name as keyof typeof SHARES] ?? '')
+    const wanted = Object.entries(SHARES).flatMap(([name, of]) => {
+      const limit = options[name as keyof typeof SHARES]
       return limit === undefined ? [] : [{ name, limit, millis: quantile(histogram, of) }]
+    })
+    const isCompared = wanted.some((it) => isShare(it.limit))
+    const baseline = isCompared
+      ? await baselineOf(scope.ledger, scope.plan.name, { check: 'latency' })
+      : undefined
+    const asked = wanted.map(({ name, limit, millis }) => {
+      const before = baseline?.[name]
+      return { name, millis, limit: limitOf(limit, typeof before === 'number' ? before : undefined) }
     })
     const facts = {
       measured:
         count === 0
           ? 'No call was measured.'
           : `${asked.map(({ name, millis }) => `${name} is ${show(millis)}`).join(', ')}, of ${count.toLocaleString('en-US')} calls.`,
-      expected: `${asked.map(({ name, limit }) => `${name} is ${limit} ms at most`).join(', ')}, of at least ${samples}.`,
-      data: { count, ...Object.fromEntries(asked.map(({ name, millis }) => [name, millis])) },
+      expected: `${asked.map(({ name, limit }) => `${name} is ${show(limit)} at most`).join(', ')}, of at least ${samples}.`,
+      data: {
+        count,
+        ...(baseline ? { baseline } : {}),
+        ...Object.fromEntries(asked.map(({ name, millis }) => [name, millis])),
+      },
     }
     if (asked.length === 0) return unknown(latency, { ...facts, hint: 'Say which percentile: p95: 500ms.' })
+    if (asked.some((it) => it.limit === undefined)) return unknown(latency, { ...facts, hint: NO_BASELINE })
     if (count < samples) return unknown(latency, { ...facts, hint: 'Too few calls to judge by.' })
-    return asked.every(({ limit, millis }) => (millis ?? 0) <= limit)
+    return asked.every(({ limit, millis }) => (millis ?? 0) <= limit!)
       ? pass(latency, facts)
       : fail(latency, { ...facts, hint: 'Look at the slow queries; kvmig check asks index_use again.' })
   },

@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { KvmigError } from '../errors.ts'
 import { parseDuration } from '../plan/duration.ts'
 import { duration, object, percentage, text } from '../plan/schema-parts.ts'
+import { baselineOf, countOrLess, durationOrMore, isShare, limitOf, NO_BASELINE } from './baseline.ts'
 import type { Check } from './check.ts'
 import { fail, pass, unknown } from './finding.ts'
 import { share, withinLimits } from './limit.ts'
@@ -17,7 +18,7 @@ interface Options {
   readonly for?: string
   readonly p95?: string
   readonly errors?: string
-  readonly per_minute?: number
+  readonly per_minute?: number | string
 }
 
 const whole = { type: 'integer', minimum: 1, title: 'a whole number above 0' }
@@ -33,43 +34,81 @@ export const load: Check<Options> = {
       token: { ...text('a token, as ${NAME}'), description: 'Sent as a bearer token.' },
       connections: { ...whole, description: 'Default 100.' },
       for: { ...duration, description: 'How long. Default 10s.' },
-      p95: { ...duration, description: '95 % of the requests are answered within this.' },
+      p95: {
+        ...durationOrMore,
+        description:
+          '95 % of the requests are answered within this; or so much more than it was in gate B.',
+      },
       errors: { ...percentage, description: 'The share that may fail. Default 0.1%.' },
-      per_minute: { ...whole, description: 'So many requests a minute at least.' },
+      per_minute: {
+        ...countOrLess,
+        description: 'So many requests a minute at least; or so much less than it was in gate B.',
+      },
     },
     { title: 'a map with url or report, and p95, errors, per_minute' },
   ),
   run: async (scope, options) => {
     const { p95, errors = '0.1%', per_minute: perMinute } = options
+    const of = options.url ?? options.report ?? ''
+    const isCompared = isShare(p95) || isShare(perMinute)
+    const baseline = isCompared
+      ? await baselineOf(scope.ledger, scope.plan.name, { check: 'load', of })
+      : undefined
+    if (isCompared && !baseline)
+      return unknown(load, { measured: 'There is no baseline.', expected: load.summary, hint: NO_BASELINE })
     const result = await measure(scope, options)
-    const limitMillis = parseDuration(p95 ?? '')
+    const limits = [
+      atMost(p95, result.p95Millis, number(baseline?.p95Millis)),
+      atLeast(perMinute, result.perMinute, number(baseline?.perMinute)),
+    ].filter((it) => it !== undefined)
     const facts = {
       measured: `${share(result.errors, result.requests, 'requests')} failed; p95 is ${shown(result.p95Millis, 'ms')}, ${shown(result.perMinute, 'requests a minute')}.`,
-      expected: [
-        `${errors} fail at most`,
-        p95 && `p95 is ${p95} at most`,
-        perMinute && `${perMinute} requests a minute at least`,
-      ]
-        .filter(Boolean)
-        .join(', ')
-        .concat('.'),
-      data: { ...result },
+      expected: `${[`${errors} fail at most`, ...limits.map((it) => it.expected)].join(', ')}.`,
+      data: { of, ...result, ...(baseline ? { baseline } : {}) },
     }
     if (result.requests === 0)
       return unknown(load, { ...facts, hint: 'No request was made: is the address right?' })
-    const isKnown =
-      (limitMillis === undefined || result.p95Millis !== undefined) &&
-      (perMinute === undefined || result.perMinute !== undefined)
-    if (!isKnown) return unknown(load, { ...facts, hint: 'The report does not say all that is asked for.' })
-    const isRight =
-      withinLimits({ above: errors }, result.errors, result.requests) &&
-      (limitMillis === undefined || result.p95Millis! <= limitMillis) &&
-      (perMinute === undefined || result.perMinute! >= perMinute)
-    return isRight
+    if (limits.some((it) => it.isRight === undefined))
+      return unknown(load, { ...facts, hint: 'The report does not say all that is asked for.' })
+    return withinLimits({ above: errors }, result.errors, result.requests) && limits.every((it) => it.isRight)
       ? pass(load, facts)
       : fail(load, { ...facts, hint: 'Look at the slow queries; index_use says which indexes are not used.' })
   },
 }
+
+/** One limit, and whether it is kept; undefined: it cannot be told. */
+interface Limit {
+  readonly expected: string
+  readonly isRight: boolean | undefined
+}
+
+function atMost(
+  limit: string | undefined,
+  value: number | undefined,
+  baseline: number | undefined,
+): Limit | undefined {
+  if (limit === undefined) return undefined
+  const most = limitOf(limit, baseline)
+  return {
+    expected: isShare(limit) ? `p95 is ${shown(most, 'ms')} at most (${limit})` : `p95 is ${limit} at most`,
+    isRight: most === undefined || value === undefined ? undefined : value <= most,
+  }
+}
+
+function atLeast(
+  limit: string | number | undefined,
+  value: number | undefined,
+  baseline: number | undefined,
+): Limit | undefined {
+  if (limit === undefined) return undefined
+  const least = limitOf(limit, baseline)
+  return {
+    expected: `${shown(least, 'requests a minute')} at least${isShare(limit) ? ` (${limit})` : ''}`,
+    isRight: least === undefined || value === undefined ? undefined : value >= least,
+  }
+}
+
+const number = (value: unknown): number | undefined => (typeof value === 'number' ? value : undefined)
 
 async function measure(
   { project, signal, resolve: expand = (it) => it }: Parameters<typeof load.run>[0],

@@ -2,7 +2,7 @@ import { KeySet } from '../key-set.ts'
 import { forwardClaims } from '../mapping/claim.ts'
 import type { CompiledProject } from '../mapping/compiled-project.ts'
 import { groupOf } from '../mapping/group.ts'
-import type { Claim, CompiledMapping, Part, RecordSink } from '../mapping/mapping.ts'
+import type { Claim, CompiledMapping, Part, RecordSink, Router } from '../mapping/mapping.ts'
 import { RowBatch } from '../mapping/row-batch.ts'
 import type { RowBytes } from '../mapping/straight.ts'
 import { mappingsOf, type Plan } from '../plan/plan.ts'
@@ -55,6 +55,7 @@ export async function makeSurvey(options: SurveyOptions): Promise<Survey> {
 
 class SurveyPass {
   readonly #options: SurveyOptions
+  readonly #router: Router
   readonly #readings = new Map<CompiledMapping, Reading>()
   readonly #tables = new Map<string, Compared>()
   readonly #fates = new Map<string, Record<Fate, number>>()
@@ -71,7 +72,8 @@ class SurveyPass {
 
   constructor(options: SurveyOptions) {
     this.#options = options
-    const { compiled, plans, comparison } = options
+    const { compiled, plans, comparison, sourceName } = options
+    this.#router = compiled.router(sourceName)
     for (const plan of plans) {
       for (const { into } of mappingsOf(plan)) {
         if (this.#tables.has(showTable(into))) continue
@@ -80,7 +82,15 @@ class SurveyPass {
         const tracked = compiled.tracked(into)
         this.#tables.set(
           showTable(into),
-          new Compared({ writers, own, tracked, comparison, now: options.now }),
+          new Compared({
+            writers,
+            own,
+            tracked,
+            comparison,
+            now: options.now,
+            merges: compiled.merges(into),
+            sampled: options.share !== undefined,
+          }),
         )
       }
     }
@@ -110,6 +120,7 @@ class SurveyPass {
 
   /** What is not as it should be, and rows that nothing in the source gives. The source is read again only where the sums of both sides differ. */
   async findDifferences(): Promise<void> {
+    for (const table of this.#tables.values()) await table.compareMerged()
     const suspects = new Set<Compared>()
     for (const table of this.#tables.values()) if (await table.mayDiffer()) suspects.add(table)
     if (suspects.size === 0) return
@@ -163,13 +174,12 @@ class SurveyPass {
   }
 
   #pages(): AsyncIterable<Page> {
-    const { source, compiled, sourceName } = this.#options
-    const router = compiled.router(sourceName)
+    const { source } = this.#options
     const wanted = new Set(this.#readings.keys())
     // Keys that no wanted mapping may have are still listed, with their type: coverage is about all of them.
     return source.scan({
       prefix: Buffer.alloc(0),
-      want: (key) => (router.mayClaim(key, wanted) === 'entry' ? 'entry' : 'key'),
+      want: (key) => (this.#router.mayClaim(key, wanted) === 'entry' ? 'entry' : 'key'),
     })
   }
 
@@ -311,9 +321,8 @@ class SurveyPass {
   }
 
   #forward(entry: Entry, sinkOf: (compiled: CompiledMapping) => RecordSink | undefined): Claim | undefined {
-    const { compiled, sourceName, now } = this.#options
-    const living = withoutExpiredFields(entry, now)
-    return forwardClaims(compiled.router(sourceName).route(entry.key, entry.type), living, sinkOf)
+    const living = withoutExpiredFields(entry, this.#options.now)
+    return forwardClaims(this.#router.route(entry.key, entry.type), living, sinkOf)
   }
 }
 
@@ -365,25 +374,23 @@ class Reading implements RecordSink {
 
   row(cells: Row, part: () => Part): void {
     this.batch.row(cells, part)
-    this.#took(part)
+    if (!this.#isKept(part)) this.batch.keep(this.batch.count - 1)
   }
 
   wrote(part: () => Part): void {
-    this.batch.wrote(part)
-    this.#took(part)
+    // Most rows are summed up, and nothing else is kept of them.
+    if (this.#isKept(part)) this.batch.wrote(part)
+    else this.batch.tuples.keep(this.batch.tuples.count - 1)
   }
 
-  #took(part: () => Part): void {
-    if (!this.#expired) {
-      this.account.rows += 1
-      if (!this.#again) this.tally.record()
-      if (this.#keeps(this, part)) {
-        this.account.isCompared = true
-        this.#accounts.push(this.account)
-        return
-      }
-    }
-    this.batch.keep(this.batch.count - 1)
+  #isKept(part: () => Part): boolean {
+    if (this.#expired) return false
+    this.account.rows += 1
+    if (!this.#again) this.tally.record()
+    if (!this.#keeps(this, part)) return false
+    this.account.isCompared = true
+    this.#accounts.push(this.account)
+    return true
   }
 
   reject(reject: Reject): void {

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { HASH, hash64 } from '../hash64.ts'
 import { fieldAt } from '../target/codec.ts'
 
 const BUCKETS = 65_536
@@ -22,10 +22,10 @@ export class RowTally {
   /** The row that lies between these places. */
   add(bytes: Buffer, start: number, end: number): void {
     const bucket = this.#bucketOf(bytes, start)
-    hash(bytes, start, end)
+    hash64(bytes, start, end)
     this.#counts[bucket]! += 1
-    this.#sums[2 * bucket]! += high
-    this.#sums[2 * bucket + 1]! += low
+    this.#sums[2 * bucket]! += HASH[0]!
+    this.#sums[2 * bucket + 1]! += HASH[1]!
     this.total += 1
   }
 
@@ -60,46 +60,9 @@ export class RowTally {
     let bucket = 0
     for (const index of this.#keyIndexes) {
       const at = fieldAt(bytes, start, index)
-      hash(bytes, at, at + 4 + Math.max(0, bytes.readInt32BE(at)))
-      bucket = (Math.imul(bucket, 31) + high) >>> 0
+      hash64(bytes, at, at + 4 + Math.max(0, bytes.readInt32BE(at)))
+      bucket = (Math.imul(bucket, 31) + HASH[0]!) >>> 0
     }
     return bucket % BUCKETS
   }
-}
-
-const SEED = randomBytes(8)
-const HIGH_SEED = SEED.readInt32LE(0)
-const LOW_SEED = SEED.readInt32LE(4)
-
-/** What `hash` found, unsigned. */
-let high = 0
-let low = 0
-
-// Two lanes of Murmur3's mixing over words of four bytes: one pass, nothing allocated.
-function hash(bytes: Buffer, start: number, end: number): void {
-  let a = HIGH_SEED
-  let b = LOW_SEED
-  let at = start
-  for (; at + 4 <= end; at += 4) {
-    const word = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)
-    a = Math.imul(a ^ Math.imul(word, 0xcc9e2d51), 0x1b873593)
-    a = (a << 13) | (a >>> 19)
-    b = Math.imul(b + word, 0x85ebca6b)
-    b = (b << 15) | (b >>> 17)
-  }
-  for (; at < end; at++) {
-    a = Math.imul(a ^ bytes[at]!, 0x1b873593)
-    a = (a << 13) | (a >>> 19)
-    b = Math.imul(b + bytes[at]!, 0x85ebca6b)
-    b = (b << 15) | (b >>> 17)
-  }
-  high = finished(a ^ (end - start))
-  low = finished(b + Math.imul(end - start, 0x9e3779b1))
-}
-
-function finished(value: number): number {
-  let mixed = value
-  mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85ebca6b)
-  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35)
-  return (mixed ^ (mixed >>> 16)) >>> 0
 }

@@ -42,7 +42,10 @@ export async function callsOf(
   }
 }
 
-/** What shadow reads found. `unexplained` had settled before it was counted. */
+/**
+ * What shadow reads found. `unexplained` had settled before it was counted, and the source said the same before and after; records that
+ * were written all the while are `churned`, and count neither for nor against. `noise`: the source compared with itself.
+ */
 export async function shadowsOf(
   { target, plan }: Pick<Scope, 'target' | 'plan'>,
   fromMillis: number,
@@ -50,6 +53,8 @@ export async function shadowsOf(
   readonly compared: number
   readonly unexplained: number
   readonly missingInTarget: number
+  readonly churned: number
+  readonly noise: { readonly changed: number; readonly compared: number }
   readonly failed: number
 }> {
   const counters = await readCounters(target, plan.name, { fromMillis })
@@ -59,6 +64,8 @@ export async function shadowsOf(
     compared: of('shadow.match') + unexplained,
     unexplained,
     missingInTarget: of('shadow.missing_in_target'),
+    churned: of('shadow.churn'),
+    noise: { changed: of('noise.changed'), compared: of('noise.same', 'noise.changed') },
     failed: of('shadow.error', 'shadow.timeout'),
   }
 }

@@ -248,6 +248,7 @@ function createProgram(io: Io, version: string, done: (code: number) => void): C
     .option('--every <seconds>', 'how often to ask (default: 15)', wholeNumber)
     .option('--webhook <url>', 'told of what fires and recovers, as JSON; may hold ${NAME}')
     .option('--notify <command>', 'run for what fires and recovers, with KVMIG_* in its environment')
+    .option('--listen <port>', 'take bug reports over HTTP as well: a port, or host:port')
     .option('--json', 'one JSON line for each that is asked')
     .action(action(() => import('./commands/watch.ts'), 'plans'))
   program

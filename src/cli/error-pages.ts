@@ -63,7 +63,7 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
   ],
   DUAL_WRITE: [
     'records that cannot be written to both sides',
-    'In this version a record is one place in the source and one row in the target. The message says what is in the way; such plans can be copied, and not dual-written.',
+    'The rows have to follow from the entry alone: not from other keys (lookups), not from a value that is cut into pieces, not from a stream. The message says what is in the way; such plans can be copied, and not dual-written. store() wants more than the wrapped client: records that are one place in the source and one row in the target.',
   ],
   ENVIRONMENT_UNKNOWN: [
     'an environment that the project does not name',
@@ -429,6 +429,10 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
     'Run it again with KVMIG_DEBUG=1 to see where, and please report it. No data of yours is printed.',
   ],
   USAGE: ['the command line cannot be read', 'kvmig COMMAND --help has its options and examples.'],
+  VECTOR_METRIC: [
+    'collections that measure differently go to one table',
+    'An index measures distances in one way, and a search of the application by another is answered without it. Say the operator class, columns: [embedding vector_cosine_ops], or give each collection a table of its own.',
+  ],
   WRITE_REFUSED: [
     'a write that did not take place',
     'The message says why. Nothing was changed on either side. If a row is missing that this one refers to, write that first.',

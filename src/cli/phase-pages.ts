@@ -37,6 +37,10 @@ export const PHASE_PAGES: Readonly<Record<string, readonly [title: string, help:
     'a hook failed',
     'A command of hooks: did not end with 0 in its time. Its output is above the message. Before a phase nothing was changed.',
   ],
+  LISTEN: [
+    'bug reports cannot be taken there',
+    'kvmig watch --listen 8787 listens on this machine alone. For another address set KVMIG_LISTEN_TOKEN: whoever reports sends it as authorization: Bearer ….',
+  ],
   LIVE_NONE: [
     'the store cannot take part in dual-write',
     'It cannot compare and set. Phase A works with it; the later phases want a Redis.',

@@ -113,6 +113,11 @@ export const PLAN_EXAMPLES: Readonly<Partial<Record<string, PlanExample>>> = {
   ),
   KV053: table('expiry: { column: name }', 'expiry: { column: joined }'),
   KV054: table('partitions: { every: month }', 'partition_by: range (joined)\npartitions: { every: month }'),
+  KV055: mapping('merge: { name: sum }', 'merge: { name: coalesce }'),
+  KV056: mappings(
+    "- { match: 'a:{id:int}', into: users, write: true, fields: { id: $id, name: $key } }\n- { match: 'b:{id:int}', into: users, write: true, fields: { id: $id, name: $key } }",
+    "- { match: 'a:{id:int}', into: users, write: true, fields: { id: $id, name: $key } }\n- { match: 'b:{id:int}', into: users, fields: { id: $id, name: $key } }",
+  ),
   KV060: plan('queries:\n  q: { sql: SELECT 1 }\nplan: handles', 'queries:\n  q: { sql: SELECT 1 }'),
   KV061: plan('after: [handels]', 'after: [handles]'),
   KV062: plan('after: [users]', 'after: [handles]'),
@@ -121,7 +126,7 @@ export const PLAN_EXAMPLES: Readonly<Partial<Record<string, PlanExample>>> = {
     'target: postgers://db.example/app',
     'target: postgres://db.example/app?sslmode=verify-full',
   ),
-  KV065: mapping('merge: newest', 'where: has(r.name)'),
+  KV065: mapping('one_way: accept', 'where: has(r.name)'),
   KV070: project(
     'target: postgres://app:hunter2@db.example/app?sslmode=verify-full',
     'target: postgres://app:${PASSWORD}@db.example/app?sslmode=verify-full',

@@ -71,6 +71,10 @@ export const PLAN_PAGES: Readonly<Partial<Record<string, string>>> = {
     'expiry: names the column that says when a row ends. A time without zone would end it at another moment on another server.',
   KV054:
     'kvmig makes partitions by time: partition_by: range (created_at) over one timestamptz, timestamp or date. Other partitions are yours to make, in the file that schema: names.',
+  KV055:
+    'merge: says of a column how it is made of all records that give the row: coalesce, greatest, least or sum. It is said once for a table, of columns that are filled and no part of the key; a sum wants numbers, greatest and least values that have an order.',
+  KV056:
+    'Of several mappings into one table one may say write: true: its layout is the one that is written towards the store.',
   KV060: 'The message says where the other one is.',
   KV061: 'The message lists the names that there are.',
   KV062: 'after: and the references between tables together form a circle. Remove one of them.',

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { didYouMean } from '../diagnostic.ts'
 import { KvmigError } from '../errors.ts'
 
@@ -9,6 +9,8 @@ export interface Preset {
   readonly says: string
   /** The plan, as it is written out: nothing is expanded later, so that a review sees every line of it. */
   readonly text: string
+  /** DDL of the tables that the library makes, for `schema:`; undefined where kvmig makes them. */
+  readonly schema: string | undefined
 }
 
 /** Every preset that comes with kvmig, by name. */
@@ -18,7 +20,14 @@ export const readPresets = (): readonly Preset[] =>
     .sort()
     .map((file) => {
       const text = readFileSync(new URL(file, FOLDER), 'utf8')
-      return { name: file.replace(/\.yaml$/, ''), says: /^# (.*)$/m.exec(text)?.[1] ?? '', text }
+      const name = file.replace(/\.yaml$/, '')
+      const schema = new URL(`${name}.sql`, FOLDER)
+      return {
+        name,
+        says: /^# (.*)$/m.exec(text)?.[1] ?? '',
+        text,
+        schema: existsSync(schema) ? readFileSync(schema, 'utf8') : undefined,
+      }
     })
 
 /** Throws USAGE, naming those that there are. */

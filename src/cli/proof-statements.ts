@@ -33,15 +33,16 @@ export async function proofStatements({
       onTarget && foreign.has(showTable(name)) ? name : { ...name, schema: schema(name.schema) }
     const own = steps.flatMap((step) => stepStatement(step, place))
     if (onTarget) return own
-    const enums = [...application.enums]
-      .filter(([name]) => !name.includes('.'))
-      .map(([name, labels]) => ({
-        sql: `CREATE TYPE ${quote(schema(project.targetSchema))}.${quote(name)} AS ENUM (${labels.map(literal).join(', ')})`,
-        at: undefined,
-        what: `type ${name}`,
-      }))
+    const enums = new Map(
+      [...application.enums].map(([name, labels]) => {
+        const [last = name, first = project.targetSchema] = name.split('.').reverse()
+        const type = `${quote(schema(first))}.${quote(last)}`
+        const sql = `CREATE TYPE ${type} AS ENUM (${labels.map(literal).join(', ')})`
+        return [type, { sql, at: undefined, what: `type ${name}` }]
+      }),
+    )
     const standIns = application.tables.flatMap((table) => standInStatements(table, place))
-    return [...enums, ...standIns, ...own, ...queryStatements(project, steps)]
+    return [...enums.values(), ...standIns, ...own, ...queryStatements(project, steps)]
   }
   return { build, statements: build((name) => name) }
 }

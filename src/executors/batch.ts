@@ -6,6 +6,7 @@ import type { QuarantineRecord } from '../state/ledger.ts'
 import { type Traceable, writerName } from '../state/trace.ts'
 import type { TableRows } from '../target/table-rows.ts'
 import type { Reject } from '../value.ts'
+import type { KnownRows } from './known-rows.ts'
 import type { Shift } from './settling.ts'
 
 /** What one mapping made of some pages of the source, waiting to be written in one transaction. */
@@ -13,7 +14,11 @@ export class Batch extends RowBatch implements RecordSink {
   readonly compiled: CompiledMapping
   readonly rejects: Rejected[] = []
   /** What the batch stands for besides its records, counted with them when they are committed. */
-  readonly seen = { keys: 0, filtered: 0, expired: 0 }
+  readonly seen = { keys: 0, filtered: 0, expired: 0, unchanged: 0 }
+  /** Rows that are in the table already. What is among them is counted, and nothing else is kept of it. */
+  known: KnownRows | undefined
+  /** Those of the key whose records arrive. */
+  #knownOfKey = 0
 
   constructor(compiled: CompiledMapping, table: TableRows) {
     super(table)
@@ -25,7 +30,23 @@ export class Batch extends RowBatch implements RecordSink {
   }
 
   get empty(): boolean {
-    return this.size === 0 && this.seen.keys === 0 && this.seen.filtered === 0 && this.seen.expired === 0
+    return this.size === 0 && Object.values(this.seen).every((it) => it === 0)
+  }
+
+  override of(entry: Entry): this {
+    if (entry.offset === 0) this.#knownOfKey = 0
+    return super.of(entry)
+  }
+
+  override wrote(part: () => Part): void {
+    const { tuples, known } = this
+    if (!known?.holds(tuples)) {
+      super.wrote(part)
+      return
+    }
+    tuples.keep(tuples.count - 1)
+    this.seen.unchanged += 1
+    this.#knownOfKey += 1
   }
 
   reject(reject: Reject, part: () => Part): void {
@@ -43,6 +64,8 @@ export class Batch extends RowBatch implements RecordSink {
     while (kept > 0 && this.key(kept - 1).equals(key)) kept -= 1
     this.keep(kept)
     while (this.rejects.at(-1)?.key.equals(key)) this.rejects.pop()
+    this.seen.unchanged -= this.#knownOfKey
+    this.#knownOfKey = 0
   }
 
   /** Where it is now, to come back to. */
@@ -55,6 +78,7 @@ export class Batch extends RowBatch implements RecordSink {
     this.keep(rows)
     this.rejects.length = rejects
     Object.assign(this.seen, seen)
+    this.#knownOfKey = 0
   }
 
   unmapped(): void {
@@ -64,7 +88,8 @@ export class Batch extends RowBatch implements RecordSink {
   override clear(): void {
     super.clear()
     this.rejects.length = 0
-    Object.assign(this.seen, { keys: 0, filtered: 0, expired: 0 })
+    Object.assign(this.seen, { keys: 0, filtered: 0, expired: 0, unchanged: 0 })
+    this.#knownOfKey = 0
   }
 }
 
@@ -157,10 +182,13 @@ export function shiftCounts<C extends { readonly compiled: Traceable; readonly c
     copies.map((copy) => {
       const changes = noCounts()
       const left = (of: keyof LoadCounts) => copy.counts[of] + changes[of]
-      for (const { from, to } of shifts.filter((it) => it.writer === writerName(copy.compiled))) {
+      for (const { from, to, onlyIfCounted } of shifts.filter(
+        (it) => it.writer === writerName(copy.compiled),
+      )) {
         const counted = [from, 'unchanged', 'updated', 'inserted'].find(
           (it) => left(it as keyof LoadCounts) > 0,
         )
+        if (onlyIfCounted && counted !== from) continue
         if (counted) changes[counted as keyof LoadCounts] -= 1
         changes[to] += 1
       }

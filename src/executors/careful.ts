@@ -68,7 +68,7 @@ class CarefulLoad {
   readonly #origins: Origin[] = []
   readonly #rivals: Rival[] = []
   readonly #winners: Rival[] = []
-  /** Rows of ours that changed in the source, and that other records had given way to. */
+  /** Rows of ours that changed in the source (in a table that merges: all of ours), and that other records had given way to. */
   #challenged: ReadonlySet<string> = new Set()
 
   constructor(
@@ -164,9 +164,11 @@ class CarefulLoad {
         origin: origins[place],
       }),
     )
-    const changed = writers.collide
-      ? groups.filter((it) => it.there && this.#owned(it)?.tuple.equals(it.there) === false)
-      : []
+    const changed = this.#merges
+      ? groups.filter((it) => it.origin)
+      : writers.collide
+        ? groups.filter((it) => it.there && this.#owned(it)?.tuple.equals(it.there) === false)
+        : []
     const rivals = await ledger.origins.rivals.of(
       this.#tx,
       showTable(table.name),
@@ -222,10 +224,30 @@ class CarefulLoad {
       if (there?.equals(record.tuple)) return this.#unchanged(1)
       return { group, record, how: there ? 'update' : 'insert', existed: false }
     }
+    if (this.#merges && (origin || !there)) return this.#contribute(group)
     if (origin) return origin.state === 'stands' ? this.#meet(group, origin) : this.#open(group)
     if (there) return this.#meetExisting(group, there)
     const record = this.#first(group)
     return record ? { group, record, how: 'insert', existed: false } : this.#open(group)
+  }
+
+  get #merges(): boolean {
+    return this.#loading.writers.merges.length > 0
+  }
+
+  /** A row of a table that merges. That of one record is written at once; what several make of it is settled when all are known. */
+  #contribute(group: Group): Write | undefined {
+    const { there, origin, records, row } = group
+    const [record] = records
+    const isAlone =
+      records.length === 1 &&
+      (!origin ||
+        (origin.state === 'stands' &&
+          this.#isOf(origin, record!) &&
+          !this.#challenged.has(row.toString('latin1'))))
+    if (!isAlone) return this.#open(group)
+    if (there?.equals(record!.tuple)) return this.#unchanged(1)
+    return { group, record: record!, how: there ? 'update' : 'insert', existed: origin?.existed ?? false }
   }
 
   /** A row that kvmig did not write. */
@@ -311,7 +333,10 @@ class CarefulLoad {
       ledger,
       record: (number: number) => sorted[number]!.record,
       key: (number: number) => sorted[number]!.record.keyTuple,
-      refuse: (number: number, reject: Reject) => this.#refuse(sorted[number]!.record, reject),
+      refuse: (number: number, reject: Reject) => {
+        // In a table that merges another record may give what this one lacks: that is settled when all are known.
+        if (!this.#merges) this.#refuse(sorted[number]!.record, reject)
+      },
       displaced: (owners: readonly Traced[], others: readonly Traced[]) => {
         // They were counted by earlier batches, as what they were then.
         const isOwn = (it: Traced) =>
@@ -348,6 +373,10 @@ class CarefulLoad {
 
   /** The table refused the record: those that had given way to it have their turn. */
   #without({ group, record }: Write): Group[] {
+    if (this.#merges) {
+      this.#open(group)
+      return []
+    }
     const alike = group.records.filter((it) => it !== record && it.tuple.equals(record.tuple))
     const { reject } = this.#rejects.findLast((it) => it.key === record.key && it.part === record.part)!
     for (const it of alike) this.#refuse(it, reject)
@@ -374,7 +403,9 @@ class CarefulLoad {
     this.#origins.push({ ...known, state: 'open' })
     this.#giveWay(records.filter((it) => !this.#isOf(known, it)))
     // It is counted as what it turns out to be when that is settled.
-    if (records.some((it) => this.#isOf(known, it))) this.#counts.duplicate += 1
+    if (!records.some((it) => this.#isOf(known, it))) return
+    if (this.#merges && origin && there) this.#counts.unchanged += 1
+    else this.#counts.duplicate += 1
   }
 
   #unchanged(records: number): undefined {

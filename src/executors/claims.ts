@@ -1,3 +1,4 @@
+import { partOfGrain } from '../mapping/grain.ts'
 import { claim } from '../state/touches.ts'
 import type { Transaction } from '../target/target.ts'
 import type { Batch } from './batch.ts'
@@ -19,7 +20,7 @@ export async function claimBatch(tx: Transaction, batch: Batch): Promise<Claimed
   if (!route || route.phase === 'A') return undefined
   const places = Array.from({ length: batch.count }, (_, row) => ({
     key: batch.key(row),
-    part: batch.part(row),
+    part: partOfGrain(batch.compiled.grain, batch.part(row)),
   }))
   const claimed = places.length === 0 ? [] : await claim(tx, plan, places)
   return { isOurs: (row) => claimed[row]!, live: claimed.filter((it) => !it).length }

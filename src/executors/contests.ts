@@ -1,3 +1,4 @@
+import { readRecords } from '../checks/read-records.ts'
 import { failpoint } from '../failpoint.ts'
 import type { CompiledMapping } from '../mapping/mapping.ts'
 import { showTable, type TableName } from '../plan/table.ts'
@@ -7,7 +8,6 @@ import { writerName } from '../state/trace.ts'
 import type { Transaction } from '../target/target.ts'
 import { addCounts, noCounts, shiftCounts } from './batch.ts'
 import type { Context } from './executor.ts'
-import { readRecords } from './read-records.ts'
 import { Settling, type Shift } from './settling.ts'
 import { writersOf } from './writers.ts'
 
@@ -47,7 +47,7 @@ export async function settleContests(
     const { open, rivals } = await stillOpen()
     if (open.length === 0) return
     context.signal.throwIfAborted()
-    const found = await readRecords([...open, ...rivals], writers, context)
+    const found = await readRecords([...open, ...rivals], writers.mappings, context)
     const steps = await ledger.steps()
     await transact(async (tx) => {
       const settling = await Settling.begin(tx, { name, writers, ledger })

@@ -1,9 +1,10 @@
 import { failpoint } from '../failpoint.ts'
 import type { IndexStep } from '../plan/step.ts'
 import { showTable } from '../plan/table.ts'
-import { createIndex, dropIndex } from '../target/ddl.ts'
+import { createIndex, dropIndex, isUnmeasured } from '../target/ddl.ts'
 import { quarantineDuplicates } from './duplicates.ts'
 import type { Executor } from './executor.ts'
+import { metricOf } from './metric.ts'
 import { doStep } from './transact.ts'
 
 /** After the copy: an index built once costs a fraction of one kept up to date row by row. */
@@ -16,9 +17,10 @@ export const index: Executor<IndexStep> = {
     detail: `${index.unique ? 'unique, ' : ''}${index.columns.join(', ')}`,
   }),
   run: async (step, context) => {
+    const metric = isUnmeasured(step.index) ? await metricOf(step, context) : undefined
     const outcome = await doStep(context, step, async (tx) => {
       const quarantined = await quarantineDuplicates(tx, step, context)
-      await tx.query(createIndex(step.table, step.index))
+      await tx.query(createIndex(step.table, step.index, { metric }))
       return quarantined > 0 ? { quarantined } : {}
     })
     failpoint('index.created')

@@ -25,7 +25,7 @@ export async function deleteOwned(
     `EXISTS (SELECT FROM kvmig.origin o WHERE o.target = $1 AND o.writer = $2 AND NOT o.existed AND o.state <> 'contested' AND o.row_key = ${keys[alias as 't' | 'c']})`
   await requireUnreferenced(tx, table.name, owned, parameters)
   await tx.query(`DELETE FROM ${qualified(table.name)} t WHERE ${owned('t')}`, parameters)
-  await ledger.origins.clear(tx, name, writer)
+  await ledger.origins.clear(tx, name, writer, { merged: mapping.merge !== undefined })
 }
 
 /**

@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { EXIT, SourceError } from '../errors.ts'
 import { failpoint } from '../failpoint.ts'
 import { forwardClaims } from '../mapping/claim.ts'
-import type { CompiledMapping } from '../mapping/mapping.ts'
+import type { CompiledMapping, RecordSink, Router } from '../mapping/mapping.ts'
 import { exactKey, literalPrefix } from '../plan/key-pattern.ts'
 import type { BackfillStep } from '../plan/step.ts'
 import { showTable } from '../plan/table.ts'
@@ -10,16 +10,17 @@ import { withoutExpiredFields } from '../sources/part.ts'
 import type { Cursor, Entry, Page, Source } from '../sources/source.ts'
 import { repeatably } from '../state/schema.ts'
 import { writerName } from '../state/trace.ts'
+import { databaseClock } from '../target/clock.ts'
 import { DatabaseError } from '../target/error.ts'
 import { openTableRows } from '../target/table-rows.ts'
-import type { Transaction } from '../target/target.ts'
+import type { Target, Transaction } from '../target/target.ts'
 import { addCounts, Batch, type CopyCounts, type Mark, noCounts, shiftCounts, toQuarantine } from './batch.ts'
 import { loadCarefully } from './careful.ts'
 import { certainly } from './certainly.ts'
 import { claimBatch } from './claims.ts'
-import { databaseClock } from './clock.ts'
 import { settleContests } from './contests.ts'
 import type { Context, Counts } from './executor.ts'
+import { KnownRows } from './known-rows.ts'
 import { type Loading, loadDirectly } from './load.ts'
 import { writersOf } from './writers.ts'
 
@@ -41,6 +42,9 @@ export class Copy {
   counts: CopyCounts
   /** Once a batch met rows that are there, the next one is not tried directly either: that is a second run. */
   careful: boolean
+  /** The rows that are there, once they turned out to be most of what the source gives. */
+  known: KnownRows | undefined
+  #hasLooked = false
   #spare: Batch | undefined
 
   constructor(step: BackfillStep, compiled: CompiledMapping, loading: Loading, counts: Counts | undefined) {
@@ -55,7 +59,20 @@ export class Copy {
   newBatch(): Batch {
     const batch = this.#spare ?? new Batch(this.compiled, this.loading.table)
     this.#spare = undefined
+    batch.known = this.known
     return batch
+  }
+
+  /**
+   * Reads the rows that are there, once: it costs a fraction of looking them up, and what is among them need not be. Only where a row has
+   * one record, which its key tells, and nobody else writes.
+   */
+  async learn(target: Target): Promise<void> {
+    const { table, writers } = this.loading
+    if (this.#hasLooked || table.staged || writers.tracked) return
+    this.#hasLooked = true
+    this.known = await KnownRows.read(target, table)
+    this.batch.known = this.known
   }
 
   /** It is written: its memory can have the next one. */
@@ -76,6 +93,7 @@ export class Pass {
   readonly #source: Source
   readonly copies: readonly Copy[]
   readonly #byMapping: ReadonlyMap<CompiledMapping, Copy>
+  readonly #router: Router
   readonly #id: string
   /** Only these; all, where there is none. */
   readonly #keys: readonly Buffer[] | undefined
@@ -85,8 +103,12 @@ export class Pass {
   #batches: number
   /** A collection of which more parts have to come, and the copies that take it. */
   #unfinished:
-    | { readonly key: Buffer; readonly copies: ReadonlySet<Copy>; readonly word: 'keys' | 'expired' }
+    | { readonly key: Buffer; readonly copies: readonly Copy[]; readonly word: 'keys' | 'expired' }
     | undefined
+  /** The entry that is being made rows of, and the copies that take it. */
+  #taken!: Entry
+  #isExpired = false
+  readonly #taking: Copy[] = []
   /** Where the source could be resumed last, and what was in the batches then. */
   #resumable: { readonly cursor: Cursor; readonly marks: ReadonlyMap<Batch, Mark> } | undefined
   #writing: Promise<void> = Promise.resolve()
@@ -150,6 +172,7 @@ export class Pass {
     this.#source = source
     this.copies = copies
     this.#byMapping = new Map(copies.map((it) => [it.compiled, it]))
+    this.#router = context.compiled.router(copies[0]!.step.source)
     this.#id = pass.id
     this.#keys = pass.keys
     this.#identity = pass.identity
@@ -252,32 +275,36 @@ export class Pass {
     if (exact.every((it) => it !== undefined)) {
       return this.#source.read([...new Set(exact)].map((it) => Buffer.from(it)))
     }
-    const router = this.#context.compiled.router(this.copies[0]!.step.source)
     const wanted = new Set(this.#byMapping.keys())
     return this.#source.scan(
       {
         prefix: Buffer.from(commonPrefix(patterns.map(literalPrefix))),
-        want: (key) => router.mayClaim(key, wanted),
+        want: (key) => this.#router.mayClaim(key, wanted),
       },
       from,
     )
   }
 
   #take(entry: Entry, clock: () => number): void {
-    const router = this.#context.compiled.router(this.copies[0]!.step.source)
     if (entry.offset === 0) this.#drop()
-    const expired = entry.expiresAt !== null && entry.expiresAt <= clock()
-    const copies = new Set<Copy>()
-    const living = withoutExpiredFields(entry, clock())
-    forwardClaims(router.route(entry.key, entry.type), living, (compiled) => {
-      const copy = this.#byMapping.get(compiled)
-      if (!copy) return undefined
-      copies.add(copy)
-      return expired ? undefined : copy.batch.of(entry)
-    })
+    const now = clock()
+    const expired = entry.expiresAt !== null && entry.expiresAt <= now
+    const copies = this.#taking
+    copies.length = 0
+    this.#taken = entry
+    this.#isExpired = expired
+    forwardClaims(this.#router.route(entry.key, entry.type), withoutExpiredFields(entry, now), this.#sinkOf)
     const word = expired ? 'expired' : 'keys'
     if (entry.offset === 0) for (const copy of copies) copy.batch.seen[word] += 1
-    this.#unfinished = entry.more ? (this.#unfinished ?? { key: entry.key, copies, word }) : undefined
+    if (entry.more) this.#unfinished ??= { key: entry.key, copies: [...copies], word }
+    else this.#unfinished = undefined
+  }
+
+  readonly #sinkOf = (compiled: CompiledMapping): RecordSink | undefined => {
+    const copy = this.#byMapping.get(compiled)
+    if (!copy) return undefined
+    if (!this.#taking.includes(copy)) this.#taking.push(copy)
+    return this.#isExpired ? undefined : copy.batch.of(this.#taken)
   }
 
   /** A collection that begins anew, or is gone before its last part came: what came of it is void. */
@@ -299,7 +326,7 @@ export class Pass {
   #isFull(): boolean {
     let [rows, bytes] = [0, 0]
     for (const { batch } of this.copies) {
-      rows += batch.size
+      rows += batch.size + batch.seen.unchanged
       bytes += batch.tuples.bytes
     }
     return rows >= this.#batchRows || bytes >= BATCH_BYTES
@@ -345,6 +372,7 @@ export class Pass {
     const { ledger } = this.#context
     for (;;) {
       let trying: Copy | undefined
+      const live = new Set<Copy>()
       try {
         const results = await this.#commit(cursor, async (tx) => {
           failpoint('backfill.batch-begun')
@@ -363,7 +391,9 @@ export class Pass {
               rejects.map((it) => toQuarantine(plan, mapping.name, it)),
             )
             // What a live write has touched is there, and newer than what was read.
-            loaded.set(copy, { ...counts, unchanged: counts.unchanged + (claimed?.live ?? 0), ...batch.seen })
+            const unchanged = counts.unchanged + (claimed?.live ?? 0) + batch.seen.unchanged
+            loaded.set(copy, { ...counts, ...batch.seen, unchanged })
+            if (claimed) live.add(copy)
           }
           failpoint('backfill.batch-copied')
           return loaded
@@ -372,6 +402,8 @@ export class Pass {
         for (const [copy, counts] of results) {
           // Nothing was there: try the next batch directly again.
           copy.careful = copy.loading.table.staged || counts.unchanged + counts.updated + counts.duplicate > 0
+          if (!live.has(copy) && counts.unchanged > counts.inserted + counts.updated)
+            await copy.learn(this.#context.target)
           const { cursor } = this.#reached
           const reached = cursor === undefined ? undefined : this.#source.reached?.(cursor)
           this.#context.progress(copy.step.id, { ...copy.counts }, reached)

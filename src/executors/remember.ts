@@ -11,10 +11,10 @@ export function remember(step: Step, compiled: Pick<CompiledProject, 'tracked'>)
   if (step.kind === 'table') return { ...step, table: outline(step.table) }
   if (step.kind === 'gate') return { ...step, checks: [] }
   if (step.kind !== 'backfill') return step
-  const { name, match, type, each, into, key } = step.mapping
+  const { name, match, type, each, into, key, merge } = step.mapping
   return {
     ...step,
-    mapping: { name, match: { source: match.source }, type, each, into, key },
+    mapping: { name, match: { source: match.source }, type, each, into, key, merge },
     table: outline(step.table),
     tracked: compiled.tracked(step.table.name),
   }

@@ -1,33 +1,27 @@
-import { rankOf } from '../mapping/rank.ts'
-import { type CompareRank, compareRecords, type Member, settle } from '../mapping/resolve.ts'
+import { type Contender, Contenders, type GivenRow, type Outcome } from '../checks/contenders.ts'
+import type { FoundRecord } from '../checks/read-records.ts'
+import { compareRecords } from '../mapping/resolve.ts'
 import type { Ledger, Origin, Rival } from '../state/ledger.ts'
 import { tracedTo, writerName } from '../state/trace.ts'
-import { canonicalRows } from '../target/canonical-rows.ts'
 import { qualified } from '../target/ddl.ts'
 import { rowKeyOf } from '../target/row-key.ts'
-import {
-  cellsOf,
-  keyTupleOf,
-  openTableRows,
-  reachTypes,
-  readTuples,
-  type TableRows,
-} from '../target/table-rows.ts'
+import { readTuples } from '../target/table-rows.ts'
 import type { Transaction } from '../target/target.ts'
-import type { Reject, Row } from '../value.ts'
+import type { Reject } from '../value.ts'
 import { fingerprint, type LoadCounts } from './batch.ts'
-import type { FoundRecord } from './read-records.ts'
 import { requireUnreferenced } from './referenced.ts'
 import { conflict, existingRow } from './refusal.ts'
 import { Stage } from './stage.ts'
 import { writeWhatFits } from './write.ts'
-import { placeIn, type Writers } from './writers.ts'
+import type { Writers } from './writers.ts'
 
 /** A record of a writer was counted as one thing, and is another. */
 export interface Shift {
   readonly writer: string
   readonly from: keyof LoadCounts
   readonly to: keyof LoadCounts
+  /** Nothing is counted differently where no record is counted as `from`. */
+  readonly onlyIfCounted?: true
 }
 
 interface Scope {
@@ -37,29 +31,34 @@ interface Scope {
   readonly ledger: Ledger
 }
 
-/** A record that gives a row which is open. */
-interface Contender extends Member {
-  readonly mapping: string
-  readonly access: TableRows
-  readonly cellsOfRow: Row
-  readonly tuple: Buffer
-  readonly keyTuple: Buffer
-}
-
 /** An open row that is there or not, and the records that may have it. */
 interface Contest {
   readonly origin: Origin
   readonly contenders: readonly Contender[]
   readonly isThere: boolean
+  /** Records that the ledger knows of, and the source does not give any more: what they filled is to be emptied. */
+  readonly lostSome: boolean
+}
+
+/** A contest, and the row that its records give. */
+interface Decided {
+  readonly contest: Contest
+  readonly outcome: Outcome
+  /** Columns that records which are gone may have filled. */
+  readonly resets: readonly string[]
+}
+
+/** A contest in which nobody has the row, and why. */
+interface Lost {
+  readonly contest: Contest
+  readonly reject: Reject
 }
 
 /** Settles some of the open rows of a table, in one transaction. */
 export class Settling {
   readonly #tx: Transaction
   readonly #scope: Scope
-  /** Access to the table with the columns of each writer. */
-  readonly #access: ReadonlyMap<string, TableRows>
-  readonly #rank: CompareRank
+  readonly #made: Contenders
   readonly #origins: Origin[] = []
   readonly #rivals: Rival[] = []
   /** Records that are quarantined, and why; undefined: not any more. */
@@ -70,21 +69,13 @@ export class Settling {
 
   static async begin(tx: Transaction, scope: Scope): Promise<Settling> {
     await tx.query('SET CONSTRAINTS ALL IMMEDIATE')
-    const access = new Map<string, TableRows>()
-    for (const mapping of scope.writers.mappings) {
-      const { columns, keyIndexes, table } = mapping
-      const rows = await openTableRows(tx, { name: table.name, columns, keyIndexes })
-      await reachTypes(tx, rows)
-      access.set(writerName(mapping), rows)
-    }
-    return new Settling(tx, scope, access)
+    return new Settling(tx, scope, await Contenders.open(tx, scope.writers.mappings, scope.writers.merges))
   }
 
-  private constructor(tx: Transaction, scope: Scope, access: ReadonlyMap<string, TableRows>) {
+  private constructor(tx: Transaction, scope: Scope, made: Contenders) {
     this.#tx = tx
     this.#scope = scope
-    this.#access = access
-    this.#rank = rankOf(scope.writers.mappings[0]!.table.columns)
+    this.#made = made
   }
 
   async run(
@@ -94,21 +85,35 @@ export class Settling {
   ): Promise<void> {
     let contests = await this.#contests(open, rivals, records)
     this.#rejected = await this.#settledBefore(contests)
-    const lost: Contest[] = []
+    const lost: Lost[] = []
     while (contests.length > 0) {
-      const won: Contest[] = []
+      const decided: Decided[] = []
       for (const contest of contests) {
-        const [first] = contest.contenders
+        const { contenders, origin } = contest
         // Nobody gives this row any more. If it is there, the gate will find it.
-        if (!first) this.#origins.push({ ...contest.origin, state: 'stands' })
-        else if (this.#winner(contest) === undefined) lost.push(contest)
-        else won.push(contest)
+        if (contenders.length === 0) {
+          this.#origins.push({ ...origin, state: 'stands' })
+          continue
+        }
+        const outcome = await this.#made.rowOf(contenders)
+        if (outcome === 'contested') lost.push({ contest, reject: conflict(contenders[0]!.access) })
+        else if ('code' in outcome) lost.push({ contest, reject: outcome })
+        else
+          decided.push({
+            contest,
+            outcome,
+            resets: contest.lostSome && this.#merges ? this.#made.unfilled(outcome) : [],
+          })
       }
-      contests = await this.#give(won)
+      contests = await this.#give(decided, lost)
     }
-    await this.#takeOut(lost)
-    for (const contest of lost) this.#withhold(contest)
+    await this.#takeOut(lost.map((it) => it.contest))
+    for (const it of lost) this.#withhold(it)
     await this.#save(open)
+  }
+
+  get #merges(): boolean {
+    return this.#scope.writers.merges.length > 0
   }
 
   async #contests(
@@ -116,56 +121,25 @@ export class Settling {
     rivals: readonly Rival[],
     records: readonly FoundRecord[],
   ): Promise<readonly Contest[]> {
-    const gives = new Set([...open, ...rivals].map((it) => `${it.row.toString('latin1')}${nameOf(it)}`))
-    const byRow = new Map<string, Contender[]>(open.map((it) => [it.row.toString('latin1'), []]))
-    for (const mapping of this.#scope.writers.mappings) {
-      const own = records.filter((it) => it.compiled === mapping)
-      for (const contender of await this.#contenders(own, writerName(mapping))) {
-        const row = rowKeyOf(contender.keyTuple).toString('latin1')
-        if (gives.has(`${row}${nameOf({ ...contender, writer: contender.mapping })}`))
-          byRow.get(row)?.push(contender)
-      }
+    const known = new Map<string, string>()
+    for (const it of [...open, ...rivals]) known.set(`${it.row.toString('latin1')}${nameOf(it)}`, rowOf(it))
+    const byRow = new Map<string, Contender[]>(open.map((it) => [rowOf(it), []]))
+    for (const contender of await this.#made.of(records)) {
+      const row = rowKeyOf(contender.keyTuple).toString('latin1')
+      if (known.has(`${row}${nameOf({ ...contender, writer: contender.mapping })}`))
+        byRow.get(row)?.push(contender)
     }
-    const contests = open.map((origin) => ({
-      origin,
-      contenders: byRow.get(origin.row.toString('latin1'))!.sort(compareRecords),
-    }))
+    const expected = new Map<string, number>()
+    for (const row of known.values()) expected.set(row, (expected.get(row) ?? 0) + 1)
+    const contests = open.map((origin) => {
+      const contenders = byRow.get(rowOf(origin))!.sort(compareRecords)
+      return { origin, contenders, lostSome: contenders.length < expected.get(rowOf(origin))! }
+    })
     const there = await this.#there(contests.flatMap(({ contenders: [first] }) => first ?? []))
     return contests.map((it) => ({
       ...it,
       isThere: it.contenders[0] !== undefined && there.get(it.contenders[0]) !== undefined,
     }))
-  }
-
-  async #contenders(records: readonly FoundRecord[], mapping: string): Promise<readonly Contender[]> {
-    const access = this.#access.get(mapping)!
-    const { rows, refused } = await canonicalRows(
-      this.#tx,
-      access.wires,
-      records.map((it) => it.row),
-    )
-    return records.flatMap(({ compiled, key, part }, index) => {
-      if (refused.has(index)) return []
-      const cellsOfRow = rows[index]!
-      const tuple = access.tuple(cellsOfRow)
-      const member = {
-        writer: placeIn(this.#scope.writers, compiled),
-        policy: compiled.mapping.conflict,
-        key,
-        part,
-      }
-      return [
-        {
-          ...member,
-          cells: cellsOf(access, tuple),
-          mapping,
-          access,
-          cellsOfRow,
-          tuple,
-          keyTuple: keyTupleOf(access, tuple),
-        },
-      ]
-    })
   }
 
   async #settledBefore(contests: readonly Contest[]): Promise<ReadonlySet<string>> {
@@ -182,43 +156,44 @@ export class Settling {
     return found
   }
 
-  /** The rows that are there for these, as their writers see them. */
-  async #there(contenders: readonly Contender[]): Promise<ReadonlyMap<Contender, Buffer>> {
-    const found = new Map<Contender, Buffer>()
-    for (const [mapping, own] of byMapping(contenders)) {
+  /** The rows that are there for these, by the columns that they fill. */
+  async #there<R extends GivenRow>(rows: readonly R[]): Promise<ReadonlyMap<R, Buffer>> {
+    const found = new Map<R, Buffer>()
+    for (const own of grouped(rows, (it) => it.access)) {
       const tuples = await readTuples(
         this.#tx,
-        this.#access.get(mapping)!,
+        own[0]!.access,
         own.map((it) => it.cellsOfRow),
       )
-      for (const [place, contender] of own.entries()) if (tuples[place]) found.set(contender, tuples[place])
+      for (const [place, row] of own.entries()) if (tuples[place]) found.set(row, tuples[place])
     }
     return found
   }
 
-  #winner({ contenders }: Contest): Contender | undefined {
-    const verdict = contenders.length === 1 ? contenders[0]! : settle(contenders, this.#rank)
-    return verdict === 'contested' ? undefined : verdict
-  }
-
-  /** Gives each row to its winner. Where the table refuses that, the others are left to fight on. */
-  async #give(contests: readonly Contest[]): Promise<readonly Contest[]> {
-    const byWinner = new Map(contests.map((it) => [this.#winner(it)!, it]))
-    const there = await this.#there([...byWinner.keys()])
+  /** Gives each row what was decided. Where the table refuses that, the records that did not make it are left to fight on. */
+  async #give(decided: readonly Decided[], lost: Lost[]): Promise<readonly Contest[]> {
+    const there = await this.#there(decided.map((it) => it.outcome))
     const left: Contest[] = []
     const emptied: Contest[] = []
-    for (const [mapping, winners] of byMapping([...byWinner.keys()])) {
-      const refused = await this.#write(winners, mapping, { there, byWinner })
-      for (const winner of winners) {
-        const contest = byWinner.get(winner)!
-        if (!refused.has(winner)) {
-          this.#settled(contest, winner)
-          continue
+    const writing = grouped(decided, ({ outcome, resets }) =>
+      JSON.stringify([outcome.access.columnNames, resets]),
+    )
+    for (const some of writing) {
+      const refused = await this.#write(some, there)
+      for (const it of some) {
+        const { contest, outcome } = it
+        const reject = refused.get(it)
+        if (!reject) {
+          this.#settled(it, there.get(outcome)?.equals(outcome.tuple) ?? false)
+        } else if (this.#merges) {
+          lost.push({ contest, reject })
+        } else {
+          this.#verdicts.push({ contender: outcome.owner, reject })
+          this.#shift(contest, outcome.owner, 'rejected')
+          const contenders = contest.contenders.filter((one) => one !== outcome.owner)
+          if (contenders.length > 0) left.push({ ...contest, contenders })
+          else emptied.push(contest)
         }
-        this.#shift(contest, winner, 'rejected')
-        const contenders = contest.contenders.filter((it) => it !== winner)
-        if (contenders.length > 0) left.push({ ...contest, contenders })
-        else emptied.push(contest)
       }
     }
     await this.#takeOut(emptied)
@@ -226,28 +201,25 @@ export class Settling {
   }
 
   async #write(
-    winners: readonly Contender[],
-    mapping: string,
-    {
-      there,
-      byWinner,
-    }: { readonly there: ReadonlyMap<Contender, Buffer>; readonly byWinner: ReadonlyMap<Contender, Contest> },
-  ): Promise<ReadonlySet<Contender>> {
+    decided: readonly Decided[],
+    there: ReadonlyMap<Outcome, Buffer>,
+  ): Promise<ReadonlyMap<Decided, Reject>> {
     const { writers, ledger } = this.#scope
-    const table = this.#access.get(mapping)!
-    const updates = writers.mappings[winners[0]!.writer]!.mapping.existing === 'update'
-    const refused = new Set<Contender>()
-    const refuse = (contender: Contender, reject: Reject) => {
-      refused.add(contender)
-      this.#verdicts.push({ contender, reject })
+    const [{ outcome: first, resets }] = decided as [Decided]
+    const table = first.access
+    const refused = new Map<Decided, Reject>()
+    const changed = decided
+      .filter((it) => it.resets.length > 0 || !there.get(it.outcome)?.equals(it.outcome.tuple))
+      .sort((a, b) => compareRecords(a.outcome.owner, b.outcome.owner))
+    for (const it of changed) {
+      const updates = writers.mappings[it.outcome.owner.writer]!.mapping.existing === 'update'
+      if (it.contest.origin.existed && there.has(it.outcome) && !updates) refused.set(it, existingRow(table))
     }
-    const changed = winners.filter((it) => !there.get(it)?.equals(it.tuple)).sort(compareRecords)
-    for (const it of changed)
-      if (byWinner.get(it)!.origin.existed && there.has(it) && !updates) refuse(it, existingRow(table))
     const stage = await Stage.create(
       this.#tx,
       table,
-      changed.map((it) => it.tuple),
+      changed.map((it) => it.outcome.tuple),
+      resets,
     )
     const writing = {
       tx: this.#tx,
@@ -255,39 +227,44 @@ export class Settling {
       table,
       writers,
       ledger,
-      record: (number: number) => changed[number]!,
-      key: (number: number) => changed[number]!.keyTuple,
-      refuse: (number: number, reject: Reject) => refuse(changed[number]!, reject),
+      record: (number: number) => changed[number]!.outcome.owner,
+      key: (number: number) => changed[number]!.outcome.keyTuple,
+      refuse: (number: number, reject: Reject) => {
+        refused.set(changed[number]!, reject)
+      },
     }
     for (const how of ['insert', 'update'] as const) {
       const numbers = [...changed.keys()].filter(
-        (it) => !refused.has(changed[it]!) && there.has(changed[it]!) === (how === 'update'),
+        (it) => !refused.has(changed[it]!) && there.has(changed[it]!.outcome) === (how === 'update'),
       )
       await writeWhatFits(writing, numbers, how)
     }
     return refused
   }
 
-  #settled(contest: Contest, winner: Contender): void {
+  #settled({ contest, outcome: { owner } }: Decided, isSame: boolean): void {
     const { origin, contenders, isThere } = contest
-    this.#origins.push({ ...recordOf(winner, origin), state: 'stands', existed: origin.existed && isThere })
+    this.#origins.push({ ...recordOf(owner, origin), state: 'stands', existed: origin.existed && isThere })
     for (const contender of contenders) {
       this.#verdicts.push({ contender, reject: undefined })
-      if (contender === winner) this.#shift(contest, winner, isThere ? 'updated' : 'inserted')
-      else {
+      if (contender !== owner) {
         this.#rivals.push(recordOf(contender, origin))
         this.#shift(contest, contender, 'duplicate')
-      }
+      } else if (this.#merges && isThere) {
+        // It was counted as unchanged if it was there before this run.
+        if (!isSame)
+          this.shifts.push({ writer: owner.mapping, from: 'unchanged', to: 'updated', onlyIfCounted: true })
+      } else this.#shift(contest, owner, isThere ? 'updated' : 'inserted')
     }
   }
 
-  #withhold(contest: Contest): void {
+  #withhold({ contest, reject }: Lost): void {
     const { origin, contenders } = contest
     const [first, ...others] = contenders
     this.#origins.push({ ...recordOf(first!, origin), state: 'contested', existed: origin.existed })
     for (const it of others) this.#rivals.push(recordOf(it, origin))
     for (const contender of contenders) {
-      this.#verdicts.push({ contender, reject: conflict(contender.access) })
+      this.#verdicts.push({ contender, reject })
       this.#shift(contest, contender, 'rejected')
     }
   }
@@ -295,8 +272,8 @@ export class Settling {
   /** Takes rows that nobody has out of the table, unless they were there before. */
   async #takeOut(contests: readonly Contest[]): Promise<void> {
     const contenders = contests.flatMap((it) => (it.isThere && !it.origin.existed ? it.contenders[0]! : []))
-    for (const [mapping, own] of byMapping(contenders)) {
-      const table = this.#access.get(mapping)!
+    for (const own of grouped(contenders, (it) => it.access)) {
+      const table = own[0]!.access
       const stage = await Stage.create(
         this.#tx,
         table,
@@ -366,12 +343,15 @@ const recordOf = ({ mapping, key, part }: Contender, { row }: Origin): Rival => 
 const nameOf = ({ writer, key, part }: Omit<Rival, 'row'>): string =>
   `${writer}\0${key.toString('latin1')}\0${part}`
 
-function byMapping(contenders: readonly Contender[]): ReadonlyMap<string, Contender[]> {
-  const found = new Map<string, Contender[]>()
-  for (const it of contenders) {
-    const known = found.get(it.mapping)
+const rowOf = ({ row }: Pick<Rival, 'row'>): string => row.toString('latin1')
+
+/** Those with the same answer together. */
+function grouped<T>(all: readonly T[], by: (it: T) => unknown): readonly (readonly T[])[] {
+  const found = new Map<unknown, T[]>()
+  for (const it of all) {
+    const known = found.get(by(it))
     if (known) known.push(it)
-    else found.set(it.mapping, [it])
+    else found.set(by(it), [it])
   }
-  return found
+  return [...found.values()]
 }

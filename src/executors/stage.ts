@@ -17,20 +17,30 @@ export class Stage {
   readonly #tx: Transaction
   readonly #into: TableRows
   readonly #name: string
+  readonly #resets: readonly string[]
 
-  private constructor(tx: Transaction, into: TableRows, name: string) {
+  private constructor(tx: Transaction, into: TableRows, name: string, resets: readonly string[]) {
+    this.#resets = resets
     this.#tx = tx
     this.#into = into
     this.#name = name
   }
 
-  /** `tuples` are encoded rows of `into.columns`; a row's number is its place among them. */
-  static async create(tx: Transaction, into: TableRows, tuples: readonly Buffer[]): Promise<Stage> {
+  /**
+   * `tuples` are encoded rows of `into.columns`; a row's number is its place among them. An update gives the columns in `resets` their
+   * defaults.
+   */
+  static async create(
+    tx: Transaction,
+    into: TableRows,
+    tuples: readonly Buffer[],
+    resets: readonly string[] = [],
+  ): Promise<Stage> {
     stages += 1
     const name = `kvmig_stage_${stages}`
     await createStage(tx, name, [...into.wires, NUMBER])
     await tx.copyIn({ temporary: name }, [...into.columnNames, N], tuples.map(withNumber))
-    return new Stage(tx, into, name)
+    return new Stage(tx, into, name, resets)
   }
 
   async insert(numbers: readonly number[]): Promise<void> {
@@ -42,11 +52,10 @@ export class Stage {
   }
 
   async update(numbers: readonly number[]): Promise<void> {
-    const keys = new Set(this.#into.key.map((it) => it.name))
-    const others = this.#into.wires.filter((it) => !keys.has(it.name))
-    if (others.length === 0) return
+    const set = this.#set
+    if (set === '') return
     await this.#tx.query(
-      `UPDATE ${qualified(this.#into.name)} t SET ${others.map((it) => `${quote(it.name)} = ${this.#value(it)}`).join(', ')} FROM ${this.#from} WHERE ${this.#sameKey} AND ${AMONG}`,
+      `UPDATE ${qualified(this.#into.name)} t SET ${set} FROM ${this.#from} WHERE ${this.#sameKey} AND ${AMONG}`,
       [list(numbers)],
     )
   }
@@ -56,14 +65,13 @@ export class Stage {
     numbers: readonly number[],
     how: 'insert' | 'update',
   ): Promise<ReadonlyMap<number, Refused>> {
-    const { name, wires, columnNames, key } = this.#into
-    const keys = new Set(key.map((it) => it.name))
-    const others = wires.filter((it) => !keys.has(it.name))
+    const { name, wires, columnNames } = this.#into
+    const set = this.#set
     const write =
       how === 'insert'
         ? `INSERT INTO ${qualified(name)} (${columnNames.map(quote).join(', ')}) ${this.#overriding} VALUES (${stagedValues('s', wires)})`
-        : `UPDATE ${qualified(name)} t SET ${others.map((it) => `${quote(it.name)} = ${this.#value(it)}`).join(', ')} WHERE ${this.#sameKey}`
-    if (how === 'update' && others.length === 0) return new Map()
+        : `UPDATE ${qualified(name)} t SET ${set} WHERE ${this.#sameKey}`
+    if (how === 'update' && set === '') return new Map()
     const refused = `pg_temp.${quote(`${this.#name}_refused`)}`
     await this.#tx.query(
       `CREATE TEMPORARY TABLE IF NOT EXISTS ${quote(`${this.#name}_refused`)} (n int, state text, col text, con text) ON COMMIT DROP;
@@ -167,6 +175,16 @@ export class Stage {
 
   get #from(): string {
     return `pg_temp.${quote(this.#name)} s`
+  }
+
+  /** What an update writes: all but the key. */
+  get #set(): string {
+    const { key, wires } = this.#into
+    const keys = new Set(key.map((it) => it.name))
+    return [
+      ...wires.flatMap((it) => (keys.has(it.name) ? [] : [`${quote(it.name)} = ${this.#value(it)}`])),
+      ...this.#resets.map((it) => `${quote(it)} = DEFAULT`),
+    ].join(', ')
   }
 
   get #sameKey(): string {

@@ -1,5 +1,6 @@
 import type { CompiledProject } from '../mapping/compiled-project.ts'
 import type { CompiledMapping } from '../mapping/mapping.ts'
+import type { Merge } from '../plan/plan.ts'
 import type { TableName } from '../plan/table.ts'
 import { type Traceable, writerName } from '../state/trace.ts'
 
@@ -11,6 +12,8 @@ export interface Writers {
   readonly tracked: boolean
   /** Can two records give one row? */
   readonly collide: boolean
+  /** What is made of several records, by column. */
+  readonly merges: readonly Merge[]
   /** A mapping's place among them, by the name that the ledger knows it by; -1 for one that is not there any more. */
   placeOf(writer: string): number
 }
@@ -22,6 +25,7 @@ export function writersOf(compiled: CompiledProject, table: TableName): Writers 
     mappings,
     tracked: compiled.tracked(table),
     collide: compiled.collides(table),
+    merges: compiled.merges(table),
     placeOf: (writer) => places.get(writer) ?? -1,
   }
 }

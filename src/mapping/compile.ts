@@ -14,9 +14,11 @@ import { compileExpression, type Evaluate } from './expression.ts'
 import { showField, withStars } from './field-tree.ts'
 import { fieldsRead } from './fields-read.ts'
 import { compileAsk, compileForward } from './forward.ts'
+import { grainOf } from './grain.ts'
 import { compileGroup, wholeRead } from './group.ts'
 import { compileInverse } from './inverse.ts'
 import { compileKeyPattern } from './key-match.ts'
+import { compileKeySpans } from './key-spans.ts'
 import { compileLineages, isInjective } from './lineage.ts'
 import type { CompiledMapping } from './mapping.ts'
 import { compilePieces } from './pieces.ts'
@@ -97,7 +99,9 @@ export function compileMapping({
   const lineages = compileLineages(mapping, transforms)
 
   const inKey = new Set([...table.primaryKey, ...mapping.key])
-  const required = columns.map((it) => it.notNull || inKey.has(it.name))
+  // What one record does not give another may.
+  const merged = new Set(mapping.merge?.map((it) => it.column))
+  const required = columns.map((it) => (it.notNull && !merged.has(it.name)) || inKey.has(it.name))
   const converters = columns.map((it, place) => toCell(it, required[place]!))
   const matcher = compileKeyPattern(mapping.match)
   const lookups = [...lookupsOf(mapping), ...(where?.lookups ?? []), ...computedLookups(mapping, captures)]
@@ -114,6 +118,7 @@ export function compileMapping({
     table,
     columns,
     keyIndexes: mapping.key.map((name) => columns.findIndex((it) => it.name === name)),
+    grain: grainOf(plan, mapping),
     types: acceptedTypes(mapping),
     injective: sourceOf !== undefined,
     takesExpiry: group.takesExpiry,
@@ -126,6 +131,7 @@ export function compileMapping({
     forward: compileForward({
       mapping,
       matcher,
+      spans: compileKeySpans(mapping.match),
       records,
       where: where?.test,
       columns: columns.map((it) => it.name),

@@ -1,4 +1,4 @@
-import { mappingsOf, type Project } from '../plan/plan.ts'
+import { type Merge, mappingsOf, type Project } from '../plan/plan.ts'
 import { sameTable, showTable, type TableName } from '../plan/table.ts'
 import { compileMapping, type MappingSource } from './compile.ts'
 import type { CompiledMapping, Router } from './mapping.ts'
@@ -16,6 +16,8 @@ export interface CompiledProject {
   writers(table: TableName): readonly CompiledMapping[]
   /** Can two records give one row of this table? Where several mappings write, and where a mapping does not keep its records apart. */
   collides(table: TableName): boolean
+  /** What of a table is made of several records, column by column; empty for most tables. */
+  merges(table: TableName): readonly Merge[]
   /**
    * Are origins kept for this table? Where it is the application's, and where two records can give one row: everywhere else the source
    * key of a row can be computed.
@@ -46,6 +48,8 @@ export function compileProject(project: Project, parts: MappingParts): CompiledP
     const mappings = writers(table)
     return mappings.length > 1 || mappings.some((it) => !it.injective)
   }
+  const merges = (table: TableName): readonly Merge[] =>
+    writers(table).find((it) => it.mapping.merge)?.mapping.merge ?? []
 
   return {
     mapping: (plan, name) => {
@@ -62,6 +66,7 @@ export function compileProject(project: Project, parts: MappingParts): CompiledP
     },
     writers,
     collides,
+    merges,
     tracked: (table) => collides(table) || writers(table).some((it) => it.table.owner === 'schema'),
   }
 }

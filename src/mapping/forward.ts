@@ -6,6 +6,7 @@ import type { ToCell } from './column.ts'
 import type { Evaluate } from './expression.ts'
 import { type FieldTree, findUntaken } from './field-tree.ts'
 import { isMatch, type KeyMatcher } from './key-match.ts'
+import type { KeySpans } from './key-spans.ts'
 import type { Claimed, CompiledMapping, Part, RecordSink } from './mapping.ts'
 import { RecordScope, type RecordVisitor } from './record.ts'
 import type { Records } from './records.ts'
@@ -15,6 +16,8 @@ import type { Where } from './where.ts'
 export interface ForwardParts {
   readonly mapping: Mapping
   readonly matcher: KeyMatcher
+  /** The short way to do the same, where the pattern has one. */
+  readonly spans: KeySpans | undefined
   readonly records: Records
   readonly where: Where | undefined
   /** Names, in order. */
@@ -91,17 +94,22 @@ class Run implements RecordVisitor {
   }
 
   entry(entry: Entry, sink: RecordSink): Claimed {
-    const { matcher, records, takesFieldExpiry } = this.#parts
-    const captures = matcher.match(entry.key.toString('latin1'))
-    if (!isMatch(captures)) throw new Error('the router gave a key to a mapping that does not match it')
+    const { records, spans, takesFieldExpiry } = this.#parts
     this.#sink = sink
     this.#claimed = 'claimed'
-    this.#scope.begin(entry, captures)
+    const isUsual = spans?.find(entry.key, this.#scope.spans) ?? false
+    this.#scope.begin(entry, isUsual ? this.#capture : this.#capture(entry.key))
     if (this.#asksOnce && !this.#fits(entry)) return this.#claimed
     records(this.#scope, entry, this)
     if (!takesFieldExpiry && this.#claimed === 'claimed' && hasFieldExpiry(entry))
       this.#tell('$field_expires_at')
     return this.#claimed
+  }
+
+  readonly #capture = (key: Buffer): readonly Value[] => {
+    const captures = this.#parts.matcher.match(key.toString('latin1'))
+    if (!isMatch(captures)) throw new Error('the router gave a key to a mapping that does not match it')
+    return captures
   }
 
   /** Asks about the key. Parts of a big collection are asked alike; a question that fails is told once. */

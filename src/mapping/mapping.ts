@@ -4,6 +4,7 @@ import type { EntryType, Mapping, Skip } from '../plan/plan.ts'
 import type { ColumnDefinition, TableDefinition } from '../plan/table.ts'
 import type { Entry } from '../sources/source.ts'
 import type { Reject, Row } from '../value.ts'
+import type { Grain } from './grain.ts'
 import type { RecordPlace } from './source-of.ts'
 import type { RowBytes } from './straight.ts'
 
@@ -19,6 +20,8 @@ export interface CompiledMapping {
   readonly columns: readonly ColumnDefinition[]
   /** Positions in `columns` of the mapping's key. */
   readonly keyIndexes: readonly number[]
+  /** What of its entries is locked and versioned as one while others write them. */
+  readonly grain: Grain
   /** Types of the entries it reads. */
   readonly types: readonly EntryType[]
   /**

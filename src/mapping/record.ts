@@ -1,6 +1,7 @@
 import type { Answers } from '../sources/question.ts'
 import type { Entry } from '../sources/source.ts'
 import type { RejectError, Value } from '../value.ts'
+import { MOST_CAPTURES } from './key-spans.ts'
 import type { Part } from './mapping.ts'
 
 /**
@@ -10,8 +11,11 @@ import type { Part } from './mapping.ts'
 export class RecordScope {
   key: Buffer = NOTHING
   expiresAt: number | null = null
-  /** In the order of the matcher's names. */
-  captures: readonly Value[] = []
+  /** Where the captures lie in the key's bytes, start and end of each; of use where `hasSpans`. */
+  readonly spans = new Int32Array(2 * MOST_CAPTURES)
+  hasSpans = false
+  #captures: readonly Value[] | undefined = []
+  #capture: (key: Buffer) => readonly Value[] = () => []
   /** The decoded value of the record: what bare paths go into. */
   value: Value = undefined
   /** The value of the record that encloses it, where a path of `each` goes inside. */
@@ -29,11 +33,29 @@ export class RecordScope {
   /** What other keys say. */
   answers: Answers | undefined = undefined
 
-  begin({ key, expiresAt, answers }: Entry, captures: readonly Value[]): void {
+  /** In the order of the matcher's names. */
+  get captures(): readonly Value[] {
+    this.#captures ??= this.#capture(this.key)
+    return this.#captures
+  }
+
+  set captures(captures: readonly Value[]) {
+    this.#captures = captures
+  }
+
+  /** `captures`: those of the key, or what finds them when somebody asks: then `spans` has been filled. */
+  begin(
+    { key, expiresAt, answers }: Entry,
+    captures: readonly Value[] | ((key: Buffer) => readonly Value[]),
+  ): void {
     this.key = key
     this.expiresAt = expiresAt
     this.answers = answers
-    this.captures = captures
+    this.hasSpans = typeof captures === 'function'
+    if (typeof captures === 'function') {
+      this.#captures = undefined
+      this.#capture = captures
+    } else this.captures = captures
     this.parent = undefined
     this.index = -1
     this.name = undefined

@@ -13,6 +13,8 @@ export interface Member extends RecordId {
   readonly policy: Conflict
   /** What it gives, by column, as Postgres has it in binary. */
   readonly cells: ReadonlyMap<string, Buffer | null>
+  /** Columns that are made of all records: they need not agree in them. */
+  readonly merged?: ReadonlySet<string>
 }
 
 /** Compares two values of a column; undefined where that has no order. */
@@ -62,7 +64,10 @@ function agreed<M extends Member>(members: readonly M[]): readonly M[] {
 }
 
 const says = (one: Member, other: Member): boolean =>
-  [...other.cells].every(([column, cell]) => one.cells.has(column) && sameCell(one.cells.get(column)!, cell))
+  [...other.cells].every(
+    ([column, cell]) =>
+      other.merged?.has(column) || (one.cells.has(column) && sameCell(one.cells.get(column)!, cell)),
+  )
 
 const sameCell = (a: Buffer | null, b: Buffer | null): boolean =>
   a === null || b === null ? a === b : a.equals(b)

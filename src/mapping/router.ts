@@ -4,6 +4,7 @@ import type { Entry } from '../sources/source.ts'
 import type { Reject } from '../value.ts'
 import { NOT_WANTED } from './forward.ts'
 import { compileKeyPattern, isMatch, type KeyMatcher } from './key-match.ts'
+import { compileKeySpans, type KeySpans, MOST_CAPTURES } from './key-spans.ts'
 import type { Claim, CompiledMapping, Router } from './mapping.ts'
 import { compilePrefixes } from './prefixes.ts'
 
@@ -24,16 +25,15 @@ export function createRouter(
   const asked = routes.flatMap((it) =>
     it.mappings.flatMap((mapping) => mapping.lookupKeys.map((key) => lookupRoute(mapping, key))),
   )
-  const candidatesOf = compilePrefixes([
-    skipRoute(OWN, undefined),
-    ...routes,
-    ...lets,
-    ...asked.filter((it) => it.prefix !== ''),
-  ])
+  const all = [skipRoute(OWN, undefined), ...routes, ...lets, ...asked.filter((it) => it.prefix !== '')]
+  const candidatesOf = compilePrefixes(all)
+  const quick = quickly(all)
 
   return {
     lookups: routes.flatMap((it) => it.mappings.flatMap((mapping) => mapping.lookups)),
     route: (key, type) => {
+      const only = quick(key)
+      if (only) return only.alone(only.claimOf!(type))
       const text = key.toString('latin1')
       const claims: Claim[] = []
       // A key that does not fit its rule, or that no condition wants, and that nobody else has.
@@ -55,6 +55,8 @@ export function createRouter(
       return claims
     },
     mayClaim: (key, wanted) => {
+      const only = quick(key)
+      if (only) return !wanted || only.mappings.some((it) => wanted.has(it)) ? 'entry' : 'key'
       const text = key.toString('latin1')
       let answer: 'key' | 'nothing' = 'nothing'
       let isRejected = false
@@ -80,6 +82,26 @@ export function createRouter(
   }
 }
 
+/** Routes that are tried by the short way for every key. */
+const MOST_QUICK = 8
+
+/** Finds the mappings of a key that nothing else could have, by its bytes; undefined: the long way decides. */
+function quickly(routes: readonly Route[]): (key: Buffer) => Route | undefined {
+  const isAlone = ({ prefix }: Route) =>
+    routes.filter((it) => it.prefix.startsWith(prefix) || prefix.startsWith(it.prefix)).length === 1
+  const quick = routes
+    .filter((it) => it.claimOf && it.spans && !it.unwanted && isAlone(it))
+    .slice(0, MOST_QUICK)
+  const spans = new Int32Array(2 * MOST_CAPTURES)
+  return (key) => {
+    for (let index = 0; index < quick.length; index++) {
+      const route = quick[index]!
+      if (route.spans!.find(key, spans)) return route
+    }
+    return undefined
+  }
+}
+
 /** The keys that dual-write keeps beside the application's: versions and epochs. They are nobody's data. */
 const OWN: Skip = {
   kind: 'skip',
@@ -98,6 +120,9 @@ interface Route {
   claim(key: string, type: Entry['type']): Claim | undefined
   /** Where one of its mappings rejects what its `where` says no to. */
   readonly unwanted?: Claim
+  /** Of mappings: the claim of a key that fits, and the short way to see that it does. */
+  claimOf?(type: Entry['type']): Claim
+  readonly spans?: KeySpans | undefined
   /** The list of this one claim. */
   alone(claim: Claim): readonly Claim[]
 }
@@ -145,10 +170,15 @@ function groupRoute(plan: string, mappings: readonly CompiledMapping[]): Route {
   const matcher = compileKeyPattern(match)
   const byType = new Map<string, Claim>()
   const claimOf = (type: Entry['type']): Claim => {
+    const known = byType.get(type)
+    if (known) return known
     const readers = mappings.filter((it) => (it.types as readonly string[]).includes(type))
-    return readers.length > 0
-      ? { kind: 'mappings', plan, mappings: readers }
-      : { kind: 'reject', plan, mapping: mappings[0]!, reject: typeMismatch(mappings, type) }
+    const claim: Claim =
+      readers.length > 0
+        ? { kind: 'mappings', plan, mappings: readers }
+        : { kind: 'reject', plan, mapping: mappings[0]!, reject: typeMismatch(mappings, type) }
+    byType.set(type, claim)
+    return claim
   }
   const strict = mappings.find((it) => it.mapping.otherwise === 'reject')
   return {
@@ -157,16 +187,13 @@ function groupRoute(plan: string, mappings: readonly CompiledMapping[]): Route {
     mappings,
     ...remembered(),
     ...(strict && { unwanted: { kind: 'reject', plan, mapping: strict, reject: NOT_WANTED } }),
+    claimOf,
+    spans: compileKeySpans(match),
     claim: (key, type) => {
       const found = matcher.match(key)
       if (found === undefined) return undefined
       if (!isMatch(found)) return { kind: 'reject', plan, mapping: mappings[0]!, reject: found }
-      let claim = byType.get(type)
-      if (!claim) {
-        claim = claimOf(type)
-        byType.set(type, claim)
-      }
-      return claim
+      return claimOf(type)
     },
   }
 }

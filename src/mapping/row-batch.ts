@@ -48,7 +48,8 @@ export class RowBatch {
 
   /** Says whose records arrive from now on. */
   of(entry: Entry): this {
-    this.#isListed &&= this.#entry?.key.equals(entry.key) ?? false
+    // The next part of a collection comes with its key again.
+    this.#isListed &&= entry.offset > 0 && (this.#entry?.key.equals(entry.key) ?? false)
     this.#entry = entry
     return this
   }

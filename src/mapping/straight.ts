@@ -1,7 +1,6 @@
-import { isUtf8 } from 'node:buffer'
-import { daysOf } from '../calendar.ts'
 import { FieldScan, FOUND } from '../json/field-scan.ts'
 import type { Expression } from '../plan/expression.ts'
+import type { KeyPart } from '../plan/key-pattern.ts'
 import { argumentsOf, isSame } from '../plan/lookup.ts'
 import { insideOf, type Mapping } from '../plan/plan.ts'
 import type { ColumnDefinition, ColumnType } from '../plan/table.ts'
@@ -11,6 +10,7 @@ import type { ToCell } from './column.ts'
 import type { Evaluate } from './expression.ts'
 import type { FieldTree } from './field-tree.ts'
 import { fieldsRead } from './fields-read.ts'
+import { isoMicros, isText, plainInteger, spells } from './plain-bytes.ts'
 import type { RecordScope } from './record.ts'
 import { readUtf8 } from './utf8.ts'
 
@@ -87,13 +87,19 @@ class FieldByField implements Straight {
     this.#isJson = mapping.decode.length > 0
     this.#scan = new FieldScan(names, { others })
     const placeOf = (name: string): Place => ({ name, place: names.indexOf(name) })
+    const captures = mapping.match.parts.filter(isNamed)
     const valued = new Set<string>()
     this.#columns = columns.map((column, at): Column => {
       const { expression } = mapping.fields[at]!
-      const known = directly(expression, column.type)
-      if (known) return { ...known, ...placeOf(known.name), required: required[at]! }
-      for (const name of namesIn(expression)) valued.add(name)
-      return { as: 'cell', evaluate: evaluators[at]!, convert: converters[at]! }
+      const known = directly(expression, column.type, { captures, each: mapping.each?.kind })
+      if (known?.from !== 'field') for (const name of namesIn(expression)) valued.add(name)
+      return {
+        ...(known ?? THROUGH_A_CELL),
+        place: known?.from === 'field' ? names.indexOf(known.name) : (known?.place ?? -1),
+        required: required[at]!,
+        evaluate: evaluators[at]!,
+        convert: converters[at]!,
+      }
     })
     this.#valued = [...valued].map(placeOf)
   }
@@ -109,9 +115,13 @@ class FieldByField implements Straight {
   #write(scope: RecordScope, row: RowBytes): boolean {
     try {
       if (this.#valued.length > 0) scope.value = this.#values()
-      for (const column of this.#columns) {
-        if (column.as === 'cell') row.cell(column.convert(column.evaluate(scope)))
-        else if (!this.#field(column, row)) return false
+      for (let at = 0; at < this.#columns.length; at++) {
+        const column = this.#columns[at]!
+        if (column.from === 'field') {
+          if (!this.#field(column, row)) return false
+        } else if (!this.#outside(column, scope, row)) {
+          row.cell(column.convert(column.evaluate(scope)))
+        }
       }
       return true
     } catch (error) {
@@ -130,21 +140,50 @@ class FieldByField implements Straight {
     return values
   }
 
-  #field(column: DirectColumn, row: RowBytes): boolean {
+  /** What comes with the record. False: it is written from a cell. */
+  #outside(column: Column, scope: RecordScope, row: RowBytes): boolean {
+    if (column.from === 'capture' && scope.hasSpans) {
+      const { key, spans } = scope
+      const start = spans[2 * column.place]!
+      const end = spans[2 * column.place + 1]!
+      // The spans promise text and whole numbers.
+      return this.#bytes(column, row, { bytes: key, start, end })
+    }
+    if (column.from !== 'name') return false
+    const { field } = scope
+    return (
+      isText(field, 0, field.length) &&
+      this.#bytes(column, row, { bytes: field, start: 0, end: field.length })
+    )
+  }
+
+  #bytes(column: Column, row: RowBytes, { bytes, start, end }: Span): boolean {
+    if (column.as === 'text') {
+      if (end - start > column.most) return false
+      row.text(bytes, start, end)
+      return true
+    }
+    const value = plainInteger(bytes, start, end)
+    if (!(value <= column.most && value >= -column.most - 1)) return false
+    row.integer(value, column.width)
+    return true
+  }
+
+  #field(column: Column, row: RowBytes): boolean {
     const { place } = column
     const found = this.#scan.found[place]!
-    const bytes = this.#scan.sources[place]!
-    const start = this.#scan.starts[place]!
-    const end = this.#scan.ends[place]!
     if (found === FOUND.nothing || found === FOUND.null) {
       if (column.required) return false
       row.cell(null)
       return true
     }
+    const bytes = this.#scan.sources[place]!
+    const start = this.#scan.starts[place]!
+    const end = this.#scan.ends[place]!
     switch (column.as) {
       case 'text':
         if (end - start > column.most) return false
-        if (found !== FOUND.text || (!this.#isJson && !isText(bytes))) return false
+        if (found !== FOUND.text || (!this.#isJson && !isText(bytes, start, end))) return false
         row.text(bytes, start, end)
         return true
       case 'integer': {
@@ -166,21 +205,19 @@ class FieldByField implements Straight {
         return true
       }
       case 'boolean': {
-        const value =
-          found === FOUND.true ||
-          (column.takesText && found === FOUND.text && spells('true', bytes, start, end))
-        const isFalse =
-          found === FOUND.false ||
-          (column.takesText && found === FOUND.text && spells('false', bytes, start, end))
-        if (!value && !isFalse) return false
+        const isWord = column.takesText && found === FOUND.text
+        const value = found === FOUND.true || (isWord && spells('true', bytes, start, end))
+        if (!value && found !== FOUND.false && !(isWord && spells('false', bytes, start, end))) return false
         row.cell(value)
         return true
       }
+      default:
+        return false
     }
   }
 
   /** NaN where it is none that a double holds. */
-  #wholeNumber({ place, takesText }: DirectColumn & { readonly takesText: boolean }, bytes: Buffer): number {
+  #wholeNumber({ place, takesText }: Column, bytes: Buffer): number {
     const { found, starts, ends, numbers } = this.#scan
     if (found[place] === FOUND.integer) return numbers[place]!
     return takesText && found[place] === FOUND.text
@@ -189,66 +226,113 @@ class FieldByField implements Straight {
   }
 }
 
+interface Span {
+  readonly bytes: Buffer
+  readonly start: number
+  readonly end: number
+}
+
 interface Place {
   readonly name: string
   readonly place: number
 }
 
-/** What can be written from the bytes of one field. */
-type Direct =
-  /** `most`: bytes, which are never fewer than characters. */
-  | { readonly as: 'text'; readonly most: number }
-  | { readonly as: 'integer'; readonly width: 2 | 4 | 8; readonly most: number; readonly takesText: boolean }
-  | { readonly as: 'epoch'; readonly microsPerUnit: number; readonly takesText: true }
-  | { readonly as: 'iso' }
-  | { readonly as: 'boolean'; readonly takesText: boolean }
+/** How a column is written from bytes. All have all properties: code that meets one shape only is fast. */
+interface Direct {
+  readonly as: 'text' | 'integer' | 'epoch' | 'iso' | 'boolean' | 'cell'
+  /** Of text: bytes, which are never fewer than characters. Of an integer: the largest. */
+  readonly most: number
+  readonly width: 2 | 4 | 8
+  readonly takesText: boolean
+  readonly microsPerUnit: number
+}
 
-type DirectColumn = Direct & Place & { readonly required: boolean }
+/** Where the bytes are: in a field, in a capture of the key, in the name of a hash's field. */
+interface Known extends Direct {
+  readonly from: 'field' | 'capture' | 'name' | 'nowhere'
+  /** Of a field. */
+  readonly name: string
+  /** Of a capture, among the others. */
+  readonly place: number
+}
 
-type Column =
-  | DirectColumn
-  /** Everything else: through the expression and converter of the long way. */
-  | { readonly as: 'cell'; readonly evaluate: Evaluate; readonly convert: ToCell }
+interface Column extends Known {
+  readonly required: boolean
+  /** The long way, for everything else. */
+  readonly evaluate: Evaluate
+  readonly convert: ToCell
+}
+
+const direct = (as: Direct['as'], more: Partial<Direct> = {}): Direct => ({
+  as,
+  most: 0,
+  width: 8,
+  takesText: false,
+  microsPerUnit: 0,
+  ...more,
+})
+
+const THROUGH_A_CELL: Known = { ...direct('cell'), from: 'nowhere', name: '', place: -1 }
 
 /** Until more than two hundred years from now: a number holds every microsecond, counted from anywhere. */
 const EXACT_MICROS = 8e15
 const PLAUSIBLE = plausibleYears([])
 const MICROS: Readonly<Record<string, number>> = { epoch_s: 1_000_000, epoch_ms: 1000, epoch_us: 1 }
 
-/** How a column is written from the bytes of its field, for the fields and transforms that most plans are made of. */
+type Capture = Extract<KeyPart, { kind: 'capture' }>
+
+const isNamed = (part: KeyPart): part is Capture => part.kind === 'capture' && part.name !== '_'
+
+/** How a column is written from bytes, for the fields, captures and transforms that most plans are made of. */
 function directly(
   expression: Expression,
   type: ColumnType,
-): (Direct & { readonly name: string }) | undefined {
+  { captures, each }: { readonly captures: readonly Capture[]; readonly each: string | undefined },
+): Known | undefined {
   const transform = expression.kind === 'pipe' && expression.arguments.length === 0 ? expression : undefined
-  const path = transform ? transform.input : expression
-  if (path.kind !== 'path' || path.path.length > 1 || typeof path.path[0] !== 'string' || type.array)
-    return undefined
-  const known = kindOf(transform?.transform, type)
-  return known && { ...known, name: path.path[0] }
+  const root = transform ? transform.input : expression
+  if (type.array) return undefined
+  if (root.kind === 'path') {
+    const [name] = root.path
+    if (root.path.length > 1 || typeof name !== 'string') return undefined
+    const known = kindOf(transform?.transform, type)
+    return known && { ...known, from: 'field', name, place: -1 }
+  }
+  if (root.kind !== 'root' || root.path.length > 0) return undefined
+  if (root.root === 'field') {
+    const known = kindOf(transform?.transform, type)
+    return each === 'field' && known?.as === 'text'
+      ? { ...known, from: 'name', name: '', place: -1 }
+      : undefined
+  }
+  const capture = captures.find((it) => it.name === root.root)
+  if (!capture || transform) return undefined
+  const known = kindOf(undefined, type)
+  const fits = known?.as === (capture.type === 'int' ? 'integer' : 'text')
+  return known && fits ? { ...known, from: 'capture', name: '', place: captures.indexOf(capture) } : undefined
 }
 
 function kindOf(transform: string | undefined, { base, length, fraction }: ColumnType): Direct | undefined {
   const isPlain = transform === undefined
   switch (base) {
     case 'text':
-      return isPlain ? { as: 'text', most: Number.POSITIVE_INFINITY } : undefined
+      return isPlain ? direct('text', { most: Number.POSITIVE_INFINITY }) : undefined
     case 'varchar':
-      return isPlain ? { as: 'text', most: length ?? Number.POSITIVE_INFINITY } : undefined
+      return isPlain ? direct('text', { most: length ?? Number.POSITIVE_INFINITY }) : undefined
     case 'smallint':
     case 'integer':
     case 'bigint':
       return isPlain || transform === 'int'
-        ? { as: 'integer', ...INTEGERS[base], takesText: !isPlain }
+        ? direct('integer', { ...INTEGERS[base], takesText: !isPlain })
         : undefined
     case 'boolean':
-      return isPlain || transform === 'bool' ? { as: 'boolean', takesText: !isPlain } : undefined
+      return isPlain || transform === 'bool' ? direct('boolean', { takesText: !isPlain }) : undefined
     case 'timestamptz':
     case 'timestamp': {
       if (isPlain || (fraction ?? 6) !== 6) return undefined
-      if (transform === 'iso') return { as: 'iso' }
+      if (transform === 'iso') return direct('iso')
       const microsPerUnit = MICROS[transform]
-      return microsPerUnit === undefined ? undefined : { as: 'epoch', microsPerUnit, takesText: true }
+      return microsPerUnit === undefined ? undefined : direct('epoch', { microsPerUnit, takesText: true })
     }
     default:
       return undefined
@@ -294,75 +378,4 @@ function namesIn(expression: Expression): readonly string[] {
     default:
       return []
   }
-}
-
-/** Can a text column hold it? */
-function isText(bytes: Buffer): boolean {
-  let isAscii = true
-  for (let at = 0; at < bytes.length; at++) {
-    const byte = bytes[at]!
-    if (byte === 0) return false
-    if (byte >= 0x80) isAscii = false
-  }
-  return isAscii || isUtf8(bytes)
-}
-
-/** `0`, or digits without leading zeros that a double holds, perhaps behind a minus sign; else NaN. */
-function plainInteger(bytes: Buffer, start: number, end: number): number {
-  const isNegative = bytes[start] === 0x2d
-  const first = isNegative ? start + 1 : start
-  if (end <= first || end - first > 16 || (bytes[first] === 0x30 && (isNegative || end > first + 1)))
-    return Number.NaN
-  let value = 0
-  for (let at = first; at < end; at++) {
-    const digit = bytes[at]! - 0x30
-    if (digit < 0 || digit > 9) return Number.NaN
-    value = value * 10 + digit
-  }
-  if (!Number.isSafeInteger(value)) return Number.NaN
-  return isNegative ? -value : value
-}
-
-function spells(word: string, bytes: Buffer, start: number, end: number): boolean {
-  if (end - start !== word.length) return false
-  for (let at = 0; at < word.length; at++) if (bytes[start + at] !== word.charCodeAt(at)) return false
-  return true
-}
-
-// `2026-01-08T10:00:00Z`, and with a point and one to six digits before the Z.
-const SECONDS_END = 19
-const LONGEST = 27
-
-/** Microseconds since 1970 of a time as JSON.stringify writes a Date; NaN for every other form. */
-function isoMicros(bytes: Buffer, start: number, end: number): number {
-  const length = end - start
-  if (length <= SECONDS_END || length > LONGEST || bytes[end - 1] !== 0x5a) return Number.NaN
-  for (const [at, sign] of ISO_SIGNS) if (bytes[start + at] !== sign) return Number.NaN
-  const hours = digits(bytes, start + 11, 2)
-  const minutes = digits(bytes, start + 14, 2)
-  const seconds = digits(bytes, start + 17, 2)
-  const days = daysOf(digits(bytes, start, 4), digits(bytes, start + 5, 2), digits(bytes, start + 8, 2))
-  if (days === undefined || !(hours <= 23 && minutes <= 59 && seconds <= 59)) return Number.NaN
-  const places = length - SECONDS_END - 2
-  if (length > SECONDS_END + 1 && (bytes[start + SECONDS_END] !== 0x2e || places === 0)) return Number.NaN
-  const fraction = places > 0 ? digits(bytes, start + SECONDS_END + 1, places) * 10 ** (6 - places) : 0
-  return (((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1_000_000 + fraction
-}
-
-const ISO_SIGNS = [
-  [4, 0x2d],
-  [7, 0x2d],
-  [10, 0x54],
-  [13, 0x3a],
-  [16, 0x3a],
-] as const
-
-function digits(bytes: Buffer, start: number, count: number): number {
-  let value = 0
-  for (let at = start; at < start + count; at++) {
-    const digit = bytes[at]! - 0x30
-    if (digit < 0 || digit > 9) return Number.NaN
-    value = value * 10 + digit
-  }
-  return value
 }

@@ -51,6 +51,8 @@ export const PLAN_CODES = {
   KV052: 'A reference that Postgres would refuse',
   KV053: 'An expiry that is no moment',
   KV054: 'Partitions that cannot be made',
+  KV055: 'A merge that cannot be',
+  KV056: 'Two layouts to write',
   KV060: 'A name that stands twice',
   KV061: 'An unknown plan or source',
   KV062: 'Plans that wait for each other',

@@ -2,7 +2,7 @@ import { REJECT_CODES } from '../value.ts'
 import type { PlanCatalog } from './catalog.ts'
 import { checkRequest, LATER_CHECKS } from './check-schema.ts'
 import { exampleDefinitions } from './example-schema.ts'
-import { ENTRY_TYPES, PHASES } from './plan.ts'
+import { ENTRY_TYPES, MERGES, PHASES } from './plan.ts'
 import {
   duration,
   type JsonSchema,
@@ -19,7 +19,7 @@ import {
 import { tableDefinitions } from './table-schema.ts'
 
 /** Keys of the language that a later version understands, with where they belong. */
-export const LATER_KEYS: ReadonlySet<string> = new Set(['write', 'one_way', 'merge', 'audit'])
+export const LATER_KEYS: ReadonlySet<string> = new Set(['one_way', 'audit'])
 
 /** A plan file, with references into `planDefinitions`. */
 export function planShape(): JsonSchema {
@@ -287,6 +287,11 @@ function mapping({ decoders, transforms }: PlanCatalog): JsonSchema {
       description: 'Columns that CEL computes, over what where: knows.',
     },
     unmapped: UNMAPPED,
+    write: {
+      const: true,
+      title: 'true',
+      description: 'Of several layouts of one row: the one that is written towards the store.',
+    },
   }
   return object(
     {
@@ -319,6 +324,12 @@ function mapping({ decoders, transforms }: PlanCatalog): JsonSchema {
       text: {
         ...oneOf('reject or replace', 'reject', 'replace'),
         description: 'What becomes of text that Postgres cannot hold. Default reject.',
+      },
+      merge: {
+        ...map(oneOf('a way to merge', ...MERGES), 'a map from columns to coalesce, greatest, least or sum'),
+        minProperties: 1,
+        description:
+          'Columns that are made of all records that give the row. Holds for every mapping of the plan into the table.',
       },
       reject: object(
         { limit: percentage },

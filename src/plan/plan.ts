@@ -130,6 +130,10 @@ export interface Mapping {
   /** Columns that identify a row: the primary key or a unique constraint of the table. */
   readonly key: readonly string[]
   readonly conflict: Conflict
+  /** Columns that are made of all records that give the row: the same list in every mapping of the plan into the table, by column. */
+  readonly merge?: readonly Merge[]
+  /** Of several mappings into one table: the layout that is written towards the store. */
+  readonly write?: true
   readonly fields: readonly Field[]
   /** What the data has and no column takes, dropped on purpose. */
   readonly unmapped?: Unmapped
@@ -194,6 +198,13 @@ export interface DecodeCondition {
 export type Conflict =
   | { readonly policy: 'error' | 'keep' | 'update' }
   | { readonly policy: 'newest' | 'greatest' | 'least'; readonly column: string }
+
+/** How a column is made of what several records give it. */
+export const MERGES = ['coalesce', 'greatest', 'least', 'sum'] as const
+export interface Merge {
+  readonly column: string
+  readonly by: (typeof MERGES)[number]
+}
 
 export interface Field {
   readonly column: string

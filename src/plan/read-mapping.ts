@@ -15,6 +15,7 @@ import type {
   Field,
   Inside,
   Mapping,
+  Merge,
   PathSegment,
   Rule,
   Skip,
@@ -24,7 +25,7 @@ import { listOf } from './problem.ts'
 import type { FileContent } from './project-files.ts'
 import { readDecode, readDecodeFields } from './read-decode.ts'
 import { withScripts } from './scripts.ts'
-import type { TableDefinition, TableName } from './table.ts'
+import { sameTable, type TableDefinition, type TableName } from './table.ts'
 import { optional, textOf, type YamlNode } from './yaml.ts'
 
 /** What rules are read with. */
@@ -41,7 +42,7 @@ export interface RuleContext {
 /** Reads `mappings:`. What is broken is reported and left out. */
 export function readRules(nodes: readonly YamlNode[], context: RuleContext): readonly Rule[] {
   const uses = new Map<string, number>()
-  return nodes.flatMap(spread).flatMap((node): readonly Rule[] => {
+  const rules = nodes.flatMap(spread).flatMap((node): readonly Rule[] => {
     if (FATES.some((it) => node.get(it.key)) && !node.get('into')) return optional(readSkip(node, context))
     const mapping = readMapping(node, context)
     if (!mapping) return []
@@ -49,6 +50,18 @@ export function readRules(nodes: readonly YamlNode[], context: RuleContext): rea
     uses.set(mapping.into.table, nth)
     return [context.notes.from(node, nth === 1 ? mapping : { ...mapping, name: `${mapping.name}.${nth}` })]
   })
+  return rules.map((rule) => (rule.kind === 'mapping' ? withMerges(rule, rules, context.notes) : rule))
+}
+
+/** What one mapping says of how rows are merged holds for all that give rows of the table. */
+function withMerges(mapping: Mapping, rules: readonly Rule[], notes: Notes): Mapping {
+  const merge = new Map<string, Merge>()
+  for (const it of rules)
+    if (it.kind === 'mapping' && sameTable(it.into, mapping.into))
+      for (const one of it.merge ?? []) if (!merge.has(one.column)) merge.set(one.column, one)
+  if (merge.size === 0) return mapping
+  const byColumn = [...merge.values()].sort((a, b) => (a.column < b.column ? -1 : 1))
+  return notes.from(notes.node(mapping)!, { ...mapping, merge: byColumn })
 }
 
 /** A mapping that reads `from` several places is one mapping for each of them; what a place says itself comes before what all share. */
@@ -141,6 +154,8 @@ function readMapping(node: YamlNode, context: RuleContext): Mapping | undefined 
         []
       ).toSorted(),
     conflict: readConflict(textOf(node.get('conflict'))),
+    ...mergeOf(node.get('merge'), notes),
+    ...(node.get('write')?.value === true && { write: true as const }),
     fields,
     ...(unmapped && { unmapped }),
     text: textOf(node.get('text')) === 'replace' ? 'replace' : 'reject',
@@ -273,6 +288,12 @@ function checkFields(node: YamlNode, notes: Notes): void {
     )
   for (const { key, at } of computed?.entries ?? [])
     if (fields?.get(key)) notes.error('KV060', at, `The column "${key}" stands under "fields:" as well.`)
+}
+
+function mergeOf(node: YamlNode | undefined, notes: Notes): Pick<Mapping, 'merge'> {
+  if (!node) return {}
+  for (const { key, at } of node.entries) checkIdentifier(key, 'column', at, notes)
+  return { merge: node.entries.map(({ key, value }) => ({ column: key, by: textOf(value) as Merge['by'] })) }
 }
 
 function readChunks(node: YamlNode | undefined, match: KeyPattern, notes: Notes): ChunkKey | undefined {

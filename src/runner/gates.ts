@@ -53,6 +53,7 @@ export const scopeFor = (
   signal,
   resolve: (text) => session.resolve(text, plan.at),
   survey: () => surveys.of(plan.source),
+  source: () => session.source(plan.source),
   sample: (share) => sampleOf(session, plan, share, signal),
 })
 

@@ -69,6 +69,7 @@ export class Session {
       root: project.root,
       signal,
       insecure: address.insecure !== undefined,
+      patientLater: true,
       ...(waiting ? { waiting } : {}),
     })
     return new Session(options, target)
@@ -88,8 +89,15 @@ export class Session {
   }
 
   async #openLive(name: string): Promise<LiveStore> {
-    const { project, parts, signal } = this.#options
-    const live = await parts.openLive?.(this.#address(name).url, { root: project.root, signal })
+    const { project, parts, signal, variables } = this.#options
+    const { address, url } = this.#address(name)
+    const live = await parts.openLive?.(url, {
+      root: project.root,
+      signal,
+      variables,
+      options: resolveOptions(address, variables),
+      allowance: this.#budget,
+    })
     if (live) return live
     const { label } = await this.source(name)
     throw new KvmigError('LIVE_NONE', `${label} cannot take part in dual-write: it cannot compare and set.`, {

@@ -34,12 +34,21 @@ export class Surveys {
     const [row] = await target.transaction((tx) =>
       tx.query('SELECT (extract(epoch FROM now()) * 1000)::int8 AS now'),
     )
+    const reread = {
+      project: this.#session.project,
+      compiled,
+      target,
+      signal,
+      source: (name: string) => this.#session.source(name),
+    }
     return makeSurvey({
       sourceName,
       source: await this.#session.source(sourceName),
       compiled,
       plans: this.#plans.filter((it) => it.source === sourceName),
-      ...(compare ? { comparison: { target, ledger, ...(onDifference ? { onDifference } : {}) } } : {}),
+      ...(compare
+        ? { comparison: { target, ledger, reread, ...(onDifference ? { onDifference } : {}) } }
+        : {}),
       ...(share === undefined ? {} : { share }),
       now: Number(row?.now),
       signal,

@@ -10,7 +10,7 @@ import type { CompiledMapping } from '../mapping/mapping.ts'
 import { loadProject } from '../plan/load.ts'
 import { mappingsOf, type Plan, type Project } from '../plan/plan.ts'
 import { filesIn } from '../plan/project-files.ts'
-import { resolveAddress } from '../runner/address.ts'
+import { resolveAddress, resolveOptions } from '../runner/address.ts'
 import type { LiveStore } from '../sources/live-store.ts'
 import { commandKeys } from '../sources/redis/command-keys.ts'
 import type { Entry } from '../sources/source.ts'
@@ -20,9 +20,12 @@ import { ROUTE_CHANNEL } from '../state/route.ts'
 import { openTarget } from '../target/connect.ts'
 import { listen } from '../target/listen.ts'
 import { VERSION } from '../version.ts'
+import { CommandRunner, type CommandRunParts } from './command-run.ts'
 import { Engine, type EngineOptions } from './engine.ts'
+import { compileEntryKind, type EntryKind } from './entry-kind.ts'
 import { forcedSides } from './forced-sides.ts'
 import type { Plans } from './index.ts'
+import { type MetricsHandler, metricsHandler } from './metrics-handler.ts'
 import { prometheusText } from './prometheus.ts'
 import type { FailurePolicy } from './protocol.ts'
 import { compileRecordKind, type RecordKind, type Refusal } from './record-kind.ts'
@@ -30,8 +33,10 @@ import { recordStore, type Store } from './record-store.ts'
 import { Recorder } from './recorder.ts'
 import { RouteWatcher } from './route-watcher.ts'
 import { Shadow } from './shadow.ts'
+import { Spent } from './spent.ts'
 import { Tasks } from './tasks.ts'
 import type { JsValue } from './values.ts'
+import { isUpstash, wrapUpstash } from './wrap/upstash.ts'
 import { wrapClient } from './wrap/wrap.ts'
 
 export interface ConnectOptions {
@@ -71,13 +76,15 @@ export interface Kvmig {
     mapping?: string,
   ): Store<Typed<P, 'row'>, Typed<P, 'key'>, Typed<P, 'input'>>
   /**
-   * The application's ioredis client, with its commands on keys that a plan claims routed by that plan; all others reach the client as
+   * The application's client, of ioredis or @upstash/redis, with its commands on keys that a plan claims routed by that plan; all others reach the client as
    * they are. `source`: the name of the source that it is connected to; default: the only one. The client is still the application's to
    * close.
    */
   wrap<C extends object>(client: C, source?: string): C
   /** What this instance measured, for Prometheus to scrape. */
   metrics(): Promise<string>
+  /** The same as an answer to a scrape, for `node:http`, Express, and servers in the way of fetch. */
+  metricsHandler(): MetricsHandler
   /** Finishes what goes on in the background, says good-bye to the fleet, and closes the stores. */
   close(): Promise<void>
 }
@@ -125,6 +132,8 @@ export async function connect(options: ConnectOptions = {}, internals: Internals
     // An embedded Postgres has one connection for everything.
     const background = target.kind === 'pglite' ? target : await openTarget(url, { ...open, connections: 2 })
     if (background !== target) closers.unshift(() => background.close())
+    const ledger = openLedger(background)
+    const spent = new Spent(ledger.spending, project.budget.perMonth)
     const stores = new Map<string, Promise<LiveStore>>()
     const live = (name: string): Promise<LiveStore> => {
       const opened = stores.get(name) ?? openLive(name)
@@ -139,6 +148,9 @@ export async function connect(options: ConnectOptions = {}, internals: Internals
         root: project.root,
         signal: closing.signal,
         timeoutMillis: Math.min(timeoutMillis, 2000),
+        variables,
+        options: resolveOptions(source, variables),
+        allowance: spent,
       })
     }
     closers.unshift(async () => {
@@ -161,9 +173,10 @@ export async function connect(options: ConnectOptions = {}, internals: Internals
       closers.unshift(() => ear.close())
     }
     const engine = new Engine({
+      compiled,
       target,
       background,
-      ledger: openLedger(background),
+      ledger,
       watcher,
       recorder,
       live,
@@ -189,18 +202,29 @@ export async function connect(options: ConnectOptions = {}, internals: Internals
       timeoutMillis,
       settleMillis: internals.settleMillis ?? 250,
       limit: 4,
+      isOver: () => spent.isUsedUp,
     })
     const tasks = new Tasks(engine, {
       plans: project.plans.map((it) => it.name),
       instance,
       drainMillis: internals.drainMillis ?? 1000,
       ownMillis: internals.ownMillis ?? 1000,
+      spent,
     })
     closers.unshift(
       () => shadow.close(),
       () => engine.close(),
       () => tasks.close(),
     )
+    const metrics = async (): Promise<string> => {
+      const depth: readonly OutboxDepth[] = await background
+        .transaction(outboxDepth, { readOnly: true })
+        .catch(() => [])
+      return prometheusText(recorder.totals(), depth)
+    }
+    const kinds = kindsOf(project, compiled)
+    const runnerOf = (source: string): CommandRunner =>
+      new CommandRunner({ engine, router: compiled.router(source), source, ...kinds, forced })
     return {
       instance,
       store: (plan, mapping) => {
@@ -218,32 +242,12 @@ export async function connect(options: ConnectOptions = {}, internals: Internals
       wrap: (client, source = project.sources.keys().next().value ?? '') => {
         if (!project.sources.has(source))
           throw new KvmigError('SOURCE_UNKNOWN', `There is no source "${source}" in ${project.file}.`)
-        const kinds = new Map<CompiledMapping, RecordKind | Refusal>()
-        return wrapClient(client, {
-          engine,
-          router: compiled.router(source),
-          kindOf: (mapping) => {
-            const known =
-              kinds.get(mapping) ??
-              compileRecordKind(
-                planOf(project, mapping.plan),
-                mapping,
-                MAPPING_PARTS,
-                compiled.collides(mapping.table.name),
-              )
-            kinds.set(mapping, known)
-            return known
-          },
-          forced,
-          keysOf: commandKeys,
-        })
+        const parts = { runner: runnerOf(source), keysOf: commandKeys }
+        if (!isUpstash(client)) return wrapClient(client, parts)
+        return wrapUpstash(client, { ...parts, syncToken: async () => (await live(source)).syncToken })
       },
-      metrics: async () => {
-        const depth: readonly OutboxDepth[] = await background
-          .transaction(outboxDepth, { readOnly: true })
-          .catch(() => [])
-        return prometheusText(recorder.totals(), depth)
-      },
+      metrics,
+      metricsHandler: () => metricsHandler(metrics),
       close: () => closeAll(closers, closing),
     }
   } catch (error) {
@@ -310,6 +314,37 @@ function kindOf(
   )
   if ('because' in made) throw cannotDualWrite(plan.name, made)
   return made
+}
+
+/** What is compiled once for all clients. */
+function kindsOf(
+  project: Project,
+  compiled: CompiledProject,
+): Pick<CommandRunParts, 'kindOf' | 'entryKindOf'> {
+  const kinds = new Map<CompiledMapping, RecordKind | Refusal>()
+  const entryKinds = new Map<string, EntryKind | Refusal>()
+  return {
+    kindOf: (mapping) => {
+      const known =
+        kinds.get(mapping) ??
+        compileRecordKind(
+          planOf(project, mapping.plan),
+          mapping,
+          MAPPING_PARTS,
+          compiled.collides(mapping.table.name),
+        )
+      kinds.set(mapping, known)
+      return known
+    },
+    entryKindOf: (mappings) => {
+      const name = mappings.map((it) => `${it.plan}/${it.mapping.name}`).join(' ')
+      const known =
+        entryKinds.get(name) ??
+        compileEntryKind(planOf(project, mappings[0]!.plan), mappings, { compiled, parts: MAPPING_PARTS })
+      entryKinds.set(name, known)
+      return known
+    },
+  }
 }
 
 const cannotDualWrite = (plan: string, { mapping, because }: Refusal): KvmigError =>

@@ -1,14 +1,16 @@
 import { KvmigError } from '../errors.ts'
 import type { TableName } from '../plan/table.ts'
 import { decodeChange } from '../sources/change.ts'
+import type { LiveReply } from '../sources/live-store.ts'
 import { giveBack, type OutboxEntry, settle, takeOutbox } from '../state/outbox.ts'
 import { holdEpoch } from '../state/route.ts'
 import { claim, type Place } from '../state/touches.ts'
 import { DatabaseError } from '../target/error.ts'
 import type { Row } from '../value.ts'
+import type { MappedRow } from './entry-kind.ts'
 import { type Answer, answerPending, type FailurePolicy, PROTOCOL, writeProcedure } from './protocol.ts'
 import type { RecordKind } from './record-kind.ts'
-import type { Modification, RecordWrite } from './record-write.ts'
+import type { Modification, PlaceWrite } from './record-write.ts'
 import type { Recorder } from './recorder.ts'
 import type { RouteWatcher } from './route-watcher.ts'
 import { Rows, type RowsParts } from './rows.ts'
@@ -47,7 +49,7 @@ export class Engine {
    * Writes records of one plan, all of them at one instant on each side. Returns when the write is as safe as the plan's policy wants it.
    * Throws KvmigError: WRITE_REFUSED (nothing took place), WRITE_UNCONFIRMED (one side may have it; doing it again is safe).
    */
-  async write(plan: string, writes: readonly RecordWrite[]): Promise<void> {
+  async write(plan: string, writes: readonly PlaceWrite[]): Promise<void> {
     await this.#write(plan, writes)
   }
 
@@ -59,12 +61,12 @@ export class Engine {
     return this.#write(plan, modification)
   }
 
-  /** Runs a command of the source's own, as long as the plan is in A; undefined where it is not any more. */
+  /** Runs commands of the source's own, at one instant, as long as the plan is in A; undefined where it is not any more. */
   async command(
     plan: string,
     keys: readonly Buffer[],
-    words: readonly Buffer[],
-  ): Promise<{ reply: unknown } | undefined> {
+    commands: readonly (readonly Buffer[])[],
+  ): Promise<readonly LiveReply[] | undefined> {
     const { watcher, live, sourceOf, recorder } = this.#options
     for (let attempt = 0; attempt <= MOST_ATTEMPTS; attempt++) {
       const entered = await watcher.enter(plan, 'write')
@@ -73,12 +75,9 @@ export class Engine {
         const store = await live(sourceOf(plan))
         recorder.count(plan, 'source.write')
         const answer = await recorder.time(plan, 'source', 'put', () =>
-          store.command({ plan, epoch: entered.epoch, keys, words }),
+          store.command({ plan, epoch: entered.epoch, keys, commands }),
         )
-        if (!answer.fenced) {
-          if (answer.error !== undefined) throw new Error(answer.error)
-          return { reply: answer.reply }
-        }
+        if (!answer.fenced) return answer.replies
         recorder.count(plan, 'fenced')
         entered.leave()
         await this.#lookAgain(plan, answer.epoch)
@@ -89,7 +88,7 @@ export class Engine {
     throw refused(plan, undefined)
   }
 
-  async #write(plan: string, writes: readonly RecordWrite[] | Modification): Promise<boolean> {
+  async #write(plan: string, writes: readonly PlaceWrite[] | Modification): Promise<boolean> {
     const { watcher, recorder, policyOf } = this.#options
     for (let attempt = 0; ; attempt++) {
       const entered = await watcher.enter(plan, 'write')
@@ -131,8 +130,8 @@ export class Engine {
   async #copyParents({ cause, writes }: WriteDoer): Promise<boolean> {
     if (!(cause instanceof DatabaseError) || cause.sqlState !== '23503' || !cause.constraint) return false
     let copied = false
-    for (const write of writes) {
-      const parent = await this.rows.parentOf(write, cause.constraint)
+    for (const row of writes.flatMap(rowsIn)) {
+      const parent = await this.rows.parentOf(row, cause.constraint)
       const kind = parent && this.#options.kindOfTable(parent.table)
       const key = kind?.compiled.mapping.key.map((name) => parent!.cells.get(name))
       if (!kind || !key || key.includes(undefined)) continue
@@ -263,3 +262,8 @@ export class Engine {
 }
 
 const MOST_ATTEMPTS = 5
+
+const rowsIn = (write: PlaceWrite): readonly Pick<MappedRow, 'mapping' | 'row'>[] => {
+  if ('rows' in write) return write.rows
+  return write.row ? [{ mapping: write.kind.compiled, row: write.row }] : []
+}

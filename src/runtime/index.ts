@@ -3,6 +3,7 @@
 export { KvmigError } from '../errors.ts'
 export { type ConnectOptions, connect, type Kvmig } from './connect.ts'
 export { type EntryInput, type EntryOutput, type Mapped, type Mappings, openMappings } from './mappings.ts'
+export type { MetricsHandler } from './metrics-handler.ts'
 export type { Store } from './record-store.ts'
 export type { JsValue } from './values.ts'
 

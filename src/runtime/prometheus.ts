@@ -1,4 +1,4 @@
-import { BOUNDS_MILLIS } from '../state/histogram.ts'
+import { BOUNDS_MILLIS, quantile } from '../state/histogram.ts'
 import type { Counter, Latency } from '../state/metrics.ts'
 import type { OutboxDepth } from '../state/outbox.ts'
 
@@ -20,12 +20,25 @@ export function prometheusText(
       seen += many
       const bound = BOUNDS_MILLIS[bucket]
       sum += (many * (bound ?? BOUNDS_MILLIS.at(-1)!)) / 1000
-      const le = bound === undefined ? '+Inf' : String(Number((bound / 1000).toPrecision(6)))
+      const le = bound === undefined ? '+Inf' : secondsOf(bound)
       lines.push(`kvmig_latency_seconds_bucket{${of},le="${le}"} ${seen}`)
     }
     // A sum of bounds: the histogram is all that is kept.
     lines.push(`kvmig_latency_seconds_sum{${of}} ${sum}`, `kvmig_latency_seconds_count{${of}} ${seen}`)
   }
+  family(
+    'kvmig_latency_quantile_seconds',
+    'gauge',
+    'Time that this share of the operations since the start did not exceed. For many instances, take histogram_quantile of the histogram.',
+  )
+  for (const { plan, side, operation, histogram } of latencies)
+    for (const share of SHARES) {
+      const millis = quantile(histogram, share)
+      if (millis !== undefined)
+        lines.push(
+          `kvmig_latency_quantile_seconds{${labels({ plan, side, operation, quantile: String(share) })}} ${secondsOf(millis)}`,
+        )
+    }
   family('kvmig_errors_total', 'counter', 'Operations that failed, by plan, side and operation.')
   for (const { plan, side, operation, errors } of latencies)
     lines.push(`kvmig_errors_total{${labels({ plan, side, operation })}} ${errors}`)
@@ -39,6 +52,11 @@ export function prometheusText(
     lines.push(`kvmig_outbox_oldest_seconds{${labels({ plan })}} ${oldestMillis / 1000}`)
   return `${lines.join('\n')}\n`
 }
+
+const SHARES = [0.5, 0.95, 0.99]
+
+const secondsOf = (millis: number): string =>
+  millis === Number.POSITIVE_INFINITY ? '+Inf' : String(Number((millis / 1000).toPrecision(6)))
 
 const labels = (pairs: Readonly<Record<string, string>>): string =>
   Object.entries(pairs)

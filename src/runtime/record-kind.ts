@@ -1,6 +1,7 @@
 import { KvmigError } from '../errors.ts'
 import { compileMapping } from '../mapping/compile.ts'
 import type { MappingParts } from '../mapping/compiled-project.ts'
+import type { Grain } from '../mapping/grain.ts'
 import { groupOf } from '../mapping/group.ts'
 import { compileLineages } from '../mapping/lineage.ts'
 import type { CompiledMapping, RecordSink } from '../mapping/mapping.ts'
@@ -21,7 +22,7 @@ export interface RecordKind {
   readonly source: string
   readonly compiled: CompiledMapping
   /** What of an entry one record is. */
-  readonly element: 'key' | 'field' | 'member'
+  readonly element: Grain
   /** Position among the columns of the one that takes `$expires_at`; -1 where none does. */
   readonly expiryIndex: number
   /** The place of the row with these key cells, in the order of the mapping's key. */
@@ -58,13 +59,14 @@ export function compileRecordKind(
 ): RecordKind | Refusal {
   const { mapping, sourceOf, inverse } = compiled
   const refuse = (because: string): Refusal => ({ mapping: mapping.name, because })
-  const element = elementOf(mapping)
+  const element = elementOf(compiled)
   if (element === undefined)
     return refuse(
-      mapping.each?.kind === 'path'
-        ? 'one value gives several rows, and they would have to change together'
-        : `each ${mapping.each?.kind} of its entries is a record, and its place changes when others do`,
+      mapping.each?.kind === 'item'
+        ? 'each item of its entries is a record, and its place changes when others do'
+        : 'one value gives several rows, and they would have to change together',
     )
+  if (compiled.lookups.length > 0) return refuse('columns depend on what other keys say')
   if (groupOf(plan, mapping).length > 1)
     return refuse('several mappings read the same entries, and their rows would have to change together')
   if (collides)
@@ -104,10 +106,9 @@ export function compileRecordKind(
   }
 }
 
-function elementOf({ each, type }: Mapping): RecordKind['element'] | undefined {
+function elementOf({ mapping: { each, type }, grain }: CompiledMapping): Grain | undefined {
   if (each === undefined) return type === 'stream' || type === 'zset' ? undefined : 'key'
-  if (each.kind === 'field') return 'field'
-  return each.kind === 'member' ? 'member' : undefined
+  return grain === 'key' ? undefined : grain
 }
 
 /** The same mapping with nothing but the columns of the row's key: they need no value. */

@@ -1,20 +1,25 @@
 import { KvmigError } from '../errors.ts'
+import type { CompiledProject } from '../mapping/compiled-project.ts'
+import type { CompiledMapping } from '../mapping/mapping.ts'
 import type { Phase } from '../plan/plan.ts'
 import { showTable, type TableName } from '../plan/table.ts'
 import { type Change, decodeChange } from '../sources/change.ts'
 import type { LiveStore } from '../sources/live-store.ts'
 import type { Entry } from '../sources/source.ts'
 import type { Ledger } from '../state/ledger.ts'
-import { pendingOf } from '../state/outbox.ts'
+import { pendingOf, pendingParts } from '../state/outbox.ts'
 import { findTouches, type Place } from '../state/touches.ts'
 import { writerName } from '../state/trace.ts'
 import { decodeTuple } from '../target/decode-tuple.ts'
-import { deleteRow, upsertRow } from '../target/row-write.ts'
-import { openTableRows, readTuples, type TableRows } from '../target/table-rows.ts'
-import type { Target, Transaction } from '../target/target.ts'
+import { deleteRow, deleteStatement, upsertRow, upsertStatement } from '../target/row-write.ts'
+import { openTableRows, readTuples, type TableRows, typesAreNear } from '../target/table-rows.ts'
+import type { Statement, Target, Transaction } from '../target/target.ts'
 import type { Cell, Row } from '../value.ts'
+import { elementsOf } from './elements.ts'
+import { type EntryKind, entryOneWay, type MappedRow } from './entry-kind.ts'
+import { EntryRows } from './entry-rows.ts'
 import { oneWay, type RecordKind } from './record-kind.ts'
-import type { Modification, RecordWrite } from './record-write.ts'
+import type { EntryWrite, Modification, PlaceWrite, RecordWrite } from './record-write.ts'
 import { Complaint } from './write-error.ts'
 
 export interface RowsParts {
@@ -22,6 +27,8 @@ export interface RowsParts {
   /** For what goes on in the background: never in the way of the application's own operations. */
   readonly background: Target
   readonly ledger: Ledger
+  readonly compiled: CompiledProject
+  readonly sourceOf: (plan: string) => string
   readonly live: (source: string) => Promise<LiveStore>
   /** Are origins kept for a kind's table? */
   readonly isTracked: (kind: RecordKind) => boolean
@@ -32,10 +39,17 @@ export interface RowsParts {
 /** The rows of records: reading them, writing them, and what a record was before a write. */
 export class Rows {
   readonly #parts: RowsParts
-  readonly #tables = new Map<RecordKind, TableRows>()
+  readonly #tables = new Map<CompiledMapping, TableRows>()
+  readonly entries: EntryRows
 
   constructor(parts: RowsParts) {
     this.#parts = parts
+    this.entries = new EntryRows({
+      compiled: parts.compiled,
+      ledger: parts.ledger,
+      table: (tx, mapping) => this.#table(tx, mapping),
+      others: (tx, plan, places) => this.#asCommitted(tx, plan, places),
+    })
   }
 
   /** The row with this key as Postgres has it; undefined where there is none, or where it has expired by the database's clock. */
@@ -66,7 +80,7 @@ export class Rows {
       async (tx) => {
         const [touch] = await findTouches(tx, kind.plan, [place])
         const found = await this.#tuple(tx, kind, key)
-        const table = await this.#table(tx, kind)
+        const table = await this.#table(tx, kind.compiled)
         return { version: touch?.version ?? 0, tuple: found?.tuple, encode: (row) => table.tuple(row) }
       },
       { readOnly: true },
@@ -78,7 +92,7 @@ export class Rows {
     kind: RecordKind,
     key: Row,
   ): Promise<{ readonly table: TableRows; readonly tuple: Buffer } | undefined> {
-    const table = await this.#table(tx, kind)
+    const table = await this.#table(tx, kind.compiled)
     const [tuple] = await readTuples(tx, table, [rowOfKey(kind, key)])
     if (!tuple) return undefined
     if (kind.expiryIndex >= 0) {
@@ -97,34 +111,41 @@ export class Rows {
     return { table, tuple }
   }
 
-  async #table(tx: Transaction, kind: RecordKind): Promise<TableRows> {
-    const known = this.#tables.get(kind)
+  async #table(tx: Transaction, mapping: CompiledMapping): Promise<TableRows> {
+    const known = this.#tables.get(mapping)
     if (known) return known
-    const { table, columns, keyIndexes } = kind.compiled
+    const { table, columns, keyIndexes } = mapping
     const opened = await openTableRows(tx, { name: table.name, columns, keyIndexes })
-    this.#tables.set(kind, opened)
+    this.#tables.set(mapping, opened)
     return opened
   }
 
   /** What the columns of a row that a foreign key refused refer to; undefined where the row refers to nothing. */
   async parentOf(
-    { kind, row }: Pick<RecordWrite, 'kind' | 'row'>,
+    { mapping, row }: Pick<MappedRow, 'mapping' | 'row'>,
     constraint: string,
   ): Promise<{ readonly table: TableName; readonly cells: ReadonlyMap<string, Cell> } | undefined> {
-    const table = await this.#parts.background.transaction((tx) => this.#table(tx, kind), { readOnly: true })
+    const table = await this.#parts.background.transaction((tx) => this.#table(tx, mapping), {
+      readOnly: true,
+    })
     const reference = table.references.find((it) => it.name === constraint)
-    if (!reference || !row) return undefined
+    if (!reference) return undefined
     const cells = reference.columns.map((name) => row[table.columnNames.indexOf(name)] ?? null)
     if (cells.includes(null)) return undefined
     return { table: reference.to, cells: new Map(reference.toColumns.map((name, at) => [name, cells[at]!])) }
   }
 
+  /** The rows of a place. */
+  write(tx: Transaction, write: WrittenRows): Promise<void> {
+    return 'rows' in write ? this.entries.write(tx, write) : this.#writeRow(tx, write)
+  }
+
   /** The row of a record, or none, with its origin where origins are kept. */
-  async write(
+  async #writeRow(
     tx: Transaction,
     { kind, place, row }: Pick<RecordWrite, 'kind' | 'place' | 'row'>,
   ): Promise<void> {
-    const table = await this.#table(tx, kind)
+    const table = await this.#table(tx, kind.compiled)
     const { ledger, isTracked } = this.#parts
     const name = showTable(table.name)
     const key = row ? table.keyIndexes.map((it) => row[it]!) : kind.keyOf(place)
@@ -155,6 +176,19 @@ export class Rows {
       ])
     }
     await upsertRow(tx, table, table.tuple(row))
+  }
+
+  /**
+   * What `write` would send, where that is one statement that asks nothing before: so it can go together with others. Undefined where it is
+   * more, or where the table was not looked at yet.
+   */
+  statement(write: PlaceWrite): Statement | undefined {
+    if ('rows' in write) return undefined
+    const { kind, place, row } = write
+    const table = this.#tables.get(kind.compiled)
+    if (!table || this.#parts.isTracked(kind) || !typesAreNear(table)) return undefined
+    if (row) return upsertStatement(table, [table.tuple(row)])
+    return deleteStatement(table, table.keyTuple(rowOfKey(kind, kind.keyOf(place))))
   }
 
   /**
@@ -189,7 +223,75 @@ export class Rows {
     return bases
   }
 
-  async #fromRow(tx: Transaction, kind: RecordKind, place: Place): Promise<Entry | undefined> {
+  /** The elements of a key that either side has, or that are on their way. */
+  async partsOf(kind: EntryKind, key: Buffer, phase: Phase): Promise<readonly string[]> {
+    const { target, live, timeoutMillis } = this.#parts
+    const parts = new Set<string>()
+    if (phase !== 'D') {
+      const store = await live(kind.source)
+      const [record] = await store.read([{ key, part: '' }])
+      for (const it of elementsOf(record?.entry?.value && { value: record.entry.value, expiresAt: null }))
+        parts.add(`${kind.element}:${it.toString()}`)
+    }
+    await target.transaction(
+      async (tx) => {
+        for (const { part } of await this.entries.read(tx, kind, { key, part: '' })) parts.add(part)
+        for (const part of await pendingParts(tx, kind.plan, key)) parts.add(part)
+      },
+      { readOnly: true, statementMillis: timeoutMillis, lockMillis: timeoutMillis },
+    )
+    return [...parts]
+  }
+
+  /** What the rows of a place give back. Throws ONE_WAY where they give nothing back. */
+  async entry(kind: RecordKind | EntryKind, place: Place): Promise<Entry | undefined> {
+    const { target, timeoutMillis } = this.#parts
+    if (!('mappings' in kind)) {
+      if (!kind.changeOf) throw oneWay(kind)
+      const row = await this.read(kind, kind.keyOf(place))
+      return row && entryOf(place, kind.changeOf(row))
+    }
+    if (!kind.changeOf) throw entryOneWay(kind)
+    return target.transaction((tx) => this.entryOf(tx, kind, place), {
+      readOnly: true,
+      statementMillis: timeoutMillis,
+      lockMillis: timeoutMillis,
+    })
+  }
+
+  /** What an entry's rows give back, its expiry by the database's clock. */
+  async entryOf(tx: Transaction, kind: EntryKind, place: Place): Promise<Entry | undefined> {
+    const rows = await this.entries.read(tx, kind, place)
+    if (rows.length === 0) return undefined
+    if (!kind.changeOf) throw new Complaint(entryOneWay(kind))
+    const entry = entryOf(place, kind.changeOf(rows.map((it) => it.row)))
+    if (entry?.expiresAt == null) return entry
+    const [clock] = await tx.query('SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now')
+    return entry.expiresAt <= Number(clock!.now) ? undefined : entry
+  }
+
+  /** What records are that somebody else may be writing: as the last committed write left them; `lost`: the source has it no more. */
+  async #asCommitted(
+    tx: Transaction,
+    plan: string,
+    given: readonly Place[],
+  ): Promise<readonly (Entry | 'lost' | undefined)[]> {
+    const places = given.map(({ key, part }) => ({ key, part }))
+    const pending = await pendingOf(tx, plan, places)
+    const touches = await findTouches(tx, plan, places)
+    const there = await this.#parts
+      .live(this.#parts.sourceOf(plan))
+      .then((store) => store.read(places))
+      .catch(() => [])
+    return places.map((place, index) => {
+      const waiting = pending.findLast((it) => it.key.equals(place.key) && it.part === place.part)
+      if (waiting) return entryOf(place, decodeChange(waiting.change))
+      return there[index]?.entry ?? (touches[index]?.deleted ? undefined : 'lost')
+    })
+  }
+
+  async #fromRow(tx: Transaction, kind: RecordKind | EntryKind, place: Place): Promise<Entry | undefined> {
+    if ('mappings' in kind) return this.entryOf(tx, kind, place)
     const found = await this.#tuple(tx, kind, kind.keyOf(place))
     if (!found) return undefined
     if (!kind.changeOf) throw new Complaint(oneWay(kind))
@@ -210,3 +312,8 @@ function entryOf({ key }: Place, change: Change): Entry | undefined {
   const { value, expiresAt } = change
   return { key, type: value.type, value, expiresAt, offset: 0, more: false }
 }
+
+/** What `write` needs to know of a write. */
+export type WrittenRows =
+  | Pick<RecordWrite, 'kind' | 'place' | 'row'>
+  | Pick<EntryWrite, 'kind' | 'place' | 'rows' | 'base'>

@@ -1,11 +1,13 @@
 import { addMetrics } from '../state/metrics.ts'
 import type { Engine } from './engine.ts'
+import type { Spent } from './spent.ts'
 
 interface TaskOptions {
   readonly plans: readonly string[]
   readonly instance: string
   readonly drainMillis: number
   readonly ownMillis: number
+  readonly spent: Spent
 }
 
 /** What every instance does beside its work: it carries the outbox on, and tells what it measured. */
@@ -56,6 +58,7 @@ export class Tasks {
 
   async #tell(): Promise<void> {
     const { recorder, background } = this.#engine.options
+    await this.#options.spent.tell()
     const told = recorder.take()
     if (told.latencies.length + told.counters.length === 0) return
     try {

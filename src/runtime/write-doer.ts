@@ -1,9 +1,18 @@
 import type { Phase } from '../plan/plan.ts'
 import { encodeChange } from '../sources/change.ts'
-import { advance, amend, outcomeOf } from '../state/touches.ts'
+import {
+  type Advance,
+  advance,
+  advancedOf,
+  advanceStatement,
+  amend,
+  isFenced,
+  outcomeOf,
+} from '../state/touches.ts'
+import type { Statement, Transaction } from '../target/target.ts'
 import type { Engine } from './engine.ts'
 import type { Ending, Step } from './protocol.ts'
-import type { Modification, RecordWrite } from './record-write.ts'
+import { isGone, type Modification, type PlaceWrite } from './record-write.ts'
 import { type Doer, does } from './walk.ts'
 import { Complaint, endingOf, UNCHANGED } from './write-error.ts'
 
@@ -19,7 +28,7 @@ export class WriteDoer implements Doer {
   complaint: Error | undefined
   readonly #modification: Modification | undefined
   readonly #phase: Phase
-  #writes: readonly RecordWrite[]
+  #writes: readonly PlaceWrite[]
   #epoch: number
   #transaction: string | undefined
   #versions: readonly number[] | undefined
@@ -27,7 +36,7 @@ export class WriteDoer implements Doer {
   constructor(
     engine: Engine,
     plan: string,
-    writes: readonly RecordWrite[] | Modification,
+    writes: readonly PlaceWrite[] | Modification,
     { phase, epoch }: { readonly phase: Phase; readonly epoch: number },
   ) {
     this.#engine = engine
@@ -38,7 +47,7 @@ export class WriteDoer implements Doer {
     this.#epoch = epoch
   }
 
-  get writes(): readonly RecordWrite[] {
+  get writes(): readonly PlaceWrite[] {
     return this.#writes
   }
 
@@ -55,6 +64,7 @@ export class WriteDoer implements Doer {
       }
       return await this.#apply(step)
     } catch (error) {
+      if (isFenced(error)) return 'fenced'
       this.cause = error
       if (error instanceof Complaint) {
         this.complaint = error.cause as Error
@@ -89,17 +99,18 @@ export class WriteDoer implements Doer {
   async #record(step: Step): Promise<Ending> {
     if (this.#modification) return this.#recordModified(step, this.#modification)
     const { target, timeoutMillis, recorder } = this.#engine.options
-    const places = this.#writes.map(({ place, row, change }) => ({
-      ...place,
-      deleted: does(step, 'tombstone') && row === undefined,
-      ...(does(step, 'outbox') && { change: encodeChange(change) }),
+    const places = this.#writes.map((write) => ({
+      ...write.place,
+      deleted: does(step, 'tombstone') && isGone(write),
+      ...(does(step, 'outbox') && { change: encodeChange(write.change) }),
     }))
-    const operation = this.#writes.some((it) => it.row) ? 'put' : 'delete'
+    const operation = this.#writes.every(isGone) ? 'delete' : 'put'
     return recorder.time(this.#plan, 'target', operation, () =>
       target.transaction(
         async (tx): Promise<Ending> => {
+          const statements = this.#writes.map((it) => this.#engine.rows.statement(it))
+          if (statements.every((it) => it !== undefined)) return this.#recordAtOnce(tx, places, statements)
           const advanced = await advance(tx, { plan: this.#plan, epoch: this.#epoch }, places)
-          if (!advanced) return 'fenced'
           this.#versions = advanced.versions
           this.#transaction = advanced.transaction
           for (const write of this.#writes) await this.#engine.rows.write(tx, write)
@@ -110,6 +121,20 @@ export class WriteDoer implements Doer {
     )
   }
 
+  /** The same with one way to Postgres and back: the rows go along with the question whether they may. */
+  async #recordAtOnce(
+    tx: Transaction,
+    places: readonly Advance[],
+    rows: readonly Statement[],
+  ): Promise<'ok'> {
+    const first = advanceStatement({ plan: this.#plan, epoch: this.#epoch }, places)
+    const [answer] = await tx.queries([first, ...rows])
+    const advanced = advancedOf(answer!, places)
+    this.#versions = advanced.versions
+    this.#transaction = advanced.transaction
+    return 'ok'
+  }
+
   /** Version first, which locks the records; then what is there decides what they become. */
   async #recordModified(step: Step, { records, decide }: Modification): Promise<Ending> {
     const { target, timeoutMillis, recorder } = this.#engine.options
@@ -118,9 +143,8 @@ export class WriteDoer implements Doer {
       target.transaction(
         async (tx): Promise<Ending> => {
           const advanced = await advance(tx, { plan: this.#plan, epoch: this.#epoch }, places)
-          if (!advanced) return 'fenced'
           const bases = await this.#engine.rows.bases(tx, records, advanced.versions, this.#phase)
-          let writes: readonly RecordWrite[] | undefined
+          let writes: readonly PlaceWrite[] | undefined
           try {
             writes = decide(bases)
           } catch (cause) {
@@ -134,11 +158,11 @@ export class WriteDoer implements Doer {
           await amend(
             tx,
             this.#plan,
-            writes.map(({ place, row, change }, index) => ({
-              ...place,
+            writes.map((write, index) => ({
+              ...write.place,
               version: advanced.versions[index]!,
-              deleted: does(step, 'tombstone') && row === undefined,
-              ...(does(step, 'outbox') && { change: encodeChange(change) }),
+              deleted: does(step, 'tombstone') && isGone(write),
+              ...(does(step, 'outbox') && { change: encodeChange(write.change) }),
             })),
           )
           for (const write of writes) await this.#engine.rows.write(tx, write)

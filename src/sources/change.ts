@@ -2,16 +2,21 @@ import type { EntryValue } from './source.ts'
 
 /**
  * What a write does to one record of a store. Of a whole key: `put` replaces it, with its expiry (null: none). Of an element (a hash's
- * field, a set's member): the value holds that element alone, and the key's expiry stays unless one is given.
+ * field, a set's member): the value holds that element alone, and the key's expiry stays unless one is given, or `persist` takes it off.
  */
 export type Change =
-  | { readonly do: 'put'; readonly value: EntryValue; readonly expiresAt: number | null }
+  | {
+      readonly do: 'put'
+      readonly value: EntryValue
+      readonly expiresAt: number | null
+      readonly persist?: true
+    }
   | { readonly do: 'delete' }
 
 /** A change as bytes, for the outbox. */
 export function encodeChange(change: Change): Buffer {
   if (change.do === 'delete') return Buffer.from(JSON.stringify({ do: 'delete' }))
-  const { value, expiresAt } = change
+  const { value, expiresAt, persist } = change
   const text = (it: Buffer): string => it.toString('base64')
   const packed = (() => {
     switch (value.type) {
@@ -30,7 +35,9 @@ export function encodeChange(change: Change): Buffer {
         return { messages: value.messages.map(({ id, pairs }) => ({ id, pairs: pairs.map(text) })) }
     }
   })()
-  return Buffer.from(JSON.stringify({ do: 'put', type: value.type, ...packed, expiresAt }))
+  return Buffer.from(
+    JSON.stringify({ do: 'put', type: value.type, ...packed, expiresAt, ...(persist && { persist }) }),
+  )
 }
 
 /** What `encodeChange` made. */
@@ -62,5 +69,5 @@ export function decodeChange(bytes: Buffer): Change {
         }
     }
   })()
-  return { do: 'put', value, expiresAt: it.expiresAt }
+  return { do: 'put', value, expiresAt: it.expiresAt, ...(it.persist && { persist: true }) }
 }

@@ -1,5 +1,5 @@
 import type { Change } from './change.ts'
-import type { Entry } from './source.ts'
+import type { Allowance, Entry } from './source.ts'
 
 /**
  * A store that takes part in dual-write: it applies changes by compare-and-set on a version that it keeps beside each record, and refuses
@@ -9,11 +9,16 @@ import type { Entry } from './source.ts'
 export interface LiveStore {
   /** Without credentials, for people. */
   readonly label: string
+  /** Upstash: what makes another client see the writes of this one, whichever replica answers it. */
+  readonly syncToken?: string | undefined
   /** All changes at one instant. */
   apply(write: LiveWrite): Promise<LiveApplied>
   /** Records as they are, each with its version from the same instant; undefined where there is none. */
   read(records: readonly LivePlace[]): Promise<readonly LiveRecord[]>
-  /** Runs one command of the store's own on these keys, asking the epoch first, at one instant: how writes go while the store is alone (phase A). */
+  /**
+   * Runs commands of the store's own on these keys, asking the epoch first, all at one instant: how writes go while the store is alone
+   * (phase A). One that fails does not keep the others from being run.
+   */
   command(command: LiveCommand): Promise<LiveAnswer>
   /** Milliseconds since 1970 by the store's clock. */
   clock(): Promise<number>
@@ -60,18 +65,29 @@ export interface LiveCommand {
   readonly plan: string
   readonly epoch: number
   readonly keys: readonly Buffer[]
-  /** Name and arguments. */
-  readonly words: readonly Buffer[]
+  /** Each with its name and arguments. */
+  readonly commands: readonly (readonly Buffer[])[]
 }
 
-/** `error`: what the store says to the command, in its own words. */
 export type LiveAnswer =
   | { readonly fenced: true; readonly epoch: number }
-  | { readonly fenced: false; readonly reply: unknown; readonly error?: string }
+  | { readonly fenced: false; readonly replies: readonly LiveReply[] }
+
+/** `error`: what the store says to the command, in its own words. */
+export interface LiveReply {
+  readonly reply: unknown
+  readonly error?: string
+}
 
 export interface LiveContext {
   readonly root: string
   readonly signal: AbortSignal
   /** A command that was not answered for so long has failed, or not: SOURCE_TIMEOUT. */
   readonly timeoutMillis?: number
+  /** Asked before every request, where somebody counts them. */
+  readonly allowance?: Allowance
+  /** The environment, for stores whose credentials have well-known names there. */
+  readonly variables?: Readonly<Record<string, string | undefined>>
+  /** What migrations.yaml says beside the URL. */
+  readonly options?: Readonly<Record<string, string>>
 }

@@ -72,6 +72,8 @@ export interface Source {
   read(keys: readonly Buffer[]): AsyncIterable<Page>
   /** What other keys say, each question answered in its place, in few round trips. Absent where the store has no index to ask. */
   ask?(questions: readonly Question[]): Promise<readonly Answer[]>
+  /** Its own search by vectors. Absent where the store has none. */
+  readonly vectors?: VectorSearch
   /** Number of keys in the store, where it can tell cheaply. */
   count?(): Promise<number>
   /** How much of a scan lies before a cursor, 0 to 1, where that can be told; near enough to say how long the rest will take. */
@@ -83,6 +85,26 @@ export interface Source {
   /** What people should know of the store: what is in it and is not given. */
   readonly warnings?: readonly string[]
   close(): Promise<void>
+}
+
+/** How far two vectors are from each other: the square of the Euclidean distance, 1 - cosine, or 1 - inner product. */
+export type Metric = 'l2' | 'cosine' | 'ip'
+
+/** How a store of vectors finds them. Each answer is for one collection of those that may have keys with the prefix. */
+export interface VectorSearch {
+  metrics(prefix: Buffer): readonly Measured[]
+  /** The entries nearest to the vector, nearest first. */
+  nearest(vector: readonly number[], prefix: Buffer, count: number): Promise<readonly Neighbours[]>
+}
+
+export interface Measured {
+  /** The collection's name. */
+  readonly of: string
+  readonly metric: Metric
+}
+
+export interface Neighbours extends Measured {
+  readonly neighbours: readonly { readonly key: Buffer; readonly distance: number }[]
 }
 
 /** What a scan is for. */

@@ -1,5 +1,6 @@
 import type { SourceAdapter } from './source.ts'
 import { parseUpstashAddress } from './upstash/address.ts'
+import { LiveUpstash } from './upstash/live-upstash.ts'
 import { UpstashSource } from './upstash/upstash-source.ts'
 
 /**
@@ -20,4 +21,6 @@ export const upstash: SourceAdapter = {
   bills: true,
   open: (address, { variables = {}, options, ...context }) =>
     UpstashSource.open(parseUpstashAddress(address, variables, options), context),
+  openLive: (address, context) =>
+    LiveUpstash.open(parseUpstashAddress(address, context.variables ?? {}, context.options), context),
 }

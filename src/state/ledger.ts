@@ -215,6 +215,8 @@ export interface Origins {
   copy(tx: Transaction, table: string, origins: readonly Origin[]): Promise<void>
   save(tx: Transaction, table: string, origins: readonly Origin[]): Promise<void>
   find(tx: Transaction, table: string, rowKeys: readonly Buffer[]): Promise<readonly (Origin | undefined)[]>
+  /** Rows that records of this source key have, in all its parts. */
+  ofKey(tx: Transaction, table: string, key: Buffer): Promise<readonly Origin[]>
   /** Forgets rows, and the rivals for them. */
   remove(tx: Transaction, table: string, rowKeys: readonly Buffer[]): Promise<void>
   /** Rows that are still fought over, at most so many. */
@@ -223,9 +225,14 @@ export interface Origins {
   contested(): Promise<readonly string[]>
   /**
    * Forgets a writer, or all that is known of a table. Rows that other writers' records gave way to, or fought over with this one's, are
-   * open again.
+   * open again; with `merged`, so are those that its records were merged into.
    */
-  clear(tx: Transaction, table: string, writer?: string): Promise<void>
+  clear(
+    tx: Transaction,
+    table: string,
+    writer?: string,
+    options?: { readonly merged: boolean },
+  ): Promise<void>
   readonly rivals: Rivals
 }
 
@@ -235,6 +242,8 @@ export interface Rivals {
   remove(tx: Transaction, table: string, rivals: readonly Rival[]): Promise<void>
   /** Those for these rows. */
   of(tx: Transaction, table: string, rowKeys: readonly Buffer[]): Promise<readonly Rival[]>
+  /** Rows that have any, in their order, after one of them: at most so many. */
+  rows(tx: Transaction, table: string, after: Buffer, limit: number): Promise<readonly Buffer[]>
 }
 
 /** A record and the row that it gives. */

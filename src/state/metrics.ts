@@ -8,7 +8,10 @@ export type Side = 'source' | 'target' | 'call'
 export type Operation = 'get' | 'put' | 'delete'
 
 /**
- * What is counted. `shadow.*`: what shadow reads found, after settling; they add up to the shadow reads. `write.unconfirmed`: calls that
+ * What is counted. `shadow.*`: what shadow reads found, after settling; they add up to the shadow reads. `shadow.churn`: a record that was
+ * written at every look, so that no two sides of one moment were seen. `noise.*`: the source compared with itself, read twice a moment
+ * apart, for every shadow read: as much as `noise.changed` differs without any fault. `cache.*`: reads that the read cache answered, or
+ * could have answered. `write.unconfirmed`: calls that
  * ended with an error while one side may have taken the write. `write.degraded`: calls that succeeded while the source was down (policy
  * `available`). `fenced`: attempts of an instance with an old epoch. `source.*`: commands of the application that reached the source.
  */
@@ -17,8 +20,13 @@ export type CounterName =
   | 'shadow.mismatch'
   | 'shadow.missing_in_source'
   | 'shadow.missing_in_target'
+  | 'shadow.churn'
   | 'shadow.error'
   | 'shadow.timeout'
+  | 'noise.same'
+  | 'noise.changed'
+  | 'cache.hit'
+  | 'cache.miss'
   | 'write.unconfirmed'
   | 'write.degraded'
   | 'write.failed'

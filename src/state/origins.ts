@@ -54,6 +54,14 @@ export const origins = (target: Target): Origins => ({
     return found
   },
 
+  async ofKey(tx, table, key) {
+    const found: Origin[] = []
+    const select = `SELECT ${ORIGIN} FROM kvmig.origin o WHERE o.target = $1 AND o.key = $2`
+    for await (const tuples of tx.copyOut(select, [table, key]))
+      found.push(...tuples.map((it) => readOrigin(tupleFields(it))))
+    return found
+  },
+
   async remove(tx, table, rowKeys) {
     for (const name of ['origin', 'rival']) {
       await tx.query(`DELETE FROM kvmig.${name} WHERE target = $1 AND row_key = ANY ($2::bytea[])`, [
@@ -83,12 +91,18 @@ export const origins = (target: Target): Origins => ({
       [],
     ),
 
-  async clear(tx, table, writer) {
+  async clear(tx, table, writer, { merged } = { merged: false }) {
     if (writer === undefined) {
       for (const name of ['origin', 'rival'])
         await tx.query(`DELETE FROM kvmig.${name} WHERE target = $1`, [table])
       return
     }
+    if (merged)
+      await tx.query(
+        `UPDATE kvmig.origin o SET state = 'open' FROM kvmig.rival r
+          WHERE o.target = $1 AND o.state = 'stands' AND r.target = $1 AND r.row_key = o.row_key AND r.writer = $2`,
+        [table, writer],
+      )
     await tx.query('DELETE FROM kvmig.rival WHERE target = $1 AND writer = $2', [table, writer])
     // What is left of a fight is settled anew: by name it belongs to one of those who are left.
     await tx.query(
@@ -144,6 +158,14 @@ const rivals: Rivals = {
     for await (const tuples of tx.copyOut(select, [table, byteaArray(rowKeys)])) {
       found.push(...tuples.map((it) => readRival(tupleFields(it))))
     }
+    return found
+  },
+
+  async rows(tx, table, after, limit) {
+    const found: Buffer[] = []
+    const select = `SELECT DISTINCT row_key FROM kvmig.rival WHERE target = $1 AND row_key > $2 ORDER BY row_key LIMIT $3`
+    for await (const tuples of tx.copyOut(select, [table, after, limit]))
+      found.push(...tuples.map((it) => Buffer.from(tupleFields(it)[0]!)))
     return found
   },
 }

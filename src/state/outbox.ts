@@ -30,9 +30,11 @@ export async function takeOutbox(
     readonly limit: number
     readonly olderMillis?: number
     readonly leaseMillis?: number
+    /** Only what was there at that moment: a time of `databaseTime`. */
+    readonly until?: string
   },
 ): Promise<readonly OutboxEntry[]> {
-  const { plan, limit, olderMillis = 0, leaseMillis = 5000 } = options
+  const { plan, limit, olderMillis = 0, leaseMillis = 5000, until } = options
   return target.transaction(async (tx) => {
     const rows = await tx.query(
       `UPDATE kvmig.outbox o SET attempts = attempts + 1, tried_at = clock_timestamp()
@@ -40,11 +42,12 @@ export async function takeOutbox(
           SELECT plan, unit, version FROM kvmig.outbox
           WHERE plan = coalesce($1, plan) AND at <= clock_timestamp() - $3 * interval '1 millisecond'
             AND (tried_at IS NULL OR tried_at <= clock_timestamp() - $4 * interval '1 millisecond')
+            AND ($5::timestamptz IS NULL OR at <= $5::timestamptz)
           ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED
         ) due
         WHERE (o.plan, o.unit, o.version) = (due.plan, due.unit, due.version)
         RETURNING ${ENTRY}`,
-      [plan ?? null, limit, olderMillis, leaseMillis],
+      [plan ?? null, limit, olderMillis, leaseMillis, until ?? null],
     )
     return rows.map(readEntry).sort((a, b) => a.version - b.version)
   })
@@ -78,6 +81,15 @@ export async function pendingOf(
   return rows.map(readEntry)
 }
 
+/** Parts of a key of which something is waiting. */
+export async function pendingParts(tx: Transaction, plan: string, key: Buffer): Promise<readonly string[]> {
+  const rows = await tx.query('SELECT DISTINCT part FROM kvmig.outbox WHERE plan = $1 AND key = $2', [
+    plan,
+    key,
+  ])
+  return rows.map((it) => bytesOf(it.part!).toString())
+}
+
 /** Takes entries out that the source has confirmed, and with them older ones of the same records, which are void. */
 export async function settle(
   tx: Transaction,
@@ -85,14 +97,40 @@ export async function settle(
   entries: readonly (Place & { readonly version: number })[],
 ): Promise<void> {
   if (entries.length === 0) return
+  // Locked in one order: two that settle the same entries wait for each other, and never both.
   await tx.query(
-    `DELETE FROM kvmig.outbox o USING unnest($2::bytea[], $3::text::bigint[]) AS d(unit, version)
-      WHERE o.plan = $1 AND o.unit = d.unit AND o.version <= d.version`,
+    `DELETE FROM kvmig.outbox o USING (
+        SELECT i.unit, i.version FROM kvmig.outbox i JOIN unnest($2::bytea[], $3::text::bigint[]) AS d(unit, version)
+          ON i.plan = $1 AND i.unit = d.unit AND i.version <= d.version
+        ORDER BY i.unit, i.version FOR UPDATE OF i
+      ) due
+      WHERE (o.plan, o.unit, o.version) = ($1, due.unit, due.version)`,
     [plan, byteaArray(entries.map(unitOf)), `{${entries.map((it) => it.version).join(',')}}`],
   )
 }
 
-/** How much is waiting, by plan; a plan with nothing is left out. An outbox that is not empty closes gate C. */
+/** What is waiting of one plan, of that what was there at `until` already (a time of `databaseTime`), and the age of its oldest. */
+export async function waitingSince(
+  tx: Transaction,
+  plan: string,
+  until: string,
+): Promise<{ readonly entries: number; readonly older: number; readonly oldestMillis: number }> {
+  const [row] = await tx.query(
+    `SELECT count(*) AS entries, count(*) FILTER (WHERE at <= $2::timestamptz) AS older,
+        coalesce((extract(epoch FROM clock_timestamp() - min(at)) * 1000)::bigint, 0) AS oldest
+      FROM kvmig.outbox WHERE plan = $1`,
+    [plan, until],
+  )
+  return { entries: Number(row!.entries), older: Number(row!.older), oldestMillis: Number(row!.oldest) }
+}
+
+/** The clock of the database, to the microsecond, in the form that the outbox is compared with. */
+export async function databaseTime(tx: Transaction): Promise<string> {
+  const [row] = await tx.query('SELECT clock_timestamp()::text AS now')
+  return row!.now!
+}
+
+/** How much is waiting, by plan; a plan with nothing is left out. */
 export async function outboxDepth(tx: Transaction): Promise<readonly OutboxDepth[]> {
   const rows = await tx.query(
     `SELECT plan, count(*) AS entries, (extract(epoch FROM clock_timestamp() - min(at)) * 1000)::bigint AS oldest

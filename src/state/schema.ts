@@ -343,4 +343,40 @@ const MIGRATIONS: readonly string[] = [
   );
   CREATE INDEX bug_at ON kvmig.bug (plan, at);
   `,
+  `
+  -- Which rows a key has, for dual-write of tables where several records can give one row.
+  CREATE INDEX origin_key ON kvmig.origin USING hash (key);
+  `,
+  `
+  -- The first half of a live write: one call, of which the server keeps the plans. Error KV001: of_epoch is not the plan's any more.
+  -- of_who: whom a history of changes names (audit). told: instances keep copies of the plan's records, and have to hear of this.
+  CREATE FUNCTION kvmig.advance(
+    of_plan text, of_epoch bigint, units bytea[], keys bytea[], parts bytea[], gone boolean[], changes bytea[], of_who text, told boolean,
+    OUT unit bytea, OUT version bigint
+  ) RETURNS SETOF record LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog AS $$
+  DECLARE i integer;
+  BEGIN
+    IF NOT kvmig.fence(of_plan, of_epoch) THEN
+      RAISE EXCEPTION 'the epoch is over' USING ERRCODE = 'KV001';
+    END IF;
+    PERFORM set_config('kvmig.who', of_who, true);
+    -- In one order for everybody: two writes of the same records wait for each other, and never both.
+    FOR i IN SELECT n FROM unnest(units) WITH ORDINALITY AS u(it, n) ORDER BY it LOOP
+      unit := units[i];
+      INSERT INTO kvmig.touch AS t (plan, unit, key, part, version, origin, deleted)
+        VALUES (of_plan, units[i], keys[i], parts[i], 1, 'live', gone[i])
+        ON CONFLICT ON CONSTRAINT touch_pkey DO UPDATE
+          SET version = t.version + 1, origin = 'live', deleted = excluded.deleted, at = clock_timestamp()
+        RETURNING t.version INTO version;
+      IF changes[i] IS NOT NULL THEN
+        INSERT INTO kvmig.outbox (plan, unit, version, key, part, change)
+          VALUES (of_plan, units[i], version, keys[i], parts[i], changes[i]);
+      END IF;
+      IF told THEN
+        PERFORM pg_notify('kvmig_record', of_plan || ' ' || encode(units[i], 'hex'));
+      END IF;
+      RETURN NEXT;
+    END LOOP;
+  END $$;
+  `,
 ]

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
+import { TargetError } from '../errors.ts'
 import { byteaArray, textArray } from '../target/parameters.ts'
-import type { Transaction } from '../target/target.ts'
+import type { Statement, Transaction } from '../target/target.ts'
 
 /** A record of the source: its key, and its part of the entry ('' for the whole). What versions, tombstones and claims are about. */
 export interface Place {
@@ -35,33 +36,48 @@ export interface Advanced {
 export const unitOf = ({ key, part }: Place): Buffer =>
   createHash('sha256').update(`${key.length} `).update(key).update(part).digest().subarray(0, 16)
 
+/** Whose write it is, and by which route. */
+export interface Advancing {
+  readonly plan: string
+  readonly epoch: number
+  /** Whom a history of changes names. Default: nobody, and then it names the role. */
+  readonly who?: string
+  /** Say on RECORD_CHANNEL which records these are: instances keep copies of them. Default: no. */
+  readonly told?: boolean
+}
+
+/** The channel on which changed records are told; the payload is the plan, a space, and the unit in hexadecimal digits. */
+export const RECORD_CHANNEL = 'kvmig_record'
+
 /**
  * The first half of a live write, in one statement: asks whether `epoch` is still the plan's, raises the version of every record, and
- * puts its change into the outbox. Undefined: fenced, and nothing was done. The records stay locked until the transaction ends, so that
- * rows written after it in the same transaction have the order of the versions. A place given twice is an error.
+ * puts its change into the outbox. Throws what `isFenced` knows where the epoch is over: nothing was done, nor can be in this transaction.
+ * The records stay locked until the transaction ends, so that rows written after it in the same transaction have the order of the
+ * versions. A place given twice is an error of the caller.
  */
 export async function advance(
   tx: Transaction,
-  { plan, epoch }: { readonly plan: string; readonly epoch: number },
+  route: Advancing,
   places: readonly Advance[],
-): Promise<Advanced | undefined> {
+): Promise<Advanced> {
+  const { sql, parameters } = advanceStatement(route, places)
+  return advancedOf(await tx.query(sql, parameters), places)
+}
+
+/** Is this what `advance` throws where the epoch is over? */
+export const isFenced = (error: unknown): boolean =>
+  error instanceof TargetError && error.sqlState === 'KV001'
+
+/** The statement of `advance`, for whoever sends more together with it; `advancedOf` reads its rows. */
+export function advanceStatement(
+  { plan, epoch, who = '', told = false }: Advancing,
+  places: readonly Advance[],
+): Statement {
   const units = places.map(unitOf)
-  const rows = await tx.query(
-    `WITH fence AS MATERIALIZED (SELECT kvmig.fence($1, $2) AS ok),
-      given AS (
-        SELECT * FROM unnest($3::bytea[], $4::bytea[], $5::bytea[], $6::text[]::boolean[], $7::bytea[]) AS u(unit, key, part, deleted, change)
-      ), advanced AS (
-        INSERT INTO kvmig.touch AS t (plan, unit, key, part, version, origin, deleted)
-          SELECT $1, unit, key, part, 1, 'live', deleted FROM given, fence WHERE fence.ok ORDER BY unit
-        ON CONFLICT (plan, unit) DO UPDATE
-          SET version = t.version + 1, origin = 'live', deleted = excluded.deleted, at = clock_timestamp()
-        RETURNING unit, version
-      ), queued AS (
-        INSERT INTO kvmig.outbox (plan, unit, version, key, part, change)
-          SELECT $1, g.unit, a.version, g.key, g.part, g.change FROM advanced a JOIN given g USING (unit) WHERE g.change IS NOT NULL
-      )
-      SELECT f.ok, a.unit, a.version, pg_current_xact_id() AS transaction FROM fence f LEFT JOIN advanced a ON true`,
-    [
+  return {
+    sql: `SELECT unit, version, pg_current_xact_id() AS transaction
+      FROM kvmig.advance($1, $2, $3, $4, $5, $6::text[]::boolean[], $7, $8, $9)`,
+    parameters: [
       plan,
       epoch,
       byteaArray(units),
@@ -69,12 +85,20 @@ export async function advance(
       byteaArray(places.map((it) => Buffer.from(it.part))),
       textArray(places.map((it) => String(it.deleted))),
       byteaArray(places.map((it) => it.change ?? null)),
+      who,
+      String(told),
     ],
-  )
-  if (rows[0]!.ok !== 't') return undefined
+  }
+}
+
+/** What the rows of `advanceStatement` say. */
+export function advancedOf(
+  rows: readonly Readonly<Record<string, string | null>>[],
+  places: readonly Place[],
+): Advanced {
   const versions = new Map(rows.map((it) => [it.unit, Number(it.version)]))
   return {
-    versions: units.map((it) => versions.get(`\\x${it.toString('hex')}`)!),
+    versions: places.map((it) => versions.get(`\\x${unitOf(it).toString('hex')}`)!),
     transaction: rows[0]!.transaction!,
   }
 }

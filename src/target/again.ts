@@ -23,15 +23,17 @@ export interface Patience {
   readonly millis: number
   /** Servers that sleep say so in many ways: a refusal may mean that one of them is not up yet. */
   readonly sleeps: boolean
+  /** Whoever asks tries again after other faults that pass: only a server that is waking up is waited for. */
+  readonly onlyWaking?: boolean
   /** Told once, when it begins to take longer than a hiccup. */
   readonly waiting: (error: DatabaseError) => void
 }
 
-/** The same for the first connection: a server that says that it is starting, or that is known to sleep, gets more time. */
+/** The same for a connection: a server that says that it is starting, or that is known to sleep, gets more time. */
 export async function awake<T>(
   attempt: () => Promise<T>,
   signal: AbortSignal | undefined,
-  { millis: patience, sleeps, waiting }: Patience,
+  { millis: patience, sleeps, onlyWaking = false, waiting }: Patience,
 ): Promise<T> {
   const until = performance.now() + patience
   for (let millis = FIRST_PAUSE_MILLIS; ; millis *= 2) {
@@ -40,7 +42,7 @@ export async function awake<T>(
     } catch (error) {
       if (signal?.aborted) throw signal.reason
       if (!mayPass(error)) throw error
-      const hiccup = millis <= LAST_PAUSE_MILLIS
+      const hiccup = millis <= LAST_PAUSE_MILLIS && !onlyWaking
       const wakes = error.code === 'STARTING' || sleeps
       if (!(hiccup || wakes) || performance.now() >= until) throw error
       if (wakes && millis === TOLD_AT_MILLIS) waiting(error)

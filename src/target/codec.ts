@@ -105,6 +105,11 @@ export class TupleWriter {
     return this.#sink.buffer.subarray(0, this.#sink.used)
   }
 
+  /** The memory in which they stand: another one when it has grown. */
+  get memory(): Buffer {
+    return this.#sink.buffer
+  }
+
   /** Begins anew, in the same memory. */
   clear(): void {
     this.#sink.used = 0
@@ -200,7 +205,10 @@ class Sink {
 
   int16(value: number): void {
     this.room(2)
-    this.used = this.buffer.writeInt16BE(value, this.used)
+    const { buffer, used } = this
+    buffer[used] = value >>> 8
+    buffer[used + 1] = value
+    this.used = used + 2
   }
 
   int32(value: number): void {

@@ -12,6 +12,8 @@ export interface OpenOptions {
   readonly connections?: number
   /** How long a server that is waking up is waited for. */
   readonly patienceMillis?: number
+  /** Waits as long for one that fell asleep meanwhile: for work that can wait. */
+  readonly patientLater?: boolean
   /** Hears, once, that a server is being waited for: a sentence. */
   readonly waiting?: (sentence: string) => void
 }
@@ -19,7 +21,7 @@ export interface OpenOptions {
 /** Opens `postgres://…`, `pglite:./folder` or `pglite:memory`. Throws `TargetError`, in words, without the password. */
 export async function openTarget(address: string, options: OpenOptions = {}): Promise<Target> {
   const { signal, root = process.cwd(), insecure = false, connections = 6 } = options
-  const { patienceMillis = 30_000, waiting = () => {} } = options
+  const { patienceMillis = 30_000, patientLater = false, waiting = () => {} } = options
   const place = readAddress(address, { root, insecure })
   // Each loads a driver of its own size: only the one that is needed.
   if (place.kind === 'pglite') {
@@ -27,5 +29,5 @@ export async function openTarget(address: string, options: OpenOptions = {}): Pr
     return openPglite(place, { signal })
   }
   const { openPostgres } = await import('./postgres-target.ts')
-  return openPostgres(place, { signal, connections, patienceMillis, waiting })
+  return openPostgres(place, { signal, connections, patienceMillis, patientLater, waiting })
 }

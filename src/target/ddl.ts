@@ -28,16 +28,26 @@ export function createTable(table: TableDefinition): string {
   return `CREATE TABLE ${qualified(table.name)} (\n  ${parts.join(',\n  ')}\n)${partitioned}`
 }
 
+/** An index whose column says no operator class, where pgvector wants one: it measures as `metric` says. */
+export const isUnmeasured = ({ using, columns }: IndexDefinition): boolean =>
+  using !== undefined && /^(hnsw|ivfflat)$/i.test(using) && columns.length === 1 && BARE.test(columns[0]!)
+
+const BARE = /^([a-z_][\w$]*|"([^"]|"")+")$/i
+
 export function createIndex(
   table: TableName,
   index: IndexDefinition,
-  { concurrently = false }: { readonly concurrently?: boolean } = {},
+  {
+    concurrently = false,
+    metric = 'l2',
+  }: { readonly concurrently?: boolean; readonly metric?: 'l2' | 'cosine' | 'ip' | undefined } = {},
 ): string {
   const unique = index.unique ? ' UNIQUE' : ''
   const how = concurrently ? ' CONCURRENTLY' : ''
   const using = index.using === undefined ? '' : ` USING ${index.using}`
   const where = index.where === undefined ? '' : ` WHERE ${index.where}`
-  const columns = index.columns.map(indexColumn).join(', ')
+  const operators = isUnmeasured(index) ? ` vector_${metric}_ops` : ''
+  const columns = `${index.columns.map(indexColumn).join(', ')}${operators}`
   return `CREATE${unique} INDEX${how} ${quote(index.name)} ON ${qualified(table)}${using} (${columns})${where}`
 }
 

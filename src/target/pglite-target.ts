@@ -140,4 +140,11 @@ function wireOf(db: PGlite): Wire {
   }
 }
 
-const NOTHING: Response = { tuples: [], columns: [], tag: 'COPY', suspended: false, fault: undefined }
+const NOTHING: Response = {
+  tuples: [],
+  columns: [],
+  tag: 'COPY',
+  results: [],
+  suspended: false,
+  fault: undefined,
+}

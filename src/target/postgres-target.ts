@@ -1,7 +1,7 @@
 import pg from 'pg'
 import { TargetError } from '../errors.ts'
 import type { PostgresAddress } from './address.ts'
-import { awake } from './again.ts'
+import { awake, type Patience } from './again.ts'
 import { DatabaseError, targetError } from './error.ts'
 import { wireOf } from './postgres-wire.ts'
 import { BEHIND_A_POOLER, type Provider } from './provider.ts'
@@ -18,11 +18,13 @@ export async function openPostgres(
     readonly signal: AbortSignal | undefined
     readonly connections: number
     readonly patienceMillis: number
+    readonly patientLater: boolean
     readonly waiting: (sentence: string) => void
   },
 ): Promise<Target> {
   const pool = new pg.Pool({
     ...address.config,
+    Client: TidyClient,
     max: options.connections,
     connectionTimeoutMillis: Math.min(CONNECT_MILLIS, options.patienceMillis),
     keepAlive: true,
@@ -31,20 +33,24 @@ export async function openPostgres(
   // Servers that fall asleep end idle connections: without listeners that would end the process.
   pool.on('error', () => {})
   pool.on('connect', (client) => client.on('error', () => {}))
-  const target = new PostgresTarget(pool, new Slots(options.connections), address, options.signal)
   const { provider, label } = address
   const seconds = Math.ceil(options.patienceMillis / 1000)
   let waited = false
+  const patience: Patience = {
+    millis: options.patienceMillis,
+    sleeps: provider?.sleeps === true,
+    waiting: () => {
+      waited = true
+      const who = provider ? `${provider.title} (${label})` : label
+      options.waiting(`${who} is waking up; it is waited for, up to ${counted(seconds)}.`)
+    },
+  }
+  const target = new PostgresTarget(pool, new Slots(options.connections), address, {
+    signal: options.signal,
+    later: options.patientLater ? { ...patience, onlyWaking: true } : undefined,
+  })
   try {
-    await awake(() => target.greet(), options.signal, {
-      millis: options.patienceMillis,
-      sleeps: provider?.sleeps === true,
-      waiting: () => {
-        waited = true
-        const who = provider ? `${provider.title} (${label})` : label
-        options.waiting(`${who} is waking up; it is waited for, up to ${counted(seconds)}.`)
-      },
-    })
+    await awake(() => target.greet(), options.signal, patience)
     return target
   } catch (error) {
     await target.close()
@@ -63,6 +69,24 @@ const asleep = (error: DatabaseError, time: string): TargetError =>
 
 const CONNECT_MILLIS = 15_000
 
+/** `pg` leaves the connection open when the server asks for a password and there is none: the server would wait a minute for it. */
+class TidyClient extends pg.Client {
+  override connect(): Promise<pg.Client>
+  override connect(done: (error: Error | null, client: pg.Client) => void): void
+  override connect(done?: (error: Error | null, client: pg.Client) => void): Promise<pg.Client> | undefined {
+    if (!done) return super.connect()
+    super.connect((error: Error | null) => {
+      if (error) streamOf(this).destroy()
+      done(error, this)
+    })
+    return undefined
+  }
+}
+
+// `pg` does not declare all that it has.
+const streamOf = (client: pg.Client): { destroy(): void } =>
+  (client as unknown as OpenClient).connection.stream
+
 class PostgresTarget implements Target, Sessions {
   readonly kind = 'postgres'
   readonly label: string
@@ -73,10 +97,17 @@ class PostgresTarget implements Target, Sessions {
   readonly #pool: pg.Pool
   readonly #slots: Slots
   readonly #address: PostgresAddress
+  /** What a server that fell asleep meanwhile is waited for. */
+  readonly #later: Patience | undefined
   #warnings: readonly string[]
   #user: string | undefined
 
-  constructor(pool: pg.Pool, slots: Slots, address: PostgresAddress, signal: AbortSignal | undefined) {
+  constructor(
+    pool: pg.Pool,
+    slots: Slots,
+    address: PostgresAddress,
+    { signal, later }: { readonly signal: AbortSignal | undefined; readonly later: Patience | undefined },
+  ) {
     this.#pool = pool
     this.#slots = slots
     this.#address = address
@@ -84,6 +115,7 @@ class PostgresTarget implements Target, Sessions {
     this.#user = address.user
     this.label = address.label
     this.signal = signal
+    this.#later = later
   }
 
   get place(): TargetPlace {
@@ -129,7 +161,7 @@ class PostgresTarget implements Target, Sessions {
   }
 
   async lend(): Promise<Lent> {
-    const client = await this.#connect()
+    const client = await this.#connectAwake()
     return {
       session: this.#session(client),
       cut: () => client.connection.stream.destroy(),
@@ -138,7 +170,7 @@ class PostgresTarget implements Target, Sessions {
   }
 
   async execute(sql: string): Promise<void> {
-    const client = await this.#connect()
+    const client = await this.#connectAwake()
     try {
       const session = this.#session(client)
       // Such statements take as long as they take. A pooler would give the setting to others, so there the role's own limit holds.
@@ -152,6 +184,12 @@ class PostgresTarget implements Target, Sessions {
 
   async close(): Promise<void> {
     if (!this.#pool.ended) await this.#pool.end()
+  }
+
+  #connectAwake(): Promise<OpenClient> {
+    if (!this.#later) return this.#connect()
+    const signal = this.signal?.aborted ? undefined : this.signal
+    return awake(() => this.#connect(), signal, this.#later)
   }
 
   // The pool would count the waiting for a free connection as waiting for the server, and give up.

@@ -1,8 +1,10 @@
 import { copyFrames } from './copy-frames.ts'
+import type { Statement } from './target.ts'
 import {
   closePortal,
+  type ExtendedQuery,
   executePortal,
-  extendedQuery,
+  extendedQueries,
   type Parameter,
   type Response,
   simpleQuery,
@@ -20,11 +22,17 @@ export class Session {
   #turn: Promise<unknown> = Promise.resolve()
   #portals = 0
   #over = false
+  #begin: readonly string[] = []
 
   /** `explain` makes what is thrown out of a `ServerFault` or the driver's error. */
   constructor(wire: Wire, explain: (cause: unknown) => Error) {
     this.#wire = wire
     this.#explain = explain
+  }
+
+  /** Sends these statements, which begin a transaction, together with the first one that needs it: one way to the server for both. */
+  begin(statements: readonly string[]): void {
+    this.#begin = statements
   }
 
   /** From now on every statement is refused. */
@@ -35,12 +43,16 @@ export class Session {
   /** The last statement, COMMIT or ROLLBACK, after all that were asked for; gives its command tag. */
   async finish(sql: string): Promise<string> {
     this.close()
+    // Nothing was asked for: the server knows of no transaction.
+    if (this.#begin.length > 0) return sql
     return (await this.#inTurn(() => this.#wire.exchange(simpleQuery(sql)))).tag
   }
 
   /** One or several statements; the rows and the command tag of the last. */
   async run(sql: string): Promise<{ readonly rows: readonly TextRow[]; readonly tag: string }> {
-    return whole(await this.#exchange(simpleQuery(sql)))
+    // Asked for at once, so that what is asked for next comes after both.
+    const [, response] = await Promise.all([this.#flush(), this.#exchange(simpleQuery(sql))])
+    return whole(response)
   }
 
   /** One statement with parameters: text, numbers and booleans go as text, a Buffer in the type's binary format. */
@@ -48,9 +60,14 @@ export class Session {
     sql: string,
     parameters: readonly unknown[],
   ): Promise<{ readonly rows: readonly TextRow[]; readonly tag: string }> {
-    return whole(
-      await this.#exchange(extendedQuery({ sql, parameters: parameters.map(asParameter), format: 'text' })),
-    )
+    return whole(await this.#exchange(this.#messages([text(sql, parameters)])))
+  }
+
+  /** Several such statements, sent together and executed one after the other: the rows of each. One that fails ends them all. */
+  async queries(statements: readonly Statement[]): Promise<readonly (readonly TextRow[])[]> {
+    const queries = statements.map(({ sql, parameters }) => text(sql, parameters))
+    const { results } = await this.#exchange(this.#messages(queries))
+    return results.slice(-statements.length).map(textRows)
   }
 
   /**
@@ -61,7 +78,7 @@ export class Session {
     const portal = `kvmig_${++this.#portals}`
     let rows = FIRST_PAGE_ROWS
     let next = this.#ahead(
-      extendedQuery({ sql, parameters: parameters.map(asParameter), format: 'binary', portal, rows }),
+      this.#messages([{ sql, parameters: parameters.map(asParameter), format: 'binary', portal, rows }]),
     )
     let open = true
     try {
@@ -85,7 +102,18 @@ export class Session {
   /** `place`: the table with its columns, quoted. */
   async copyIn(place: string, tuples: Iterable<Buffer>): Promise<void> {
     this.#check()
-    await this.#inTurn(() => this.#wire.copyIn(place, copyFrames(tuples)))
+    await Promise.all([this.#flush(), this.#inTurn(() => this.#wire.copyIn(place, copyFrames(tuples)))])
+  }
+
+  /** Statements, and what begins the transaction before the first of all. */
+  #messages(queries: readonly ExtendedQuery[]): Buffer {
+    const begin = this.#begin.map((sql) => text(sql, []))
+    this.#begin = []
+    return extendedQueries([...begin, ...queries])
+  }
+
+  async #flush(): Promise<void> {
+    if (this.#begin.length > 0) await this.#exchange(this.#messages([]))
   }
 
   async #exchange(message: Buffer): Promise<Response> {
@@ -118,6 +146,12 @@ export class Session {
     return result
   }
 }
+
+const text = (sql: string, parameters: readonly unknown[]): ExtendedQuery => ({
+  sql,
+  parameters: parameters.map(asParameter),
+  format: 'text',
+})
 
 const whole = (response: Response) => ({ rows: textRows(response), tag: response.tag })
 

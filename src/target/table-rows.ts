@@ -77,10 +77,16 @@ export async function openTableRows(
  * knows. Names of kvmig's own are qualified, or Postgres's, which come first.
  */
 export async function reachTypes(tx: Transaction, { wires }: Pick<TableRows, 'wires'>): Promise<void> {
-  const schemas = [...new Set(wires.flatMap(({ wire }) => wire.schema ?? []))].sort()
+  const schemas = schemasOf(wires)
   if (schemas.length > 0)
     await tx.query(`SET LOCAL search_path = pg_catalog, ${schemas.map(quote).join(', ')}`)
 }
+
+/** Are all of a table's types Postgres's own, so that there is nothing to bring into reach? */
+export const typesAreNear = ({ wires }: Pick<TableRows, 'wires'>): boolean => schemasOf(wires).length === 0
+
+const schemasOf = (wires: TableRows['wires']): readonly string[] =>
+  [...new Set(wires.flatMap(({ wire }) => wire.schema ?? []))].sort()
 
 /** The stored tuples of rows with the keys of these; undefined where there is none. */
 export const readTuples = (

@@ -41,6 +41,11 @@ export interface TransactionOptions {
   readonly lockMillis?: number
 }
 
+export interface Statement {
+  readonly sql: string
+  readonly parameters: readonly unknown[]
+}
+
 export interface Transaction {
   // The schema of a user's database is not known at compile time.
   // biome-ignore lint/suspicious/noExplicitAny: see above
@@ -53,6 +58,13 @@ export interface Transaction {
     sql: string,
     parameters?: readonly unknown[],
   ): Promise<readonly Readonly<Record<string, string | null>>[]>
+  /**
+   * Several statements with parameters at once: one way to the server and back for all of them. They are executed in their order, each sees
+   * what those before it did, and the first that fails ends them. The rows of each.
+   */
+  queries(
+    statements: readonly Statement[],
+  ): Promise<readonly (readonly Readonly<Record<string, string | null>>[])[]>
   /** Binary COPY into a table. `tuples` are encoded rows, one or several in a Buffer, without header and trailer (`TupleWriter`), a few MB in all. */
   copyIn(
     table: TableName | { readonly temporary: string },

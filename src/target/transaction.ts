@@ -7,7 +7,7 @@ import { DatabaseError } from './error.ts'
 import { kyselyOf } from './kysely-session.ts'
 import type { Session, TextRow } from './session.ts'
 import { beginWithSettings, type ServerAbilities } from './settings.ts'
-import type { Transaction, TransactionOptions } from './target.ts'
+import type { Statement, Transaction, TransactionOptions } from './target.ts'
 
 /** Where transactions run: something that lends sessions. */
 export interface Sessions extends ServerAbilities {
@@ -56,7 +56,7 @@ async function runOnce<T>(
   let broken = true
   try {
     if (signal?.aborted) throw signal.reason
-    await session.run(beginWithSettings(options, sessions))
+    session.begin(beginWithSettings(options, sessions))
     const result = await work(new SessionTransaction(session))
     if (signal?.aborted) throw signal.reason
     signal?.removeEventListener('abort', cut)
@@ -116,6 +116,10 @@ class SessionTransaction implements Transaction {
   async query(sql: string, parameters?: readonly unknown[]): Promise<readonly TextRow[]> {
     const { rows } = parameters ? await this.#session.query(sql, parameters) : await this.#session.run(sql)
     return rows
+  }
+
+  queries(statements: readonly Statement[]): Promise<readonly (readonly TextRow[])[]> {
+    return this.#session.queries(statements)
   }
 
   async copyIn(

@@ -11,15 +11,20 @@ export interface Wire {
   copyIn(place: string, frames: Iterable<Buffer>): Promise<Response>
 }
 
-export interface Response {
-  /** The bodies of the rows of the last statement: number of fields, then length and bytes of each. */
+export interface Response extends Result {
+  /** Every statement that came to its end, in order; the other fields are of the last. */
+  readonly results: readonly Result[]
+  /** More rows can be had from the portal. */
+  readonly suspended: boolean
+  readonly fault: ServerFault | undefined
+}
+
+export interface Result {
+  /** The bodies of the rows: number of fields, then length and bytes of each. */
   readonly tuples: readonly Buffer[]
   readonly columns: readonly string[]
   /** `INSERT 0 3`. */
   readonly tag: string
-  /** More rows can be had from the portal. */
-  readonly suspended: boolean
-  readonly fault: ServerFault | undefined
 }
 
 /** A parameter as it is sent: text, or bytes in the type's binary format. */
@@ -28,17 +33,25 @@ export type Parameter = string | Buffer | null
 /** One or several statements without parameters; rows come as text. */
 export const simpleQuery = (sql: string): Buffer => message('Q', [cString(sql)])
 
-/** One statement with parameters, executed as far as `rows` (0: to the end). */
-export function extendedQuery(query: {
+export interface ExtendedQuery {
   readonly sql: string
   readonly parameters: readonly Parameter[]
   readonly format: 'text' | 'binary'
   readonly portal?: string
   readonly rows?: number
-}): Buffer {
+}
+
+/**
+ * Statements with parameters, each executed as far as its `rows` (0: to the end): one way to the server and back for all of them. The
+ * first that fails is the last that is executed.
+ */
+export const extendedQueries = (queries: readonly ExtendedQuery[]): Buffer =>
+  Buffer.concat([...queries.flatMap(oneQuery), SYNC])
+
+function oneQuery(query: ExtendedQuery): Buffer[] {
   const { sql, parameters, format, portal = '', rows = 0 } = query
   const binary = format === 'binary' ? 1 : 0
-  return Buffer.concat([
+  return [
     message('P', [cString(''), cString(sql), int16(0)]),
     message('B', [
       cString(portal),
@@ -53,8 +66,8 @@ export function extendedQuery(query: {
       int16(binary),
     ]),
     message('D', [Buffer.from('P'), cString(portal)]),
-    executePortal(portal, rows),
-  ])
+    message('E', [cString(portal), int32(rows)]),
+  ]
 }
 
 /** More rows of a portal that was suspended. */
@@ -100,8 +113,8 @@ export class ResponseReader {
   }
 }
 
-/** Rows of the last statement as text, by column name. */
-export function textRows({ tuples, columns }: Response): Record<string, string | null>[] {
+/** Rows of a statement as text, by column name; of a response, those of its last. */
+export function textRows({ tuples, columns }: Result): Record<string, string | null>[] {
   return tuples.map((tuple) => {
     const row: Record<string, string | null> = {}
     let offset = 2
@@ -120,7 +133,8 @@ const READY = 'Z'.charCodeAt(0)
 function readResponse(bytes: Buffer): Response {
   let tuples: Buffer[] = []
   let columns: string[] = []
-  let last: Pick<Response, 'tuples' | 'columns' | 'tag'> = { tuples, columns, tag: '' }
+  let last: Result = { tuples, columns, tag: '' }
+  const results: Result[] = []
   let suspended = false
   let fault: ServerFault | undefined
   for (let offset = 0; offset + 5 <= bytes.length; ) {
@@ -136,6 +150,7 @@ function readResponse(bytes: Buffer): Response {
         break
       case 'C':
         last = { tuples, columns, tag: body.toString('utf8', 0, body.length - 1) }
+        results.push(last)
         ;[tuples, columns] = [[], []]
         break
       case 's':
@@ -148,7 +163,7 @@ function readResponse(bytes: Buffer): Response {
     }
     offset = end
   }
-  return { ...last, suspended, fault }
+  return { ...last, results, suspended, fault }
 }
 
 function readColumns(body: Buffer): string[] {

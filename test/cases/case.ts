@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Redis } from 'ioredis'
 import type { EntryType } from '../../src/plan/plan.ts'
+import type { ChromaSeed } from '../setup/chroma-server.ts'
 
 /** A real layout with what a correct migration makes of it; see README.md beside this file. */
 export interface Case {
@@ -18,6 +19,10 @@ export interface Case {
   readonly replit: ReadonlyMap<string, string> | undefined
   /** A layout that lives on Upstash or Vercel KV. */
   readonly isUpstash: boolean
+  /** What lies in stores beside the key-value store: a script that makes a SQLite database, and records of Chroma by collection. */
+  readonly beside:
+    | { readonly sqlite: string; readonly chroma: ReadonlyMap<string, readonly ChromaSeed[]> }
+    | undefined
 }
 
 interface ExpectedKey {
@@ -28,6 +33,8 @@ interface ExpectedKey {
 
 interface ExpectedReject {
   readonly key: string
+  /** Of a row of the table that `key` names: `sqlite:events`. */
+  readonly id?: string
   readonly field?: string
   readonly index?: number
   readonly member?: string
@@ -54,8 +61,13 @@ function readCase(name: string): Case {
     project,
     ddl: readFileSync(join(project, 'expected.sql'), 'utf8'),
     rows,
-    keys: lines(join(project, 'expected_keys.ndjson')),
-    rejects: lines(join(project, 'expected_rejects.ndjson')),
+    keys: [
+      ...lines<ExpectedKey>(join(project, 'expected_keys.ndjson')),
+      ...lines<ExpectedKey>(join(project, 'expected_keys.others.ndjson')),
+    ],
+    rejects: lines<ExpectedReject>(join(project, 'expected_rejects.ndjson')).map(({ id, ...it }) =>
+      id === undefined ? it : { ...it, key: `${it.key.replace('sqlite:', '')}:${id}` },
+    ),
     replit: existsSync(join(project, 'seed.replit.ndjson'))
       ? new Map(
           lines<{ key: string; value: string }>(join(project, 'seed.replit.ndjson')).map(({ key, value }) => [
@@ -65,6 +77,12 @@ function readCase(name: string): Case {
         )
       : undefined,
     isUpstash: /upstash|vercel/.test(name),
+    beside: existsSync(join(project, 'seed.sqlite.sql'))
+      ? {
+          sqlite: readFileSync(join(project, 'seed.sqlite.sql'), 'utf8'),
+          chroma: collections(join(project, 'seed.chroma.ndjson')),
+        }
+      : undefined,
     seed: (client) => seed(client, join(project, 'seed.redis.ndjson')),
   }
 }
@@ -76,6 +94,23 @@ async function seed(client: Redis, file: string): Promise<void> {
     pipeline.call(String(command), ...args)
   }
   for (const [error] of (await pipeline.exec()) ?? []) if (error) throw error
+}
+
+function collections(file: string): ReadonlyMap<string, readonly ChromaSeed[]> {
+  const found = new Map<string, ChromaSeed[]>()
+  for (const { collection, id, document, metadata, embedding } of lines<ChromaLine>(file)) {
+    const seed = { id, document, embedding: JSON.stringify(embedding), metadata: JSON.stringify(metadata) }
+    found.set(collection, [...(found.get(collection) ?? []), seed])
+  }
+  return found
+}
+
+interface ChromaLine {
+  readonly collection: string
+  readonly id: string
+  readonly document: string | null
+  readonly metadata: unknown
+  readonly embedding: readonly number[] | null
 }
 
 function lines<T>(file: string): T[] {

@@ -3,6 +3,7 @@ import type { Fate } from '../../src/checks/survey.ts'
 import { type FreshRedis, freshRedis } from '../setup/redis.ts'
 import { startReplit } from '../setup/replit-server.ts'
 import { startUpstash } from '../setup/upstash-server.ts'
+import { type Beside, startBeside } from './beside.ts'
 import { type Case, readCases } from './case.ts'
 import { differences, everyRow } from './compare.ts'
 import { type Migrated, migrate } from './migrate.ts'
@@ -27,11 +28,16 @@ const ROUTES = [
 
 describe.each(readCases())('case $name', (it) => {
   let redis: FreshRedis
+  let beside: Beside | undefined
   beforeAll(async () => {
     redis = await freshRedis()
     await it.seed(redis.client)
+    beside = it.beside && (await startBeside(it.beside))
   })
-  afterAll(() => redis.stop())
+  afterAll(async () => {
+    await redis.stop()
+    await beside?.stop()
+  })
 
   const routes = ROUTES.filter(({ from }) =>
     from === 'Replit' ? it.replit !== undefined : from === 'Upstash' ? it.isUpstash : true,
@@ -41,7 +47,10 @@ describe.each(readCases())('case $name', (it) => {
     let migrated: Migrated
     let source: { readonly kv: string; readonly variables?: Readonly<Record<string, string>> }
     let server: { stop(): Promise<void> } | undefined
-    const run = () => migrate({ project: it.project, ...source, database: store.url })
+    const run = () => {
+      const variables = { ...source.variables, ...beside?.variables }
+      return migrate({ project: it.project, ...source, variables, database: store.url })
+    }
 
     beforeAll(async () => {
       store = await open()

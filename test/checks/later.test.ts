@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { ask } from '../../src/checks/ask.ts'
 import type { Scope } from '../../src/checks/check.ts'
 import { CHECKS } from '../../src/checks/index.ts'
@@ -168,6 +168,42 @@ describe('what the application measures', () => {
   })
 })
 
+describe('outbox', () => {
+  let version = 0
+  const write = (age: string) =>
+    database.query(
+      `INSERT INTO kvmig.outbox (plan, unit, key, part, version, change, at)
+        VALUES ('messages', 'u', 'k', '', $1, '', clock_timestamp() + $2::interval)`,
+      [++version, age],
+    )
+  afterEach(() => database.query('TRUNCATE kvmig.outbox'))
+
+  test('nothing is waiting', async () => {
+    expect(await say('outbox')).toMatchObject({ status: 'pass', measured: 'Nothing is waiting.' })
+  })
+
+  test('what is written after the moment of asking closes no gate: a crowd never rests', async () => {
+    await write('-1 second')
+    const asked = say('outbox')
+    // It arrives, and others have come since.
+    await write('1 hour')
+    await write('1 hour')
+    await database.query(`DELETE FROM kvmig.outbox WHERE at < clock_timestamp()`)
+    expect(await asked).toMatchObject({
+      status: 'pass',
+      measured: 'Everything written until then has arrived. 2 writes since then are under way.',
+    })
+  })
+
+  test.each([
+    ['-1 second', 'pending'],
+    ['-2 minutes', 'fail'],
+  ])('what was written %s ago and does not arrive: %s', async (age, status) => {
+    await write(age)
+    expect(await say('outbox')).toMatchObject({ status, data: { entries: 1, older: 1 } })
+  })
+})
+
 describe('soak', () => {
   const flip = async (phase: 'B' | 'C', why: Why) => {
     const [row] = (await database.query('SELECT epoch FROM kvmig.route')).rows
@@ -232,6 +268,62 @@ describe('load', () => {
   ] as const)('a report of %s', async (_, report, options, status) => {
     writeFileSync(join(root, 'report.json'), JSON.stringify(report))
     expect(await answer('load', { report: './report.json', ...options })).toBe(status)
+  })
+
+  const opened = async (gate: 'B' | 'C', findings: object[]) => {
+    const ledger = openLedger(target)
+    const run = await ledger.beginRun({
+      ...{ command: 'apply', phase: gate, plans: ['messages'], planHash: '', who: 'me', host: 'here' },
+      ...{ commit: undefined, version: '0' },
+    })
+    await target.transaction((tx) => ledger.saveFindings(tx, run, 'messages', gate, findings))
+  }
+  const loaded = (data: object) => ({ check: 'load', status: 'pass', data })
+
+  test('what it was before phase B is what the cutover is compared with', async () => {
+    writeFileSync(join(root, 'report.json'), JSON.stringify(k6))
+    const compared = { report: './report.json', errors: '1%', p95: '+20% of baseline', per_minute: '-10%' }
+    // Nothing was measured, so nothing is proved.
+    expect(await say('load', compared)).toMatchObject({
+      status: 'unknown',
+      hint: expect.stringContaining('gate B'),
+    })
+    await opened('B', [loaded({ p95Millis: 160, perMinute: 2000 })])
+    expect(await say('load', compared)).toMatchObject({
+      status: 'pass',
+      expected:
+        '1% fail at most, p95 is 192 ms at most (+20% of baseline), 1,800 requests a minute at least (-10%).',
+    })
+    await opened('B', [loaded({ p95Millis: 149, perMinute: 2000 })])
+    expect(await answer('load', compared)).toBe('fail')
+    await opened('B', [loaded({ p95Millis: 150, perMinute: 2221 })])
+    expect(await answer('load', compared)).toBe('fail')
+    await opened('B', [loaded({ p95Millis: 150, perMinute: 2219 })])
+    expect(await answer('load', compared)).toBe('pass')
+    // What did not pass is no baseline.
+    await opened('B', [{ ...loaded({ p95Millis: 1, perMinute: 9999 }), status: 'fail' }])
+    expect(await answer('load', compared)).toBe('pass')
+    // Of several, the same address or file.
+    await opened('B', [
+      loaded({ of: './report.json', p95Millis: 10 }),
+      loaded({ of: 'else', p95Millis: 900 }),
+    ])
+    expect(await answer('load', { ...compared, per_minute: 1 })).toBe('fail')
+  })
+
+  test('latency is compared in the same way', async () => {
+    const histogram = emptyHistogram()
+    histogram[bucketOf(100)] = 1000
+    await database.query('TRUNCATE kvmig.latency')
+    await addMetrics(target, 'web-1', {
+      latencies: [{ plan: 'messages', side: 'call', operation: 'get', count: 1000, errors: 0, histogram }],
+      counters: [],
+    })
+    expect(await answer('latency', { p95: '+20% of baseline' })).toBe('unknown')
+    await opened('C', [{ check: 'latency', status: 'pass', data: { p95: 100 } }])
+    expect(await answer('latency', { p95: '+20% of baseline' })).toBe('pass')
+    await opened('B', [{ check: 'latency', status: 'pass', data: { p95: 50 } }])
+    expect(await answer('latency', { p95: '+20% of baseline' })).toBe('fail')
   })
 
   test('asks an address from many connections', async () => {

@@ -24,11 +24,7 @@ class Crowd {
   readonly last = new Map<string, number | undefined>()
   failures = 0
   writes = 0
-  /** Writes that have begun and not ended. */
-  underWay = 0
   #running = true
-  #resume: (() => void) | undefined
-  #quiet: Promise<void> | undefined
   readonly #done: Promise<void>[]
 
   constructor(instances: readonly Kvmig[]) {
@@ -40,25 +36,11 @@ class Crowd {
     await Promise.all(this.#done)
   }
 
-  /** Nobody begins another write until `resume`. */
-  pause(): void {
-    this.#quiet = new Promise((resolve) => {
-      this.#resume = resolve
-    })
-  }
-
-  resume(): void {
-    this.#quiet = undefined
-    this.#resume?.()
-  }
-
   async #write(app: Kvmig, instance: number): Promise<void> {
     const users = app.store('users')
     for (let n = 1; this.#running; n++) {
       const id = String((n * INSTANCES + instance) % KEYS)
       if (Number(id) % INSTANCES !== instance) continue
-      await this.#quiet
-      this.underWay += 1
       try {
         if (n % 7 === 0) await users.delete({ id })
         else await users.put({ id, name: `by ${instance}`, visits: n })
@@ -72,8 +54,6 @@ class Crowd {
           () => this.last.set(id, n),
           () => {},
         )
-      } finally {
-        this.underWay -= 1
       }
     }
   }
@@ -88,25 +68,11 @@ test('a crowd writes through A, B, C, back and forth again: both stores end alik
     const ended = await world.run(args)
     expect(`${args.join(' ')}: ${ended.code} ${ended.stderr} ${ended.stdout}`).toMatch(/: 0 /)
   }
-  const one = async (sql: string) => Number((await world.database.query(sql)).rows[0].n)
-  const epoch = () => one('SELECT epoch AS n FROM kvmig.route')
-  /** Gate C opens in a moment in which nothing waits to be carried over; the crowd goes on as soon as the route is another. */
-  const runToC = async () => {
-    crowd.pause()
-    await expect.poll(() => crowd.underWay, { timeout: 20_000 }).toBe(0)
-    await expect.poll(() => one('SELECT count(*) AS n FROM kvmig.outbox'), { timeout: 20_000 }).toBe(0)
-    const before = await epoch()
-    const ended = run('apply', '--phase=C')
-    const flipped = expect.poll(epoch, { timeout: 20_000 }).toBeGreaterThan(before)
-    await Promise.race([flipped, ended])
-    crowd.resume()
-    await Promise.all([flipped, ended])
-  }
   // Written past the runtime, before it is everywhere.
   await world.redis.client.set('user:old', user('old writer'))
   await run('apply', '--phase=B', `--expect=${INSTANCES}`, '--confirm-deletes=100')
   await run('reconcile')
-  await runToC()
+  await run('apply', '--phase=C')
   await run('rollback', '--to=A')
   await run('apply', '--phase=B', `--expect=${INSTANCES}`, '--confirm-deletes=100')
   await run('reconcile')

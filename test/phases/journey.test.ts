@@ -89,7 +89,7 @@ test('names the instances that have not confirmed, and goes on when they have', 
     `INSERT INTO kvmig.instance (id, version, host, epochs, seen_at) VALUES ('web-2', '0', 'far', '{"users":1}', clock_timestamp() + interval '1 hour')`,
   )
   await world.redis.client.set('user:late', user('late'))
-  const waiting = await world.run([...B, '--wait', '1'])
+  const waiting = await world.run([...B, '--wait', '3'])
   expect(waiting.stdout).toMatch(
     /… waiting {2}users {2}fleet {2}web-2 on far of 2 instances has not confirmed epoch 2/,
   )

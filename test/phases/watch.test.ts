@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { startProxy } from '../setup/proxy.ts'
 import { startWorld, USERS, type World } from './world.ts'
 
 let world: World
@@ -107,4 +108,24 @@ test('reported bugs count, and what cannot be measured fires nothing', async () 
     /! fired {2}users {2}reports {2}2 bugs reported in the last 24h, since .*: paused/,
   )
   expect(fired.stdout).not.toMatch(/fired {2}users {2}latency/)
+})
+
+test('stays awake while Postgres is out of reach, and asks again', async () => {
+  await world.run(['resume', 'users'])
+  const proxy = await startProxy(Number(new URL(world.database.url).port))
+  const through = Object.assign(new URL(world.database.url), { port: String(proxy.port) }).href
+  const watching = world.start(['watch', '--every=1'], { DATABASE_URL: through })
+  const ago = async () =>
+    Number((await world.database.query('SELECT extract(epoch FROM at) AS at FROM kvmig.watch')).rows[0].at)
+  const before = await ago()
+  await expect.poll(ago, { timeout: 20_000 }).toBeGreaterThan(before)
+  proxy.refuse(true)
+  proxy.redirect(Number(new URL(world.database.url).port))
+  await watching.says('It is asked again.')
+  const cut = await ago()
+  proxy.refuse(false)
+  await expect.poll(ago, { timeout: 20_000 }).toBeGreaterThan(cut)
+  watching.child.kill('SIGTERM')
+  expect((await watching.ended).code).toBe(143)
+  await proxy.close()
 })

@@ -58,12 +58,18 @@ export interface World {
 export async function startWorld({
   count = 50,
   files = {},
+  redis: given,
+  postgres,
 }: {
   count?: number
   files?: Readonly<Record<string, string>>
+  /** A server with settings of its own. */
+  redis?: FreshRedis
+  /** The address of a server of its own. */
+  postgres?: string
 } = {}): Promise<World> {
-  const redis = await freshRedis()
-  const database = await freshDatabase()
+  const redis = given ?? (await freshRedis())
+  const database = await freshDatabase(postgres)
   const project = projectFolder({ 'migrations.yaml': PROJECT, 'plans/users.yaml': USERS, ...files })
   const environment = { KV_URL: redis.url, DATABASE_URL: database.url, KVMIG_LEASE_SECONDS: '1' }
   const open: Kvmig[] = []

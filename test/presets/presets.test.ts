@@ -9,9 +9,8 @@ import { type FreshDatabase, freshDatabase } from '../setup/postgres.ts'
 import { type FreshRedis, freshRedis } from '../setup/redis.ts'
 import { runCli } from '../setup/run-cli.ts'
 import { startUpstash } from '../setup/upstash-server.ts'
+import { load, migrate } from './migrate.ts'
 
-// By a name that the compiler does not look into: some have no types, and some bring a browser's along.
-const load = (name: string) => import(name)
 const { default: PostgresAdapter } = await load('@auth/pg-adapter')
 const { UpstashRedisAdapter } = await load('@auth/upstash-redis-adapter')
 const { default: connectPgSimple } = await load('connect-pg-simple')
@@ -19,6 +18,9 @@ const { RedisStore } = await load('connect-redis')
 const { default: expressSession } = await load('express-session')
 const { RateLimiterPostgres, RateLimiterRedis } = await load('rate-limiter-flexible')
 const { createClient } = await load('redis')
+const { default: Keyv } = await load('keyv')
+const { default: KeyvRedis } = await load('@keyv/redis')
+const { default: KeyvPostgres } = await load('@keyv/postgres')
 
 let redis: FreshRedis
 let database: FreshDatabase
@@ -37,26 +39,7 @@ afterEach(async () => {
   await database.drop()
 })
 
-/** What a person does: writes the preset out, looks at the plan, runs its examples, applies it. */
-async function migrate(preset: string): Promise<void> {
-  const folder = projectFolder({})
-  const run = (...argv: string[]) =>
-    runCli(argv, { cwd: folder.path, env: { KV_URL: redis.url, DATABASE_URL: database.url } })
-  try {
-    for (const argv of [
-      ['init', '--preset', preset],
-      ['test'],
-      ['plan', '--live'],
-      ['apply', '--phase=A', '--yes'],
-      ['diff'],
-    ]) {
-      const { code, stdout, stderr } = await run(...argv)
-      expect(`${argv[0]}: exit ${code}\n${code === 0 ? '' : stdout + stderr}`).toBe(`${argv[0]}: exit 0\n`)
-    }
-  } finally {
-    folder.remove()
-  }
-}
+const copy = (preset: string) => migrate(preset, { KV_URL: redis.url, DATABASE_URL: database.url })
 
 test('connect-redis: connect-pg-simple goes on with the sessions', async () => {
   const client = await createClient({ url: redis.url }).connect()
@@ -71,7 +54,7 @@ test('connect-redis: connect-pg-simple goes on with the sessions', async () => {
   await before.set('bo', bo)
   await client.close()
 
-  await migrate('connect-redis')
+  await copy('connect-redis')
 
   const Store = connectPgSimple(expressSession)
   const after = new Store({ pool, tableName: 'session', pruneSessionInterval: false })
@@ -125,7 +108,7 @@ test('authjs: @auth/pg-adapter goes on with users, accounts, sessions and tokens
   await before.createVerificationToken({ identifier: 'bo@example.com', token: 'abc123', expires })
   await server.stop()
 
-  await migrate('authjs')
+  await copy('authjs')
 
   const after = PostgresAdapter(pool)
   expect(await after.getUser(ann.id)).toEqual(ann)
@@ -165,7 +148,7 @@ test('rate-limit: RateLimiterPostgres goes on counting, and keeps blocks', async
   await before.block('mallory', 86_400)
   const blocked = (await before.get('mallory')).msBeforeNext
 
-  await migrate('rate-limit')
+  await copy('rate-limit')
 
   const after = new RateLimiterPostgres({
     storeClient: pool,
@@ -183,6 +166,31 @@ test('rate-limit: RateLimiterPostgres goes on counting, and keeps blocks', async
   expect(left).toBeLessThanOrEqual(blocked)
   expect(left).toBeGreaterThan(blocked - 600_000)
   expect(await after.consume('new', 1)).toMatchObject({ consumedPoints: 1 })
+})
+
+test('keyv: @keyv/postgres goes on with values and their ends', async () => {
+  const before = new Keyv(new KeyvRedis(redis.url))
+  await before.set('a:1', { name: 'Ann', note: '“ü” 🎈', n: 12.5 })
+  await before.set('short', 'soon gone', 86_400_000)
+  await before.set('bytes', Buffer.from([0, 255]))
+  await before.disconnect()
+
+  await copy('keyv')
+
+  const after = new Keyv({ store: new KeyvPostgres({ uri: database.url }) })
+  expect(await after.getMany(['a:1', 'short', 'nothing'])).toEqual([
+    { name: 'Ann', note: '“ü” 🎈', n: 12.5 },
+    'soon gone',
+    undefined,
+  ])
+  expect(await after.get('bytes')).toEqual(Buffer.from([0, 255]))
+  const left = (await after.get('short', { raw: true })).expires - Date.now()
+  expect(left).toBeGreaterThan(86_000_000)
+  expect(left).toBeLessThanOrEqual(86_400_000)
+  await after.set('a:1', 2)
+  expect(await after.get('a:1')).toBe(2)
+  expect(await after.delete('bytes')).toBe(true)
+  await after.disconnect()
 })
 
 test('vercel-chat: chats and their messages are rows', async () => {
@@ -213,7 +221,7 @@ test('vercel-chat: chats and their messages are rows', async () => {
   })
   await server.stop()
 
-  await migrate('vercel-chat')
+  await copy('vercel-chat')
 
   const { rows: chats } = await database.query('select id, user_id, title, created_at from chats order by id')
   expect(chats).toEqual([

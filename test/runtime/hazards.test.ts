@@ -124,7 +124,7 @@ describe('writes', () => {
     await cut.store('users').put({ id: 'h16', name: 'one' })
     let committing = false
     sql.onRequest((bytes) => {
-      if (bytes.includes('kvmig.outbox')) committing = true
+      if (bytes.includes('kvmig.advance')) committing = true
       else if (committing && cuts === 0 && bytes.includes('COMMIT')) {
         // The request goes on to the server; its answer does not come back.
         cuts += 1

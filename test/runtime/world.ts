@@ -56,7 +56,12 @@ tables:
 }
 
 /** A Redis, a target and a project between them, brought to phase A; gone with the test file. */
-export async function startWorld(kind: TargetKind = 'postgres', plans = PLANS) {
+export async function startWorld(
+  kind: TargetKind = 'postgres',
+  plans = PLANS,
+  /** Where the source is another store than the Redis: its address as KV_URL, and its credentials. */
+  elsewhere: Readonly<Record<string, string>> = {},
+) {
   const redis = await freshRedis()
   const address = await freshAddress(kind)
   // In memory, an embedded Postgres is everybody's own: in a folder it would be locked.
@@ -68,7 +73,11 @@ export async function startWorld(kind: TargetKind = 'postgres', plans = PLANS) {
   const { project, diagnostics } = await loadProject(`${folder.path}/migrations.yaml`)
   if (!project) throw new Error(JSON.stringify(diagnostics))
   const target = await openTarget(address.url)
-  const variables = { KV_URL: redis.url, DATABASE_URL: address.url }
+  const variables: Record<string, string> & { KV_URL: string; DATABASE_URL: string } = {
+    KV_URL: redis.url,
+    DATABASE_URL: address.url,
+    ...elsewhere,
+  }
   const open: Kvmig[] = []
   afterAll(async () => {
     await Promise.allSettled(open.map((it) => it.close()))

@@ -11,9 +11,12 @@ export interface ChromaSeed {
   readonly metadata: string
 }
 
+export type ChromaSpace = 'l2' | 'cosine' | 'ip'
+
 export interface ChromaServer {
   readonly url: string
-  add(collection: string, records: readonly ChromaSeed[]): void
+  /** `space`: how the collection measures; Chroma's default is l2. */
+  add(collection: string, records: readonly ChromaSeed[], space?: ChromaSpace): void
   remove(collection: string, ids: readonly string[]): void
   fail(...faults: readonly Fault[]): void
   stop(): Promise<void>
@@ -24,7 +27,10 @@ export interface ChromaServer {
  * KVMIG_CHROMA=http://… runs the same tests with that.
  */
 export async function startChroma(token?: string): Promise<ChromaServer> {
-  const collections = new Map<string, { readonly id: string; readonly records: Map<string, ChromaSeed> }>()
+  const collections = new Map<
+    string,
+    { readonly id: string; readonly space: ChromaSpace; readonly records: Map<string, ChromaSeed> }
+  >()
   let faults: Fault[] = []
 
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -49,15 +55,26 @@ export async function startChroma(token?: string): Promise<ChromaServer> {
     const [, id, what] = url.pathname.slice(base.length).split('/')
     if (id === undefined) {
       const [limit, offset] = ['limit', 'offset'].map((name) => Number(url.searchParams.get(name)))
-      const all = [...collections].map(([name, it]) => ({ id: it.id, name, metadata: null, dimension: null }))
+      const all = [...collections].map(([name, { id, space, records }]) => ({
+        id,
+        name,
+        configuration_json: { hnsw: { space }, spann: null, embedding_function: null },
+        metadata: null,
+        dimension: records.size === 0 ? null : dimensionOf([...records.values()]),
+        tenant: 'default_tenant',
+        database: 'default_database',
+        log_position: 0,
+        version: 0,
+      }))
       return send(200, JSON.stringify(all.slice(offset, offset! + limit!)))
     }
     const found = [...collections.values()].find((it) => it.id === id)
     if (!found) return refuse(404, 'NotFoundError')
     if (what === 'count' && request.method === 'GET') return send(200, String(found.records.size))
-    if (what !== 'get' || request.method !== 'POST') return refuse(405, 'MethodNotAllowed')
-    const text = get(body, found.records)
-    if (text === undefined) return refuse(422, 'InvalidArgumentError')
+    if ((what !== 'get' && what !== 'query') || request.method !== 'POST')
+      return refuse(405, 'MethodNotAllowed')
+    const text = what === 'get' ? get(body, found.records) : query(body, found)
+    if (text === undefined) return refuse(what === 'get' ? 422 : 400, 'InvalidArgumentError')
     if (fault) {
       response.writeHead(200, { 'content-length': String(Buffer.byteLength(text)) })
       response.write(text.slice(0, fault.cutAfter), () => response.destroy())
@@ -73,8 +90,8 @@ export async function startChroma(token?: string): Promise<ChromaServer> {
   if (address === null || typeof address === 'string') throw new Error('no port')
   return {
     url: `http://127.0.0.1:${address.port}`,
-    add: (name, records) => {
-      const collection = collections.get(name) ?? { id: randomUUID(), records: new Map() }
+    add: (name, records, space = 'l2') => {
+      const collection = collections.get(name) ?? { id: randomUUID(), space, records: new Map() }
       collections.set(name, collection)
       for (const it of records) collection.records.set(it.id, it)
     },
@@ -115,6 +132,55 @@ function get(body: string, records: ReadonlyMap<string, ChromaSeed>): string | u
     'metadatas',
     some.map((it) => it.metadata),
   )},"include":${JSON.stringify(include)}}`
+}
+
+const dimensionOf = (records: readonly ChromaSeed[]): number | undefined =>
+  records.map((it) => vectorOf(it)).find((it) => it !== undefined)?.length
+
+/** As Chroma keeps it: in 32-bit floats. */
+function vectorOf({ embedding }: ChromaSeed): Float32Array | undefined {
+  const numbers: readonly number[] | null = JSON.parse(embedding)
+  return numbers === null ? undefined : Float32Array.from(numbers)
+}
+
+// Every record is looked at, where the real one walks a graph and may miss some.
+function query(
+  body: string,
+  { space, records }: { readonly space: ChromaSpace; readonly records: ReadonlyMap<string, ChromaSeed> },
+): string | undefined {
+  const { query_embeddings: vectors, n_results: count = 10, include = [], ...others } = JSON.parse(body)
+  if (Object.keys(others).length > 0 || !Array.isArray(vectors) || vectors.length === 0) return undefined
+  if (include.length !== 1 || include[0] !== 'distances') return undefined
+  const all = [...records.values()].flatMap((it) => {
+    const vector = vectorOf(it)
+    return vector ? [{ id: it.id, vector }] : []
+  })
+  if (vectors.some((it: number[]) => all.some(({ vector }) => vector.length !== it.length))) return undefined
+  const found = (vectors as number[][]).map((asked) => {
+    const from = Float32Array.from(asked)
+    return all
+      .map(({ id, vector }) => ({ id, distance: Math.fround(DISTANCES[space](from, vector)) }))
+      .sort((a, b) => a.distance - b.distance)
+      .slice(0, count)
+  })
+  return JSON.stringify({
+    ids: found.map((it) => it.map(({ id }) => id)),
+    embeddings: null,
+    documents: null,
+    uris: null,
+    metadatas: null,
+    distances: found.map((it) => it.map(({ distance }) => distance)),
+    include,
+  })
+}
+
+const dot = (a: Float32Array, b: Float32Array): number =>
+  a.reduce((sum, it, place) => sum + it * b[place]!, 0)
+
+const DISTANCES: Readonly<Record<ChromaSpace, (a: Float32Array, b: Float32Array) => number>> = {
+  l2: (a, b) => a.reduce((sum, it, place) => sum + (it - b[place]!) ** 2, 0),
+  cosine: (a, b) => 1 - dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b)),
+  ip: (a, b) => 1 - dot(a, b),
 }
 
 async function bodyOf(request: IncomingMessage): Promise<string> {

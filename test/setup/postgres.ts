@@ -10,20 +10,26 @@ export interface FreshDatabase {
   drop(): Promise<void>
 }
 
-/** A database of its own in the run's cluster. */
+/** A database of its own in the run's cluster; `query` asks it directly, whatever `url` leads through. */
 export async function freshDatabase(cluster: string = inject('postgresUrl')): Promise<FreshDatabase> {
   const name = `t_${randomBytes(8).toString('hex')}`
   await run(cluster, `create database ${name}`)
   const url = new URL(cluster)
   url.pathname = `/${name}`
   return {
-    url: url.href,
+    url: cluster === inject('postgresUrl') ? pooled(url) : url.href,
     name,
     query: (sql, parameters) => run(url.href, sql, parameters),
     drop: async () => {
       await run(cluster, `drop database if exists ${name} with (force)`)
     },
   }
+}
+
+/** By way of the run's PgBouncer, where it has one. */
+function pooled(url: URL): string {
+  const port = inject('poolerPort')
+  return port === 0 ? url.href : Object.assign(new URL(url), { port: String(port) }).href
 }
 
 async function run(url: string, sql: string, parameters?: readonly unknown[]): Promise<pg.QueryResult> {

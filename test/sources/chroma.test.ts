@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { afterEach, describe, expect, test } from 'vitest'
 import { ChromaSource } from '../../src/sources/chroma/chroma-source.ts'
-import type { Limits } from '../../src/sources/chroma/client.ts'
 import { rawItems, rawMembers } from '../../src/sources/chroma/raw-json.ts'
 import { chroma } from '../../src/sources/chroma.ts'
+import type { HttpLimits } from '../../src/sources/http-line.ts'
 import type { Entry } from '../../src/sources/source.ts'
 import { type ChromaSeed, type ChromaServer, startChroma } from '../setup/chroma-server.ts'
 import type { Fault } from '../setup/upstash-server.ts'
@@ -85,7 +85,7 @@ if (REAL !== undefined) {
 }
 
 const EVERYTHING = { prefix: Buffer.alloc(0), want: () => 'entry' as const }
-const IMPATIENT: Limits = { attempts: 3, firstWaitMillis: 1, longestWaitMillis: 2, answerMillis: 300 }
+const IMPATIENT: HttpLimits = { attempts: 3, firstWaitMillis: 1, longestWaitMillis: 2, answerMillis: 300 }
 const signal = new AbortController().signal
 
 const servers: ChromaServer[] = []

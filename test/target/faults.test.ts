@@ -284,7 +284,7 @@ test('a killed process leaves no statement running on the server', async () => {
     const pg = (await import('pg')).default
     const client = new pg.Client(${JSON.stringify(database.url)})
     await client.connect()
-    await client.query(${JSON.stringify(beginWithSettings({}, { watchesClient: true }))})
+    await client.query(${JSON.stringify(beginWithSettings({}, { watchesClient: true }).join('; '))})
     await client.query('SELECT 1 FROM public.t FOR UPDATE')
     await client.query('SELECT pg_sleep(120)')`
   const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'inherit' })
@@ -312,4 +312,33 @@ function gate(count: number): { arrive(): Promise<void> } {
       await opened
     },
   }
+}
+
+test('a server that asks for a password in vain is not left waiting', async () => {
+  const server = createServer((socket) => socket.on('data', (it) => socket.write(askForPassword(it))))
+  const left = new Promise((resolve) => server.once('connection', (socket) => socket.once('close', resolve)))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as { port: number }
+  await expect(openTarget(`postgres://ann@127.0.0.1:${port}/app`)).rejects.toMatchObject({
+    code: 'LOGIN_REFUSED',
+  })
+  await left
+  server.close()
+})
+
+/** What a server with SCRAM answers: no TLS, then which mechanisms, then its nonce and salt. */
+function askForPassword(heard: Buffer): Buffer {
+  const authentication = (kind: number, rest: string): Buffer => {
+    const message = Buffer.alloc(9 + rest.length)
+    message.write('R')
+    message.writeInt32BE(message.length - 1, 1)
+    message.writeInt32BE(kind, 5)
+    message.write(rest, 9)
+    return message
+  }
+  if (heard.length === 8) return Buffer.from('N')
+  const nonce = /,r=(.+)/.exec(heard.toString('latin1'))?.[1]
+  return nonce
+    ? authentication(11, `r=${nonce}more,s=c2FsdA==,i=4096`)
+    : authentication(10, 'SCRAM-SHA-256\0\0')
 }

@@ -1,7 +1,10 @@
 import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, type Server } from 'node:net'
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type PostgresAddress, readAddress } from '../../src/target/address.ts'
 import { openTarget } from '../../src/target/connect.ts'
+import { openPostgres } from '../../src/target/postgres-target.ts'
+import { providerOf } from '../../src/target/provider.ts'
 import { startPgBouncer } from '../setup/pgbouncer.ts'
 import { type FreshDatabase, freshDatabase } from '../setup/postgres.ts'
 
@@ -15,13 +18,18 @@ async function startSleeper(
 ) {
   let left = naps
   const { port, hostname, pathname, username } = new URL(database)
+  let asked = 0
+  const sockets = new Set<Socket>()
   const server: Server = createServer((client) => {
     client.on('error', () => {})
     if (left > 0) {
       left -= 1
-      client.once('data', () => client.end(refusal(...error)))
+      asked += 1
+      if (error[0] === 'ECONNRESET') client.destroy()
+      else client.once('data', () => client.end(refusal(...error)))
       return
     }
+    sockets.add(client.on('close', () => sockets.delete(client)))
     const upstream = connect({ port: Number(port), host: hostname })
     upstream.on('error', () => client.destroy())
     client.pipe(upstream).pipe(client)
@@ -30,7 +38,12 @@ async function startSleeper(
   await once(server, 'listening')
   return {
     url: `postgres://${username}@127.0.0.1:${(server.address() as AddressInfo).port}${pathname}`,
-    asked: () => naps - left,
+    asked: () => asked,
+    /** Everybody is sent away, as by a server that is stopped because nobody asks for it, and so are the next who come. */
+    sleep: (naps: number) => {
+      left = naps
+      for (const it of sockets) it.destroy()
+    },
     close: () => server.close(),
   }
 }
@@ -52,7 +65,7 @@ beforeAll(async () => {
 })
 afterAll(() => database.drop())
 
-describe('a server that is waking up', () => {
+describe.concurrent('a server that is waking up', () => {
   test.each([
     ['says that it starts', STARTING],
     ['is started by the proxy of Neon', NEON],
@@ -72,6 +85,58 @@ describe('a server that is waking up', () => {
       await target.close()
       sleeper.close()
     }
+  })
+
+  test.each([
+    ['is being stopped', ['57P01', 'terminating connection due to administrator command']],
+    ['has no place yet', ['53300', 'sorry, too many clients already']],
+    ['hangs up', ['ECONNRESET', '']],
+  ] as const)(
+    'and %s is asked again for a moment, as any server; one that is known to sleep for as long as it takes',
+    async (_, error) => {
+      const sleeper = await startSleeper(database.url, { naps: 3, error })
+      const target = await openTarget(sleeper.url)
+      expect(sleeper.asked()).toBe(3)
+      await target.close()
+      sleeper.close()
+
+      // As a host of Neon's would be read; its name cannot be had here.
+      const deep = await startSleeper(database.url, { naps: 6, error })
+      const address = readAddress(deep.url, { root: '/', insecure: false }) as PostgresAddress
+      const options = { signal: undefined, connections: 2, patienceMillis: 30_000, patientLater: false }
+      const said: string[] = []
+      const neon = await openPostgres(
+        { ...address, provider: providerOf('ep-a-1.eu.aws.neon.tech', 5432) },
+        { ...options, waiting: (it) => said.push(it) },
+      )
+      expect(deep.asked()).toBe(6)
+      expect(said).toEqual([expect.stringMatching(/^Neon \(postgres:.* is waking up/)])
+      await neon.close()
+      deep.close()
+    },
+  )
+
+  test.each([
+    ['STARTING', STARTING],
+    ['NEON', NEON],
+  ])('is waited for, too, when it fell asleep between two transactions (%s)', async (_, error) => {
+    const sleeper = await startSleeper(database.url, { naps: 0, error })
+    const said: string[] = []
+    const target = await openTarget(sleeper.url, { patientLater: true, waiting: (it) => said.push(it) })
+    const ask = () => target.transaction((tx) => tx.query('SELECT 1 AS it'))
+    await ask()
+    sleeper.sleep(6)
+    expect(await ask()).toEqual([{ it: '1' }])
+    expect(sleeper.asked()).toBe(6)
+    expect(said).toHaveLength(1)
+    await target.close()
+
+    // An application has no time for that: its own limits hold.
+    const hasty = await openTarget(sleeper.url)
+    sleeper.sleep(1000)
+    await expect(hasty.transaction((tx) => tx.query('SELECT 1'))).rejects.toMatchObject({ code: 'STARTING' })
+    await hasty.close()
+    sleeper.close()
   })
 
   test('and does not wake is given up after a time, in words', async () => {

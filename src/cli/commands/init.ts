@@ -14,7 +14,9 @@ export interface InitOptions {
 /** Writes a project file and an example plan, or one of a preset, that `kvmig plan` and `kvmig test` accept as they are. */
 export async function run({ force, preset }: InitOptions, { cwd, stdout }: Io): Promise<number> {
   const schema = findSchema(cwd)
-  const files = preset === undefined ? [PROJECT_FILE, EXAMPLE] : presetFiles(presetNamed(preset), cwd)
+  const chosen = preset === undefined ? undefined : presetNamed(preset)
+  const begun = existsSync(join(cwd, 'migrations.yaml'))
+  const files = chosen ? presetFiles(chosen, begun) : [PROJECT_FILE, EXAMPLE]
   const there = files.find(({ path }) => existsSync(join(cwd, path)))
   if (there && !force) {
     throw new KvmigError('FILE_EXISTS', `There is a ${there.path} already.`, {
@@ -25,13 +27,13 @@ export async function run({ force, preset }: InitOptions, { cwd, stdout }: Io): 
     const file = join(cwd, path)
     const modeline = schema ? `# yaml-language-server: $schema=${relative(dirname(file), schema)}\n` : ''
     mkdirSync(dirname(file), { recursive: true })
-    writeText(file, modeline + text)
+    writeText(file, path.endsWith('.yaml') ? modeline + text : text)
   }
   keepPrivate(join(cwd, '.kvmig'))
 
   const width = Math.max(...files.map(({ path }) => path.length))
   const written = files.map(({ path, what }) => `Wrote ${path.padEnd(width)}   ${what}\n`).join('')
-  stdout.write(`${written}${preset === undefined ? NEXT : NEXT_OF_PRESET}`)
+  stdout.write(`${written}${chosen ? nextOf(chosen, begun) : NEXT}`)
   return EXIT.done
 }
 
@@ -41,14 +43,27 @@ interface NewFile {
   readonly text: string
 }
 
-const presetFiles = ({ name, says, text }: Preset, cwd: string): readonly NewFile[] => [
-  ...(existsSync(join(cwd, 'migrations.yaml')) ? [] : [PROJECT_FILE]),
+const presetFiles = ({ name, says, text, schema }: Preset, begun: boolean): readonly NewFile[] => [
+  ...(begun
+    ? []
+    : [schema === undefined ? PROJECT_FILE : { ...PROJECT_FILE, text: withSchema(`${name}.sql`) }]),
   { path: `plans/${name}.yaml`, what: says, text },
+  ...(schema === undefined
+    ? []
+    : [
+        {
+          path: `${name}.sql`,
+          what: 'the tables of the library, as far as the plan fills them',
+          text: schema,
+        },
+      ]),
 ]
 
-const NEXT_OF_PRESET = `
+const withSchema = (file: string): string => PROJECT.replace(/^plans: .*$/m, `$&\nschema: ${file}`)
+
+const nextOf = ({ name, schema }: Preset, begun: boolean): string => `
 The plan is yours now: change prefixes and names where yours differ.
-Next:
+${schema !== undefined && begun ? `migrations.yaml was there: add the line  schema: ${name}.sql  or append that file to the one it names.\n` : ''}Next:
   kvmig plan        what would happen; needs no store
   kvmig plan --live what it makes of your keys: put KV_URL=redis://... into .env
 `

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { span } from '../../checks/span.ts'
-import { EXIT, KvmigError } from '../../errors.ts'
+import { EXIT, KvmigError, TargetError } from '../../errors.ts'
 import type { Plan } from '../../plan/plan.ts'
 import type { Act } from '../../report/report.ts'
 import { goBack } from '../../runner/phases/back.ts'
@@ -10,6 +10,8 @@ import type { Session } from '../../runner/session.ts'
 import { type Asked, askTriggers } from '../../runner/watch.ts'
 import { pause } from '../../state/watching.ts'
 import type { CommonOptions } from '../args.ts'
+import { listenForBugs } from '../bug-listener.ts'
+import { sentence } from '../failure.ts'
 import type { Io } from '../io.ts'
 import { notify } from '../notify.ts'
 import { printPhase } from '../phase-run.ts'
@@ -22,6 +24,8 @@ export interface WatchOptions extends CommonOptions {
   readonly every?: number | undefined
   readonly webhook?: string | undefined
   readonly notify?: string | undefined
+  /** Where bug reports are taken over HTTP: a port, or host:port. */
+  readonly listen?: string | undefined
   readonly json?: boolean | undefined
 }
 
@@ -30,42 +34,91 @@ const EVERY = 15
 
 /**
  * Asks the triggers of plans in their phases and acts on what fires: tells, pauses, or goes one phase back, which then stays so until
- * somebody resumes the plan. Ends when no plan has triggers to ask any more. Exit 4 if one fired.
+ * somebody resumes the plan. Ends when no plan has triggers to ask any more; not where it listens for bug reports. Exit 4 if one fired.
  */
 export async function run(options: WatchOptions, io: Io): Promise<number> {
   const { project } = await loadProject(options, io)
-  const plans = plansNamed(project, options.plans).filter((it) => it.triggers.size > 0)
+  if (options.listen !== undefined && options.once)
+    throw new KvmigError('USAGE', '--once asks and ends: there is nothing to listen with.', {
+      hint: 'Leave one of --once and --listen out.',
+    })
+  const named = plansNamed(project, options.plans)
+  const plans = named.filter((it) => it.triggers.size > 0)
   return withSession({ project, options, io }, async (session) => {
     const began = io.now()
-    const acts = new Map<string, Act>()
-    let fired = false
-    for (;;) {
-      const routes = await session.ledger.routes()
-      const watching = plans.flatMap((plan) => {
-        const route = routes.get(plan.name)
-        return route && plan.triggers.has(route.phase) ? [{ plan, phase: route.phase }] : []
-      })
-      if (watching.length === 0) break
-      for (const { plan, phase } of watching) {
-        const { CHECKS } = await import('../../catalog.ts')
-        for (const asked of await askTriggers(session, plan, phase, {
-          checks: CHECKS,
-          signal: session.signal,
-        })) {
-          const act = await actOn(asked, { session, plan, options, io })
-          acts.set(`${plan.name} ${phase} ${asked.trigger.check} ${asked.trigger.at.line}`, act)
-          fired ||= act.status === 'fired'
-          if (!options.once && asked.isNews) sayLine(asked, act, options, io)
+    const told: Told = { acts: new Map(), fired: false }
+    const close = await listener(session, named, options, io)
+    try {
+      for (let isOutOfReach = false; ; ) {
+        try {
+          const count = await askAll(told, { session, plans, options, io })
+          if (options.once || (count === 0 && options.listen === undefined)) break
+          isOutOfReach = false
+        } catch (error) {
+          // Whoever watches stays awake when Postgres is away for a while.
+          if (options.once || !(error instanceof TargetError)) throw error
+          if (!isOutOfReach) io.stderr.write(sentence(error.code, error.message, 'It is asked again.'))
+          isOutOfReach = true
         }
+        await sleep((options.every ?? EVERY) * 1000, undefined, { signal: session.signal })
       }
-      if (options.once) break
-      await sleep((options.every ?? EVERY) * 1000, undefined, { signal: session.signal })
+    } finally {
+      await close()
     }
+    const { acts, fired } = told
     const next = acts.size === 0 ? 'No plan has triggers in the phase it is in.' : undefined
     const work = { outcome: fired ? 'fired' : 'done', acts: [...acts.values()], next } as const
     printPhase({ session, options, command: 'watch', work, millis: io.now() - began }, io)
     return fired ? EXIT.triggerFired : EXIT.done
   })
+}
+
+interface Told {
+  /** The last of each trigger. */
+  readonly acts: Map<string, Act>
+  fired: boolean
+}
+
+/** Asks the triggers of all plans once; says how many plans have triggers in their phase. */
+async function askAll(
+  told: Told,
+  { session, plans, options, io }: Omit<Acting, 'plan'> & { readonly plans: readonly Plan[] },
+): Promise<number> {
+  const { CHECKS: checks } = await import('../../catalog.ts')
+  const { signal } = session
+  const routes = await session.ledger.routes()
+  let watching = 0
+  for (const plan of plans) {
+    const phase = routes.get(plan.name)?.phase
+    if (!phase || !plan.triggers.has(phase)) continue
+    watching += 1
+    for (const asked of await askTriggers(session, plan, phase, { checks, signal })) {
+      const act = await actOn(asked, { session, plan, options, io })
+      told.acts.set(`${plan.name} ${phase} ${asked.trigger.check} ${asked.trigger.at.line}`, act)
+      told.fired ||= act.status === 'fired'
+      if (!options.once && asked.isNews) sayLine(asked, act, options, io)
+    }
+  }
+  return watching
+}
+
+async function listener(
+  { target, ledger }: Session,
+  plans: readonly Plan[],
+  { listen, quiet }: WatchOptions,
+  io: Io,
+): Promise<() => Promise<void>> {
+  if (listen === undefined) return async () => {}
+  await ledger.install()
+  const token = io.env.KVMIG_LISTEN_TOKEN || undefined
+  const { url, close } = await listenForBugs({
+    address: listen,
+    token,
+    plans: plans.map((it) => it.name),
+    target,
+  })
+  if (!quiet) io.stderr.write(`Taking bug reports: POST ${url}\n`)
+  return close
 }
 
 interface Acting {

@@ -4,6 +4,7 @@ import { expressions } from './expressions.ts'
 import { gates } from './gates.ts'
 import { mappingKeys } from './mapping-keys.ts'
 import { mappingTables } from './mapping-tables.ts'
+import { merges } from './merges.ts'
 import { overlaps } from './overlaps.ts'
 import { planNames } from './plan-names.ts'
 import { queries } from './queries.ts'
@@ -19,6 +20,7 @@ const RULES: readonly LintRule[] = [
   upkeep, // expiry and partitions
   mappingTables, // `into` and the columns of `fields` exist, NOT NULL is filled
   mappingKeys, // `key` identifies rows, `conflict` can decide
+  merges, // `merge` fits its columns, `write` stands once
   records, // type, each and decode fit together
   expressions, // kinds fit transforms and columns
   conditions, // CEL

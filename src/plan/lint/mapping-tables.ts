@@ -66,7 +66,7 @@ function checkFilled(mapping: Mapping, table: TableDefinition, scope: LintScope)
   const { notes } = scope
   // By the file, not by what could be read of it: a field whose expression is wrong is there. Of the key another rule speaks.
   const filled = filledColumns(scope, mapping).map((it) => it.key)
-  const named = new Set([...filled, ...mapping.key])
+  const named = new Set([...filled, ...mapping.key, ...(mapping.merge ?? []).map((it) => it.column)])
   const empty = table.columns.filter(
     (it) => it.notNull && it.default === undefined && !it.identity && !it.generated && !named.has(it.name),
   )

@@ -16,7 +16,7 @@ import { deleteRows } from '../../target/delete-rows.ts'
 import { rowKeyOf } from '../../target/row-key.ts'
 import { keyTupleOf, openTableRows, type TableRows } from '../../target/table-rows.ts'
 import type { Transaction } from '../../target/target.ts'
-import type { Suspect } from './suspects.ts'
+import { placeOf, type Suspect } from './suspects.ts'
 
 /** What became of suspects, counted by records of the store but for `deleted`, which counts rows. */
 export interface Pulled {
@@ -161,10 +161,8 @@ async function forgetQuarantine(
   const keys = sound.map(({ suspect }) => suspect.place.key)
   const wanted = new Set(sound.map(({ suspect }) => unitOf(suspect.place).toString('latin1')))
   const known = await ledger.quarantine.find(tx, plan.name, keys)
-  const each = new Map(mappingsOf(plan).map((it) => [it.name, it.each?.kind]))
   const ours = known.filter(({ mapping, key, part, accepted }) => {
-    const kind = each.get(mapping)
-    const place = { key, part: kind === 'field' || kind === 'member' ? part : '' }
+    const place = placeOf(plan, mapping, key, part)
     return accepted === undefined && wanted.has(unitOf(place).toString('latin1'))
   })
   await ledger.quarantine.remove(tx, ours)

@@ -1,5 +1,6 @@
 import type { Difference } from '../../checks/compared.ts'
 import type { Survey } from '../../checks/survey.ts'
+import { grainOf, partOfGrain } from '../../mapping/grain.ts'
 import { mappingsOf, type Plan } from '../../plan/plan.ts'
 import { type Place, unitOf } from '../../state/touches.ts'
 import type { Session } from '../session.ts'
@@ -61,10 +62,10 @@ export async function findSuspects(
   }
 }
 
-/** Fields and members are records of their own where a mapping reads them one by one; whatever lies deeper belongs to the whole key. */
+/** Fields and members are records of their own where all who read them do so one by one; whatever lies deeper belongs to the whole key. */
 export function placeOf(plan: Plan, mapping: string, key: Buffer, part: string): Place {
-  const kind = mappingsOf(plan).find((it) => it.name === mapping)?.each?.kind
-  return { key: Buffer.from(key), part: kind === 'field' || kind === 'member' ? part : '' }
+  const found = mappingsOf(plan).find((it) => it.name === mapping)
+  return { key: Buffer.from(key), part: found ? partOfGrain(grainOf(plan, found), part) : '' }
 }
 
 // The key may be a view of all that was received with it.

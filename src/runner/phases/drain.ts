@@ -1,7 +1,7 @@
 import { failpoint } from '../../failpoint.ts'
 import { decodeChange } from '../../sources/change.ts'
 import type { LiveApplied, LiveStore } from '../../sources/live-store.ts'
-import { outboxDepth, settle, takeOutbox } from '../../state/outbox.ts'
+import { databaseTime, outboxDepth, settle, takeOutbox } from '../../state/outbox.ts'
 import { RouteError } from '../../state/route.ts'
 import type { Target, Transaction } from '../../target/target.ts'
 
@@ -14,8 +14,9 @@ export async function waitingIn(target: Target, plan: string): Promise<number> {
 }
 
 /**
- * Carries to the source what was committed in Postgres and not confirmed there. What instances carry at the same time does no harm: the
- * store takes each version once. Gives how many changes were carried; throws what the store answers if it is out of reach.
+ * Carries to the source what was committed in Postgres up to now and not confirmed there; what is written meanwhile is carried by whoever
+ * wrote it, so that a crowd that never rests cannot keep this from ending. What instances carry at the same time does no harm: the store
+ * takes each version once. Gives how many changes were carried; throws what the store answers if it is out of reach.
  */
 export async function drain(
   target: Target,
@@ -23,10 +24,11 @@ export async function drain(
   { plan, epoch, signal }: { readonly plan: string; readonly epoch: number; readonly signal: AbortSignal },
 ): Promise<number> {
   let carried = 0
+  const until = await target.transaction((tx) => databaseTime(tx))
   for (;;) {
     signal.throwIfAborted()
     // Also what somebody has taken just now: whoever it was may be dead.
-    const entries = await takeOutbox(target, { plan, limit: TOGETHER, leaseMillis: 0 })
+    const entries = await takeOutbox(target, { plan, limit: TOGETHER, leaseMillis: 0, until })
     if (entries.length === 0) return carried
     const applied = await live.apply({
       plan,

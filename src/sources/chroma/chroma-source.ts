@@ -1,12 +1,22 @@
 import { isUtf8 } from 'node:buffer'
 import { createHash } from 'node:crypto'
 import { SourceError } from '../../errors.ts'
+import type { HttpLimits } from '../http-line.ts'
 import { startsWith } from '../prefix.ts'
 import { Pace } from '../redis/pace.ts'
 import { PageSize } from '../redis/page-size.ts'
 import { runAhead } from '../run-ahead.ts'
-import type { Cursor, Entry, Page, Selection, Source, SourceContext } from '../source.ts'
-import { type ChromaAddress, ChromaClient, type Collection, LIMITS, type Limits } from './client.ts'
+import type {
+  Cursor,
+  Entry,
+  Neighbours,
+  Page,
+  Selection,
+  Source,
+  SourceContext,
+  VectorSearch,
+} from '../source.ts'
+import { type ChromaAddress, ChromaClient, type Collection, LIMITS } from './client.ts'
 
 /** A database of a Chroma server: every record of every collection is an entry. */
 export class ChromaSource implements Source {
@@ -17,12 +27,17 @@ export class ChromaSource implements Source {
   readonly #signal: AbortSignal
   readonly #size = new PageSize(PAGE)
   #collections: readonly Collection[] = []
+  readonly vectors: VectorSearch = {
+    metrics: (prefix) => this.#withPrefix(prefix).map(({ name, metric }) => ({ of: name, metric })),
+    nearest: (vector, prefix, count) =>
+      Promise.all(this.#withPrefix(prefix).map((it) => this.#nearest(it, { vector, prefix, count }))),
+  }
 
   /** Lists the collections, so that a wrong address shows here. */
   static async open(
     address: ChromaAddress,
     context: Pick<SourceContext, 'signal' | 'perSecond' | 'allowance'>,
-    limits: Limits = LIMITS,
+    limits: HttpLimits = LIMITS,
   ): Promise<ChromaSource> {
     const source = new ChromaSource(address, context, limits)
     await source.identity()
@@ -32,7 +47,7 @@ export class ChromaSource implements Source {
   private constructor(
     address: ChromaAddress,
     { signal, perSecond, allowance }: Pick<SourceContext, 'signal' | 'perSecond' | 'allowance'>,
-    limits: Limits,
+    limits: HttpLimits,
   ) {
     this.label = address.label
     this.#address = address
@@ -94,11 +109,10 @@ export class ChromaSource implements Source {
 
   async *#pages({ prefix, want }: Selection, from: Cursor): AsyncGenerator<Page> {
     const [begun, after] = from === START ? [] : from.split('.')
-    for (const collection of this.#collections) {
+    for (const collection of this.#withPrefix(prefix)) {
       const own = prefixOf(collection)
       const place = digestOf(collection.name)
       if (begun !== undefined && place < begun) continue
-      if (!startsWith(own, prefix) && !startsWith(prefix, own)) continue
       const ids = (await this.#client.ids(collection))
         .map((id) => ({ id, digest: digestOf(id), key: Buffer.concat([own, Buffer.from(id)]) }))
         .filter(({ key, digest }) => startsWith(key, prefix) && !(place === begun && digest <= after!))
@@ -117,6 +131,30 @@ export class ChromaSource implements Source {
     }
     this.#signal.throwIfAborted()
     yield { entries: [], expired: 0, cursor: END }
+  }
+
+  #withPrefix(prefix: Buffer): readonly Collection[] {
+    return this.#collections.filter((it) => {
+      const own = prefixOf(it)
+      return startsWith(own, prefix) || startsWith(prefix, own)
+    })
+  }
+
+  async #nearest(
+    collection: Collection,
+    it: { readonly vector: readonly number[]; readonly prefix: Buffer; readonly count: number },
+  ): Promise<Neighbours> {
+    const own = prefixOf(collection)
+    const found = await this.#client.nearest(collection, it.vector, it.count)
+    const keyed = found.map(({ id, distance }) => ({
+      key: Buffer.concat([own, Buffer.from(id)]),
+      distance,
+    }))
+    return {
+      of: collection.name,
+      metric: collection.metric,
+      neighbours: keyed.filter(({ key }) => startsWith(key, it.prefix)),
+    }
   }
 
   async #read(collection: Collection, ids: readonly string[]): Promise<Entry[]> {

@@ -1,7 +1,13 @@
 import { SourceError } from '../../errors.ts'
-import { explainFault, faultMayPass } from '../http-fault.ts'
-import { MONOTONIC, type Pace } from '../redis/pace.ts'
-import type { Allowance } from '../source.ts'
+import {
+  askPatiently,
+  explainStatus,
+  HTTP_LIMITS,
+  type HttpLimits,
+  type HttpLine,
+  Refusal,
+} from '../http-line.ts'
+import type { Metric } from '../source.ts'
 import { RawJsonError, rawItems, rawMembers } from './raw-json.ts'
 
 /** Where a Chroma is. The token is never to be printed; `label` is for people. */
@@ -12,32 +18,17 @@ export interface ChromaAddress {
   readonly label: string
 }
 
-export interface Limits {
-  readonly answerMillis: number
-  /** How often the same is asked again after a fault that may pass, with longer and longer waits in between. */
-  readonly attempts: number
-  readonly firstWaitMillis: number
-  readonly longestWaitMillis: number
-}
+export const LIMITS: HttpLimits = { ...HTTP_LIMITS, answerMillis: 120_000 }
 
-export const LIMITS: Limits = {
-  answerMillis: 120_000,
-  attempts: 8,
-  firstWaitMillis: 100,
-  longestWaitMillis: 15_000,
-}
-
-export interface Line {
+export interface Line extends HttpLine {
   readonly address: ChromaAddress
-  readonly signal: AbortSignal
-  readonly pace: Pace | undefined
-  readonly allowance: Allowance | undefined
-  readonly limits: Limits
 }
 
 export interface Collection {
   readonly id: string
   readonly name: string
+  /** How it measures distances. */
+  readonly metric: Metric
 }
 
 /** A record with all that Chroma holds of it, as the JSON text it was answered as. */
@@ -69,7 +60,11 @@ export class ChromaClient {
       const some = this.#read(() =>
         rawItems(text).map((it) => {
           const members = rawMembers(it)
-          return { id: textOf(members.get('id')), name: textOf(members.get('name')) }
+          return {
+            id: textOf(members.get('id')),
+            name: textOf(members.get('name')),
+            metric: metricOf(members),
+          }
         }),
       )
       all.push(...some)
@@ -110,15 +105,33 @@ export class ChromaClient {
     return Number(text)
   }
 
-  async #ask(path: string, body?: unknown): Promise<string> {
-    const { address, signal, limits, pace, allowance } = this.#line
-    for (let attempt = 1; ; attempt++) {
-      signal.throwIfAborted()
-      await pace?.take(1, signal)
-      await allowance?.take(1)
-      this.#sent += 1
-      let reason: SourceError
-      try {
+  /** The records nearest to a vector, nearest first, by the collection's own search and metric. */
+  async nearest(
+    { id }: Collection,
+    vector: readonly number[],
+    count: number,
+  ): Promise<readonly { readonly id: string; readonly distance: number }[]> {
+    const body = { query_embeddings: [vector], n_results: count, include: ['distances'] }
+    const text = await this.#ask(`/collections/${id}/query`, body)
+    return this.#read(() => {
+      const members = rawMembers(text)
+      const [ids = [], distances = []] = ['ids', 'distances'].map((name) => {
+        const [only = '[]'] = rawItems(members.get(name) ?? '')
+        return rawItems(only)
+      })
+      if (ids.length !== distances.length) throw new RawJsonError('lists of different lengths')
+      return ids.map((raw, index) => ({ id: textOf(raw), distance: Number(distances[index]) }))
+    })
+  }
+
+  #ask(path: string, body?: unknown): Promise<string> {
+    const { address, signal, limits } = this.#line
+    return askPatiently(this.#line, {
+      label: address.label,
+      count: (sent) => {
+        this.#sent += sent
+      },
+      exchange: async () => {
         const response = await fetch(`${address.database}${path}`, {
           method: body === undefined ? 'GET' : 'POST',
           headers: {
@@ -131,17 +144,11 @@ export class ChromaClient {
         })
         const text = await response.text()
         if (response.status === 200) return text
-        reason = this.#refusal(response.status)
-      } catch (error) {
-        signal.throwIfAborted()
-        reason = explainFault(address.label, error)
-      }
-      if (!faultMayPass(reason) || attempt > limits.attempts) throw reason
-      await MONOTONIC.sleep(
-        Math.min(limits.firstWaitMillis * 2 ** (attempt - 1), limits.longestWaitMillis),
-        signal,
-      )
-    }
+        throw new Refusal(this.#refusal(response.status), {
+          retryAfter: response.headers.get('retry-after'),
+        })
+      },
+    })
   }
 
   #read<T>(work: () => T): T {
@@ -168,15 +175,7 @@ export class ChromaClient {
           hint: 'The address is chroma+http://host:8000/tenant/database; without them it is default_tenant and default_database.',
         },
       )
-    if (status === 429)
-      return new SourceError('SOURCE_THROTTLED', `${label} says that it is asked too much (429).`, {
-        hint: 'Give it fewer requests a second: budget: { per_second: 20 }, or --rate 20. Then run the same again: it goes on.',
-      })
-    if (status >= 500)
-      return new SourceError('SOURCE_SERVER', `${label} fails within itself (${status}).`, {
-        hint: 'Run the same again later: it goes on.',
-      })
-    return this.#unexpected(`status ${status}`)
+    return explainStatus(label, status) ?? this.#unexpected(`status ${status}`)
   }
 
   #unexpected(what: string): SourceError {
@@ -188,6 +187,17 @@ export class ChromaClient {
       },
     )
   }
+}
+
+// Since version 1 in the configuration, before that in the metadata; https://docs.trychroma.com/docs/collections/configure
+function metricOf(members: ReadonlyMap<string, string>): Metric {
+  const [configuration, metadata] = ['configuration_json', 'metadata'].map((name) =>
+    JSON.parse(members.get(name) ?? 'null'),
+  )
+  const word: unknown =
+    configuration?.hnsw?.space ?? configuration?.spann?.space ?? metadata?.['hnsw:space'] ?? 'l2'
+  if (word === 'l2' || word === 'cosine' || word === 'ip') return word
+  throw new RawJsonError('a collection with a metric of another name')
 }
 
 function textOf(raw: string | undefined): string {

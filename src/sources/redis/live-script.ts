@@ -1,7 +1,7 @@
 /**
  * Applies changes, all or none as far as Redis can: asks the plan's epoch, then for each record its version.
  * KEYS: the hash of epochs, then for each change the key and the hash of its versions.
- * ARGV: plan, epoch, then for each change: part, version or '', verb, expiry or '', number of arguments, arguments.
+ * ARGV: plan, epoch, then for each change: part, version or '', verb, expiry ('': stays, '-': none), number of arguments, arguments.
  */
 export const WRITE = `
 local seen = redis.call('HGET', KEYS[1], ARGV[1])
@@ -32,7 +32,8 @@ for i = 2, #KEYS, 2 do
     elseif verb == '-HDEL' then redis.call('HDEL', key, ARGV[from])
     elseif verb == '-MEMBER' then redis.call(redis.call('TYPE', key).ok == 'zset' and 'ZREM' or 'SREM', key, ARGV[from])
     else error('no verb ' .. verb) end
-    if expiry ~= '' then redis.call('PEXPIREAT', key, expiry) end
+    if expiry == '-' then redis.call('PERSIST', key)
+    elseif expiry ~= '' then redis.call('PEXPIREAT', key, expiry) end
     if version ~= '' then redis.call('HSET', versions, part, version) end
     results[#results + 1] = 'applied'
   end
@@ -79,14 +80,24 @@ else value = false end
 return {kind, expiry, version, value}
 `
 
-/** KEYS: the hash of epochs, the command's keys. ARGV: plan, epoch, the command. */
+/**
+ * KEYS: the hash of epochs, the commands' keys. ARGV: plan, epoch, then for each command the number of its words, and they. Gives for each
+ * whether it is an error, and what it answered.
+ */
 export const COMMAND = `
 local seen = redis.call('HGET', KEYS[1], ARGV[1])
 if seen and tonumber(seen) > tonumber(ARGV[2]) then return {'fenced', seen} end
 if not seen or tonumber(seen) < tonumber(ARGV[2]) then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end
-local reply = redis.pcall(unpack(ARGV, 3))
-if type(reply) == 'table' and reply.err then return {'error', reply.err} end
-return {'ok', reply}
+local answers = {'ok'}
+local at = 3
+while at <= #ARGV do
+  local count = tonumber(ARGV[at])
+  local reply = redis.pcall(unpack(ARGV, at + 1, at + count))
+  at = at + count + 1
+  if type(reply) == 'table' and reply.err then answers[#answers + 1] = {1, reply.err}
+  else answers[#answers + 1] = {0, reply} end
+end
+return answers
 `
 
 /** KEYS: the hash of epochs. ARGV: plan, epoch. */

@@ -1,35 +1,26 @@
 import { Agent } from 'node:http'
 import { Agent as SecureAgent } from 'node:https'
 import { SourceError } from '../../errors.ts'
-import { explainFault, faultMayPass } from '../http-fault.ts'
-import { MONOTONIC, type Pace } from '../redis/pace.ts'
-import type { Allowance } from '../source.ts'
+import {
+  askPatiently,
+  explainStatus,
+  HTTP_LIMITS,
+  type HttpLimits,
+  type HttpLine,
+  Refusal,
+} from '../http-line.ts'
 import type { ReplitAddress } from './address.ts'
 import { type Answer, get } from './http.ts'
 import { decodeKey, encodeKey } from './percent.ts'
 
-export interface Limits {
+export interface Limits extends HttpLimits {
   /** Requests under way at one time: there is no other way to read several keys. */
   readonly together: number
-  readonly answerMillis: number
-  /** How often the same is asked again after a fault that may pass, with longer and longer waits in between. */
-  readonly attempts: number
-  readonly firstWaitMillis: number
-  readonly longestWaitMillis: number
 }
 
-export const LIMITS: Limits = {
-  together: 8,
-  answerMillis: 60_000,
-  attempts: 8,
-  firstWaitMillis: 100,
-  longestWaitMillis: 15_000,
-}
+export const LIMITS: Limits = { ...HTTP_LIMITS, together: 8 }
 
-export interface Line {
-  readonly signal: AbortSignal
-  readonly pace: Pace | undefined
-  readonly allowance: Allowance | undefined
+export interface Line extends HttpLine {
   readonly limits: Limits
   /** Looks up where the database is now. */
   find(): Promise<ReplitAddress>
@@ -85,34 +76,23 @@ export class ReplitClient {
     this.#agent.destroy()
   }
 
-  async #ask(what: string): Promise<Answer> {
-    const { signal, limits, pace, allowance } = this.#line
-    for (let attempt = 1; ; attempt++) {
-      signal.throwIfAborted()
-      await pace?.take(1, signal)
-      await allowance?.take(1)
-      this.#sent += 1
-      const asked = this.#address
-      let waitMillis = Math.min(limits.firstWaitMillis * 2 ** (attempt - 1), limits.longestWaitMillis)
-      let reason: SourceError
-      try {
-        const { url } = asked
-        const options = { agent: this.#agent, signal, answerMillis: limits.answerMillis }
-        const answer = await get(url, `${url.pathname}${what}`, options)
+  #ask(what: string): Promise<Answer> {
+    const { signal, limits } = this.#line
+    const options = { agent: this.#agent, signal, answerMillis: limits.answerMillis }
+    return askPatiently(this.#line, {
+      label: this.#address.label,
+      count: (sent) => {
+        this.#sent += sent
+      },
+      exchange: async () => {
+        const asked = this.#address
+        const answer = await get(asked.url, `${asked.url.pathname}${what}`, options)
         if (answer.status === 200 || answer.status === 404) return answer
-        reason = this.#refusal(answer.status)
-        const seconds = Number(answer.headers['retry-after'] ?? 0)
-        if (seconds > 0) waitMillis = Math.max(waitMillis, Math.min(seconds, 60) * 1000)
-        if (reason.code === 'SOURCE_AUTH' && (await this.#isRenewed(asked))) waitMillis = 0
-        else if (!faultMayPass(reason)) throw reason
-      } catch (error) {
-        signal.throwIfAborted()
-        reason = explainFault(asked.label, error)
-        if (!faultMayPass(reason)) throw reason
-      }
-      if (attempt > limits.attempts) throw reason
-      await MONOTONIC.sleep(waitMillis, signal)
-    }
+        const reason = this.#refusal(answer.status)
+        const again = reason.code === 'SOURCE_AUTH' && (await this.#isRenewed(asked))
+        throw new Refusal(reason, { retryAfter: answer.headers['retry-after'], again })
+      },
+    })
   }
 
   // Several requests may be refused at once: one of them looks, and the others find that it has changed.
@@ -134,15 +114,7 @@ export class ReplitClient {
       return new SourceError('SOURCE_AUTH', `${label} does not take its address any more.`, {
         hint: 'Replit renews it: within the Repl, /tmp/replitdb has the new one. Elsewhere copy REPLIT_DB_URL again.',
       })
-    if (status === 429)
-      return new SourceError('SOURCE_THROTTLED', `${label} says that it is asked too much (429).`, {
-        hint: 'Give it fewer requests a second: budget: { per_second: 20 }, or --rate 20. Then run the same again: it goes on.',
-      })
-    if (status >= 500)
-      return new SourceError('SOURCE_SERVER', `${label} fails within itself (${status}).`, {
-        hint: 'Run the same again later: it goes on.',
-      })
-    return this.#unexpected(`status ${status}`)
+    return explainStatus(label, status) ?? this.#unexpected(`status ${status}`)
   }
 
   #unexpected(what: string): SourceError {

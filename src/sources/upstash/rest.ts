@@ -1,46 +1,33 @@
-import type { SourceError } from '../../errors.ts'
-import { faultMayPass } from '../http-fault.ts'
-import { MONOTONIC, type Pace } from '../redis/pace.ts'
+import { askPatiently, HTTP_LIMITS, type HttpLimits, type HttpLine, Refusal } from '../http-line.ts'
 import { type Reply, ReplyError } from '../redis/resp.ts'
-import type { Allowance } from '../source.ts'
 import type { UpstashAddress } from './address.ts'
 import { type Command, type Sent, writeCommand } from './command.ts'
 import { explain, explainRefusal } from './explain.ts'
 import { readReply, ShapeError } from './reply.ts'
 
-export interface Limits {
+/** An answer that is not there as a whole after `answerMillis` is taken for lost. */
+export interface Limits extends HttpLimits {
   /** Bytes of a request; Upstash takes 10 MB and more, by plan, and older ones 1 MB. */
   readonly requestBytes: number
   /** Commands in a request. */
   readonly requestCommands: number
-  /** An answer that is not there as a whole after so long is taken for lost. */
-  readonly answerMillis: number
-  /** How often the same is asked again after a fault that may pass, with longer and longer waits in between. */
-  readonly attempts: number
-  readonly firstWaitMillis: number
-  readonly longestWaitMillis: number
 }
 
 export const LIMITS: Limits = {
+  ...HTTP_LIMITS,
+  answerMillis: 120_000,
   requestBytes: 900_000,
   requestCommands: 1000,
-  answerMillis: 120_000,
-  attempts: 8,
-  firstWaitMillis: 100,
-  longestWaitMillis: 15_000,
 }
 
-export interface Line {
+export interface Line extends HttpLine {
   readonly address: UpstashAddress
-  readonly signal: AbortSignal
-  readonly pace: Pace | undefined
-  readonly allowance: Allowance | undefined
   readonly limits: Limits
 }
 
 /**
- * Upstash's REST protocol, for reading only: what fails on the way is asked again. Every command that is sent counts, be it answered or
- * not. Nothing is asked beyond the allowance. Rejects with SourceError, or with the signal's reason.
+ * Upstash's REST protocol: what fails on the way is asked again, as often as the limits say. Every command that is sent counts, be it
+ * answered or not. Nothing is asked beyond the allowance. Rejects with SourceError, or with the signal's reason.
  */
 export class RestClient {
   readonly #line: Line
@@ -54,6 +41,18 @@ export class RestClient {
 
   get sent(): number {
     return this.#sent
+  }
+
+  get syncToken(): string | undefined {
+    return this.#syncToken
+  }
+
+  /** One command, sent once, that is known to run others: all of them count. Its error is thrown. */
+  async once(command: Command, cost: number): Promise<Reply> {
+    const sent = writeCommand(command)
+    const [reply] = await this.#ask('', [{ ...sent, cost }])
+    if (reply instanceof ReplyError) throw explain(this.#line.address.label, reply)
+    return reply!
   }
 
   /** Replies in order, errors among them; as many requests as the limits ask for. */
@@ -89,26 +88,17 @@ export class RestClient {
     return reply!
   }
 
-  async #ask(path: '' | '/pipeline' | '/multi-exec', commands: readonly Sent[]): Promise<Reply[]> {
-    const { signal, limits, pace, allowance } = this.#line
+  #ask(path: '' | '/pipeline' | '/multi-exec', commands: readonly Sent[]): Promise<Reply[]> {
     const body = path === '' ? commands[0]!.json : `[${commands.map((it) => it.json).join(',')}]`
-    const cost = commands.reduce((sum, it) => sum + it.cost, 0)
-    for (let attempt = 1; ; attempt++) {
-      signal.throwIfAborted()
-      if (cost > 0) await pace?.take(cost, signal)
-      if (cost > 0) await allowance?.take(cost)
-      this.#sent += cost
-      try {
-        return await this.#exchange(path, body, commands.length)
-      } catch (error) {
-        signal.throwIfAborted()
-        const { reason, waitMillis = 0 } =
-          error instanceof Delayed ? error : { reason: explain(this.#line.address.label, error) }
-        if (!faultMayPass(reason) || attempt > limits.attempts) throw reason
-        const wait = Math.min(limits.firstWaitMillis * 2 ** (attempt - 1), limits.longestWaitMillis)
-        await MONOTONIC.sleep(Math.max(wait, Math.min(waitMillis, 60_000)), signal)
-      }
-    }
+    return askPatiently(this.#line, {
+      label: this.#line.address.label,
+      cost: commands.reduce((sum, it) => sum + it.cost, 0),
+      count: (sent) => {
+        this.#sent += sent
+      },
+      exchange: () => this.#exchange(path, body, commands.length),
+      explain,
+    })
   }
 
   async #exchange(path: string, body: string, count: number): Promise<Reply[]> {
@@ -149,20 +139,7 @@ export class RestClient {
   #refusal(response: Response, text: string): Error {
     const { label } = this.#line.address
     const reason = explainRefusal(label, { status: response.status, text: errorText(text) })
-    const seconds = Number(response.headers.get('retry-after') ?? 0)
-    return new Delayed(reason, Number.isFinite(seconds) ? seconds * 1000 : 0)
-  }
-}
-
-/** A refusal that says when to come back. */
-class Delayed extends Error {
-  readonly reason: SourceError
-  readonly waitMillis: number
-
-  constructor(reason: SourceError, waitMillis: number) {
-    super(reason.message)
-    this.reason = reason
-    this.waitMillis = waitMillis
+    return new Refusal(reason, { retryAfter: response.headers.get('retry-after') })
   }
 }
 

@@ -1,8 +1,8 @@
 import { KvmigError } from '../errors.ts'
-import type { Context } from './executor.ts'
+import type { Target } from './target.ts'
 
 /** Milliseconds since 1970 by the database's clock: expiries are held against it, never against this machine's. */
-export async function databaseClock({ target }: Pick<Context, 'target'>): Promise<() => number> {
+export async function databaseClock({ target }: { readonly target: Target }): Promise<() => number> {
   const rows = await target.transaction((tx) =>
     tx.query('SELECT (extract(epoch FROM now()) * 1000)::int8 AS now'),
   )

@@ -1,12 +1,14 @@
 import { forwardClaims } from '../mapping/claim.ts'
+import type { CompiledProject } from '../mapping/compiled-project.ts'
 import type { CompiledMapping } from '../mapping/mapping.ts'
+import type { Project } from '../plan/plan.ts'
 import { withoutExpiredFields } from '../sources/part.ts'
+import type { Source } from '../sources/source.ts'
 import type { Rival } from '../state/ledger.ts'
 import { writerName } from '../state/trace.ts'
+import { databaseClock } from '../target/clock.ts'
+import type { Target } from '../target/target.ts'
 import type { Row } from '../value.ts'
-import { databaseClock } from './clock.ts'
-import type { Context } from './executor.ts'
-import type { Writers } from './writers.ts'
 
 /** A record as it is now. */
 export interface FoundRecord {
@@ -16,11 +18,20 @@ export interface FoundRecord {
   readonly row: Row
 }
 
+/** What records are read again with. */
+export interface Reread {
+  readonly project: Project
+  readonly compiled: CompiledProject
+  readonly target: Target
+  readonly signal: AbortSignal
+  source(name: string): Promise<Source>
+}
+
 /** Reads records again, by the source keys that the ledger knows. Those that give no row any more are left out. */
 export async function readRecords(
   records: readonly Omit<Rival, 'row'>[],
-  { mappings }: Writers,
-  context: Context,
+  mappings: readonly CompiledMapping[],
+  context: Reread,
 ): Promise<readonly FoundRecord[]> {
   const clock = await databaseClock(context)
   const wanted = new Set(records.map(nameOf))
@@ -66,7 +77,7 @@ export async function readRecords(
 const nameOf = ({ writer, key, part }: Omit<Rival, 'row'>): string =>
   `${writer}\0${key.toString('latin1')}\0${part}`
 
-const sourceOf = ({ plan }: CompiledMapping, { project }: Context): string => {
+const sourceOf = ({ plan }: CompiledMapping, { project }: Reread): string => {
   const found = project.plans.find((it) => it.name === plan)
   if (!found) throw new Error(`no plan ${plan}`)
   return found.source

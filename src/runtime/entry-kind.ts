@@ -1,0 +1,174 @@
+import { KvmigError } from '../errors.ts'
+import { forwardClaims } from '../mapping/claim.ts'
+import { compileMapping } from '../mapping/compile.ts'
+import type { CompiledProject, MappingParts } from '../mapping/compiled-project.ts'
+import { type Grain, grainOf, partOfGrain } from '../mapping/grain.ts'
+import { compileLineages } from '../mapping/lineage.ts'
+import type { CompiledMapping, Part } from '../mapping/mapping.ts'
+import { captureNames } from '../plan/key-pattern.ts'
+import type { Mapping, Plan } from '../plan/plan.ts'
+import { showTable } from '../plan/table.ts'
+import type { Change } from '../sources/change.ts'
+import type { Entry } from '../sources/source.ts'
+import type { Place } from '../state/touches.ts'
+import type { Cell, Reject, Row } from '../value.ts'
+import type { Refusal } from './record-kind.ts'
+
+/** A row that an entry gives, and the mapping and the part of the entry that it comes from. */
+export interface MappedRow {
+  readonly mapping: CompiledMapping
+  readonly part: Part
+  readonly row: Row
+}
+
+/** What an entry becomes. `unclaimed`: no rule of the plan takes it. */
+export interface MappedEntry {
+  readonly rows: readonly MappedRow[]
+  readonly rejects: readonly (Reject & { readonly mapping: string })[]
+  readonly unclaimed: boolean
+}
+
+/**
+ * The entries of some keys as dual-write sees them where a record is more than one place and one row: a place (the key, or an element of
+ * it) and all rows that it gives, in all tables, which change together.
+ */
+export interface EntryKind {
+  readonly plan: string
+  readonly source: string
+  readonly element: Grain
+  /** All that may have rows of these entries, in file order. */
+  readonly mappings: readonly CompiledMapping[]
+  forward(entry: Entry): MappedEntry
+  /** What the source gets for all rows of a place. Absent where there is no way back, with the reasons in `oneWay`. */
+  readonly changeOf?: (rows: readonly Row[]) => Change
+  readonly oneWay: readonly string[]
+  /** Which rows of a mapping's table a place has, where the columns of the row's key tell: their names and cells. */
+  keyed(mapping: CompiledMapping, place: Place): readonly (readonly [column: string, cell: Cell])[]
+}
+
+/** Compiles the entries that these mappings of one plan read, or says why they cannot be written to both sides. */
+export function compileEntryKind(
+  plan: Plan,
+  mappings: readonly CompiledMapping[],
+  { compiled, parts }: { readonly compiled: CompiledProject; readonly parts: MappingParts },
+): EntryKind | Refusal {
+  const [first] = mappings
+  if (!first) throw new Error('no mapping reads these entries')
+  const refuse = ({ mapping }: CompiledMapping, because: string): Refusal => ({
+    mapping: mapping.name,
+    because,
+  })
+  const grains = new Set(mappings.map((it) => grainOf(plan, it.mapping)))
+  if (grains.size > 1)
+    return refuse(first, 'rules that may have the same keys make records of the whole and of its elements')
+  for (const it of mappings) {
+    const why = obstacleOf(it, compiled)
+    if (why) return refuse(it, why)
+  }
+  const [element] = grains as Set<Grain>
+  const only = mappings.length === 1 ? first : undefined
+  const collides = mappings.some((it) => compiled.collides(it.table.name))
+  const inverse = collides ? undefined : only?.inverse
+  const router = compiled.router(plan.source)
+  const keyers = new Map(mappings.map((it) => [it, compileKeyer(plan, it, parts)]))
+  return {
+    plan: plan.name,
+    source: plan.source,
+    element: element!,
+    mappings,
+    forward: (entry) => {
+      const rows: MappedRow[] = []
+      const rejects: (Reject & { mapping: string })[] = []
+      const claim = forwardClaims(router.route(entry.key, entry.type), entry, (mapping) => ({
+        row: (row, part) => rows.push({ mapping, part: part(), row }),
+        reject: (reject) => rejects.push({ ...reject, mapping: mapping.mapping.name }),
+        filtered: () => {},
+        unmapped: () => {},
+      }))
+      return { rows, rejects, unclaimed: !claim || claim.plan !== plan.name }
+    },
+    ...(inverse && {
+      changeOf: (rows: readonly Row[]): Change => {
+        const { value, expiresAt } = inverse(rows)
+        return { do: 'put', value: value!, expiresAt }
+      },
+    }),
+    oneWay: inverse ? [] : lossesOf(mappings, collides),
+    keyed: (mapping, place) => keyers.get(mapping)!(place),
+  }
+}
+
+/** What makes the rows of a mapping depend on more than their entry. */
+function obstacleOf(it: CompiledMapping, compiled: CompiledProject): string | undefined {
+  if (it.mapping.chunks) return 'its values are cut into pieces, and a write would have to know them all'
+  if (it.types.includes('stream')) return 'a stream gives its messages their ids itself'
+  const asking = [it, ...compiled.writers(it.table.name)].find((one) => one.lookups.length > 0)
+  if (asking)
+    return `${asking === it ? 'columns' : `columns of ${asking.mapping.name}, which fills ${showTable(it.table.name)} too,`} depend on what other keys say`
+  return undefined
+}
+
+function lossesOf(mappings: readonly CompiledMapping[], collides: boolean): readonly string[] {
+  if (mappings.length > 1) return ['several mappings read the same entries, and each has only a part of them']
+  if (collides) return ['several records can give one row, and it tells of one of them']
+  return mappings[0]!.oneWay.map(({ column, why }) => (column === '*' ? why : `${column}: ${why}`))
+}
+
+type Keyer = (place: Place) => readonly (readonly [string, Cell])[]
+
+/** The columns of the row's key that come from the source key (and the name of a field) alone, and what they are for a place. */
+function compileKeyer(plan: Plan, { mapping, table }: CompiledMapping, parts: MappingParts): Keyer {
+  const lineages = compileLineages(mapping, parts.transforms)
+  const captures = new Set<string>(['key', ...captureNames(mapping.match)])
+  const rootOf = (column: string): string | undefined => {
+    const lineage = lineages[mapping.fields.findIndex((it) => it.column === column)]
+    return lineage?.kind === 'part' && lineage.back && lineage.path.length === 0 ? lineage.root : undefined
+  }
+  const named = (isOurs: (root: string | undefined) => boolean): Keyer => {
+    const fields = mapping.fields.filter((it) => mapping.key.includes(it.column) && isOurs(rootOf(it.column)))
+    if (fields.length === 0) return () => []
+    const { where: _, each: __, chunks: ___, ...rest } = mapping
+    const hasField = fields.some((it) => rootOf(it.column) === 'field')
+    const only: Mapping = {
+      ...rest,
+      type: hasField ? 'hash' : 'string',
+      ...(hasField && { each: { kind: 'field' } as const }),
+      decode: [],
+      fields,
+      key: fields.map((it) => it.column),
+      unmapped: { fields: 'all', expiry: true, because: 'only the key is wanted' },
+    }
+    const keys = compileMapping({ plan: { ...plan, rules: [only] }, mapping: only, table, ...parts })
+    return ({ key, part }) => {
+      const none = Buffer.alloc(0)
+      const name = Buffer.from(part.slice(part.indexOf(':') + 1))
+      const value: NonNullable<Entry['value']> = hasField
+        ? { type: 'hash', pairs: [name, none] }
+        : { type: 'string', bytes: none }
+      let made: Row | undefined
+      const entry: Entry = { key, type: value.type, value, expiresAt: null, offset: 0, more: false }
+      keys.forward(entry, {
+        row: (row) => {
+          made = row
+        },
+        reject: () => {},
+        filtered: () => {},
+        unmapped: () => {},
+      })
+      if (!made) throw new Error(`${plan.name} ${mapping.name}: the key of a row cannot be made from a place`)
+      return fields.map((it, index) => [it.column, made![index]!] as const)
+    }
+  }
+  const byKey = named((root) => root !== undefined && captures.has(root))
+  const byField = named((root) => root !== undefined && (captures.has(root) || root === 'field'))
+  return (place) => (place.part.startsWith('field:') ? byField(place) : byKey(place))
+}
+
+/** Is a part of an entry what this place is about? All parts of a key are, where the place is the key. */
+export const isWithin = (grain: Grain, place: Place, part: Part): boolean =>
+  place.part === '' || partOfGrain(grain, part) === place.part
+
+export const entryOneWay = ({ plan, oneWay }: EntryKind): KvmigError =>
+  new KvmigError('ONE_WAY', `${plan} has no way back from rows to the source: ${oneWay.join('; ')}.`, {
+    hint: 'Read the rows with SQL; commands that write go on as long as the source has what they look at.',
+  })

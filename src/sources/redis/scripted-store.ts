@@ -1,0 +1,187 @@
+import { SourceError } from '../../errors.ts'
+import type { Change } from '../change.ts'
+import type {
+  LiveAnswer,
+  LiveApplied,
+  LiveCommand,
+  LivePlace,
+  LiveRecord,
+  LiveStore,
+  LiveWrite,
+} from '../live-store.ts'
+import type { Entry, EntryValue } from '../source.ts'
+import { COMMAND, EPOCHS, RAISE, READ, versionsKey, WRITE } from './live-script.ts'
+import { readValue } from './value.ts'
+
+/** A script to be run at one instant, and how many commands it runs at most. */
+export interface Script {
+  readonly text: string
+  readonly keys: readonly (string | Buffer)[]
+  readonly args: readonly (string | Buffer)[]
+  readonly commands: number
+}
+
+/** A store that runs Redis's scripts, whatever the way to it: it compares and sets by them. */
+export abstract class ScriptedStore implements LiveStore {
+  readonly label: string
+
+  constructor(label: string) {
+    this.label = label
+  }
+
+  /** Runs a script once. Bytes come as Buffers. Throws SourceError. */
+  protected abstract run(script: Script): Promise<unknown>
+  /** Runs one command once, likewise. */
+  protected abstract ask(words: readonly (string | Buffer)[]): Promise<unknown>
+  abstract close(): Promise<void>
+
+  async apply({ plan, epoch, changes }: LiveWrite): Promise<LiveApplied> {
+    const keys: (string | Buffer)[] = [EPOCHS]
+    const args: (string | Buffer)[] = [plan, String(epoch)]
+    for (const { key, part, change, version } of changes) {
+      keys.push(key, versionsKey(key))
+      const { verb, expiry, values } = commandOf(part, change)
+      args.push(
+        part,
+        version === undefined ? '' : String(version),
+        verb,
+        expiry,
+        String(values.length),
+        ...values,
+      )
+    }
+    // Its version asked, the key emptied, filled, its expiry set, its version kept.
+    const commands = 2 + 5 * changes.length
+    const reply = (await this.run({ text: WRITE, keys, args, commands })) as Buffer[]
+    const words = reply.map(String)
+    if (words[0] === 'fenced') return { fenced: true, epoch: Number(words[1]) }
+    return { fenced: false, results: words as ('applied' | 'older')[] }
+  }
+
+  read(records: readonly LivePlace[]): Promise<readonly LiveRecord[]> {
+    return Promise.all(
+      records.map(async ({ key, part }) => {
+        const { kind, name } = elementOf(part)
+        const reply = await this.run({
+          text: READ,
+          keys: [key, versionsKey(key)],
+          args: [part, kind, name],
+          commands: 4,
+        })
+        const [type, expiry, version, value] = reply as [Buffer, Buffer, Buffer, unknown]
+        return {
+          version: Number(version),
+          entry: entryOf(key, String(type), Number(String(expiry)), value),
+        }
+      }),
+    )
+  }
+
+  async command({ plan, epoch, keys, commands }: LiveCommand): Promise<LiveAnswer> {
+    const words = commands.flatMap((it) => [String(it.length), ...it])
+    const [word, ...answers] = (await this.run({
+      text: COMMAND,
+      keys: [EPOCHS, ...keys],
+      args: [plan, String(epoch), ...words],
+      commands: 2 + commands.length,
+    })) as [Buffer, ...unknown[]]
+    if (String(word) === 'fenced') return { fenced: true, epoch: Number(String(answers[0])) }
+    return {
+      fenced: false,
+      replies: (answers as [number, unknown][]).map(([isError, reply]) =>
+        isError ? { reply: null, error: String(reply) } : { reply: reply ?? null },
+      ),
+    }
+  }
+
+  async clock(): Promise<number> {
+    const [seconds, micros] = (await this.ask(['TIME'])) as [unknown, unknown]
+    return Number(String(seconds)) * 1000 + Math.floor(Number(String(micros)) / 1000)
+  }
+
+  async raiseEpoch(plan: string, epoch: number): Promise<void> {
+    await this.run({ text: RAISE, keys: [EPOCHS], args: [plan, String(epoch)], commands: 2 })
+  }
+
+  async epoch(plan: string): Promise<number | undefined> {
+    const seen = await this.ask(['HGET', EPOCHS, plan])
+    return seen === null ? undefined : Number(String(seen))
+  }
+
+  async forget(plan: string, keys: readonly Buffer[]): Promise<void> {
+    await this.ask(['HDEL', EPOCHS, plan])
+    for (let at = 0; at < keys.length; at += 500)
+      await this.ask(['DEL', ...keys.slice(at, at + 500).map(versionsKey)])
+  }
+}
+
+interface Command {
+  readonly verb: string
+  /** '' leaves it as it is, '-' takes it off. */
+  readonly expiry: string
+  readonly values: readonly (string | Buffer)[]
+}
+
+function commandOf(part: string, change: Change): Command {
+  const { kind, name } = elementOf(part)
+  if (change.do === 'delete') {
+    if (kind === '') return { verb: 'DEL', expiry: '', values: [] }
+    return { verb: kind === 'field' ? '-HDEL' : '-MEMBER', expiry: '', values: [name] }
+  }
+  const { value, expiresAt } = change
+  const expiry = change.persist ? PERSIST : expiresAt === null ? '' : String(expiresAt)
+  const sign = kind === '' ? '' : '+'
+  switch (value.type) {
+    case 'string':
+      return { verb: 'SET', expiry, values: [value.bytes] }
+    case 'hash':
+      return { verb: value.pairs.length === 0 ? 'DEL' : `${sign}HSET`, expiry, values: value.pairs }
+    case 'list':
+      return { verb: value.items.length === 0 ? 'DEL' : 'RPUSH', expiry, values: value.items }
+    case 'set':
+      return { verb: value.members.length === 0 ? 'DEL' : `${sign}SADD`, expiry, values: value.members }
+    case 'zset': {
+      const scored = value.members.flatMap((member, index) => [scoreText(value.scores[index]!), member])
+      return { verb: scored.length === 0 ? 'DEL' : `${sign}ZADD`, expiry, values: scored }
+    }
+    case 'stream':
+      throw new SourceError(
+        'LIVE_STREAM',
+        'A stream cannot be written twice: Redis gives its messages their ids.',
+      )
+  }
+}
+
+const PERSIST = '-'
+
+const scoreText = (score: number): string =>
+  score === Number.POSITIVE_INFINITY ? '+inf' : score === Number.NEGATIVE_INFINITY ? '-inf' : String(score)
+
+/** `field:name` and `member:x`; '' is the whole key. */
+function elementOf(part: string): { readonly kind: '' | 'field' | 'member'; readonly name: string } {
+  if (part === '') return { kind: '', name: '' }
+  const colon = part.indexOf(':')
+  const kind = part.slice(0, colon)
+  if (kind !== 'field' && kind !== 'member')
+    throw new SourceError(
+      'LIVE_PART',
+      `A record that is the ${kind} of an entry cannot be written by itself.`,
+    )
+  return { kind, name: part.slice(colon + 1) }
+}
+
+function entryOf(key: Buffer, type: string, expiry: number, value: unknown): Entry | undefined {
+  if (type === 'none') return undefined
+  const known = TYPES.has(type)
+  return {
+    key,
+    // The set has exactly the types of an entry.
+    type: known ? (type as EntryValue['type']) : `unknown:${type}`,
+    ...(known && { value: readValue(type as EntryValue['type'], value as Buffer) }),
+    expiresAt: expiry < 0 ? null : expiry,
+    offset: 0,
+    more: false,
+  }
+}
+
+const TYPES: ReadonlySet<string> = new Set(['string', 'hash', 'list', 'set', 'zset', 'stream'])

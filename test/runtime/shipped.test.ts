@@ -1,0 +1,74 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { expect, test } from 'vitest'
+import { MAPPING_PARTS } from '../../src/catalog.ts'
+import { loadProject } from '../../src/index.ts'
+import { compileProject } from '../../src/mapping/compiled-project.ts'
+import { groupOf } from '../../src/mapping/group.ts'
+import { mappingsOf, type Project } from '../../src/plan/plan.ts'
+import { compileEntryKind } from '../../src/runtime/entry-kind.ts'
+import { projectFolder } from '../setup/cli.ts'
+
+const root = resolve(import.meta.dirname, '../..')
+const cases = readdirSync(join(root, 'test/cases')).filter((it) => /^\d/.test(it))
+const projects = [
+  'migrations.yaml',
+  'examples/5ducks/migrations.yaml',
+  'examples/stackmemory/migrations.yaml',
+  ...cases.map((it) => `test/cases/${it}/migrations.yaml`),
+]
+
+async function load(file: string): Promise<Project> {
+  const { project, diagnostics } = await loadProject(file)
+  if (!project) throw new Error(JSON.stringify(diagnostics))
+  return project
+}
+
+/** What dual-write says of each mapping of a project: '' where its entries can be written to both sides. */
+function verdicts(project: Project): readonly { readonly mapping: string; readonly because: string }[] {
+  const compiled = compileProject(project, MAPPING_PARTS)
+  return project.plans.flatMap((plan) =>
+    mappingsOf(plan).map((mapping) => {
+      const group = groupOf(plan, mapping).map((it) => compiled.mapping(plan.name, it.name))
+      const kind = compileEntryKind(plan, group, { compiled, parts: MAPPING_PARTS })
+      return { mapping: `${plan.name} ${mapping.name}`, because: 'because' in kind ? kind.because : '' }
+    }),
+  )
+}
+
+/** The only mappings that dual-write refuses: for want of knowledge, not for want of a way back. */
+const REFUSED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  'migrations.yaml': { 'game-results game_results': 'a stream gives its messages their ids itself' },
+  'test/cases/08-vercel-chat/migrations.yaml': {
+    'chats chats': 'columns depend on what other keys say',
+    'chats chat_messages': 'columns depend on what other keys say',
+  },
+  'test/cases/14-bullmq/migrations.yaml': { 'jobs jobs': 'columns depend on what other keys say' },
+  'test/cases/16-sessions-flags/migrations.yaml': {
+    'flags flipper_gates': 'columns depend on what other keys say',
+  },
+}
+
+test.each(projects)('dual-write takes the mappings of %s, but for those that are known', async (file) => {
+  const all = verdicts(await load(join(root, file)))
+  const refused = all.filter((it) => it.because !== '').map((it) => [it.mapping, it.because])
+  expect(Object.fromEntries(refused)).toEqual(REFUSED[file] ?? {})
+  expect(all.length).toBeGreaterThan(Object.keys(REFUSED[file] ?? {}).length)
+})
+
+const presets = readdirSync(join(root, 'presets')).filter((it) => it.endsWith('.yaml'))
+test.each(presets)('dual-write takes all of preset %s', async (file) => {
+  const text = readFileSync(join(root, 'presets', file), 'utf8')
+  const folder = projectFolder({
+    'migrations.yaml':
+      'version: 1\nsources:\n  kv: redis://127.0.0.1:1\ntarget: pglite:./pg\nplans: plans/*.yaml\n',
+    [`plans/${file}`]: text,
+  })
+  try {
+    expect(
+      verdicts(await load(join(folder.path, 'migrations.yaml'))).filter((it) => it.because !== ''),
+    ).toEqual([])
+  } finally {
+    folder.remove()
+  }
+})
