@@ -36,8 +36,7 @@ export const load: Check<Options> = {
       for: { ...duration, description: 'How long. Default 10s.' },
       p95: {
         ...durationOrMore,
-        description:
-          '95 % of the requests are answered within this; or so much more than it was in gate B.',
+        description: '95 % of the requests are answered within this; or so much more than it was in gate B.',
       },
       errors: { ...percentage, description: 'The share that may fail. Default 0.1%.' },
       per_minute: {

@@ -67,7 +67,9 @@ function rowLines({ table, status, columns: cells }: ComparedRow, painter: Paint
 
 /** Values that differ, so that one can see it: in quotes where white space or characters without a shape make the difference. */
 function apart(expected: string | undefined, actual: string | undefined): readonly [string, string] {
-  const isHidden = [expected, actual].some((it) => it !== undefined && (it === '' || /^\s|\s$|[^\P{C}\n]/u.test(it)))
+  const isHidden = [expected, actual].some(
+    (it) => it !== undefined && (it === '' || /^\s|\s$|[^\P{C}\n]/u.test(it)),
+  )
   const show = (it: string | undefined) => (it === undefined ? '·' : isHidden ? JSON.stringify(it) : it)
   return [show(expected), show(actual)]
 }

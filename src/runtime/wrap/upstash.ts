@@ -36,7 +36,8 @@ interface UpstashClient {
 
 /** Is it a Redis of @upstash/redis? */
 export const isUpstash = (client: object): boolean =>
-  'readYourWritesSyncToken' in client && typeof (client as unknown as UpstashClient).client?.request === 'function'
+  'readYourWritesSyncToken' in client &&
+  typeof (client as unknown as UpstashClient).client?.request === 'function'
 
 /**
  * The application's @upstash/redis client, with its commands on keys that a plan claims routed by that plan. The client itself makes requests
