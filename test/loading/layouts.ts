@@ -177,14 +177,14 @@ tables:
       string('kill:app', 'yes'),
     ],
     rows: {
-      'SELECT * FROM flags ORDER BY 1': ['new/ui true 25 ann', 'old false 100 null'],
+      'SELECT * FROM flags ORDER BY 1': ['new/ui t 25 ann', 'old f 100 null'],
       'SELECT * FROM rules ORDER BY 2, 3': [
         'new/ui production 0 beta 12.5',
         'new/ui production 1 rest 0',
         'new/ui staging 0 all 100',
       ],
       'SELECT who FROM overrides ORDER BY 1': ['u 2', 'u1'],
-      'SELECT * FROM switches ORDER BY 1': ['api true', 'web false'],
+      'SELECT * FROM switches ORDER BY 1': ['api t', 'web f'],
     },
     quarantine: ['NOT_A_BOOLEAN kill:app'],
     fates: { 'kill:app': 'quarantined' },
@@ -244,9 +244,11 @@ tables:
     name: 'leaderboards: scores with fractions, beyond 2^53 and infinite, and names from another hash',
     plan: `mappings:
   - { match: 'lb:{season:int}:{board}', type: zset, each: member, into: scores, fields: { season: $season, board: $board, player: $member, score: $score, nick: "hget('players', $member)" } }
+  - { match: 'lb:{season:int}:{board}', type: zset, each: member, into: exact_scores, fields: { season: $season, board: $board, player: $member, score: $score | text } }
   - { match: players, type: hash, each: field, into: players, fields: { id: $field, nick: $value } }
 tables:
   scores: { columns: { season: integer, board: text, player: text, score: double precision not null, nick: text }, primary_key: [season, board, player] }
+  exact_scores: { columns: { season: integer, board: text, player: text, score: text not null }, primary_key: [season, board, player] }
   players: { columns: { id: text, nick: text not null }, primary_key: [id] }
 `,
     entries: [
@@ -261,12 +263,19 @@ tables:
     rows: {
       'SELECT player, score::text, nick FROM scores ORDER BY 1': [
         'p1 0.1 Ann',
-        'p2 9007199254740994 null',
+        'p2 9.007199254740994e+15 null',
         'p3 -2.5e-07 null',
-        'p4 Infinity null',
       ],
-      "SELECT id, nick = 'null' FROM players ORDER BY 1": ['p1 false', 'p2 true'],
+      'SELECT player, score FROM exact_scores ORDER BY 1': [
+        'p1 0.1',
+        'p2 9007199254740994',
+        'p3 -2.5e-7',
+        'p4 inf',
+      ],
+      "SELECT id, nick = 'null' FROM players ORDER BY 1": ['p1 f', 'p2 t'],
     },
+    quarantine: ['NON_FINITE lb:7:world member:p4'],
+    fates: { 'lb:7:world': 'partial' },
   },
   {
     name: 'sessions: base64 JSON with an expiry, an index of them by user, remembered logins',
@@ -296,7 +305,7 @@ tables:
     ],
     rows: {
       "SELECT sid, user_id, until = '2036-01-01T00:00:00Z', data::text FROM sessions": [
-        'a+b/c= 7 true {"theme": "dark"}',
+        'a+b/c= 7 t {"theme": "dark"}',
       ],
       'SELECT token, user_id FROM remembered': [
         '2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b 7',
@@ -449,15 +458,12 @@ tables:
     ],
     rows: {
       'SELECT code, clicks::text, banned, target FROM links ORDER BY 1': [
-        'aB1 9007199254740993 false https://example.com/?a=1&b=[x]*',
-        'zz 0 true ',
+        'aB1 9007199254740993 f https://example.com/?a=1&b=[x]*',
+        'zz 0 t ',
       ],
       'SELECT tag, code FROM link_tags': ['cats & dogs: all aB1'],
     },
-    quarantine: [
-      'FIELD_MISSING tag:cats & dogs: all member:zz',
-      'ORPHAN tag:cats & dogs: all member:u:gone',
-    ],
+    quarantine: ['FIELD_MISSING tag:cats & dogs: all member:zz', 'ORPHAN tag:cats & dogs: all member:u:gone'],
     fates: { 'tag:cats & dogs: all': 'partial' },
   },
   {
@@ -526,7 +532,7 @@ tables:
     ],
     rows: {
       'SELECT tenant, right(id::text, 2), email, extract(epoch FROM since)::bigint, active FROM users ORDER BY 1':
-        ['acme ab ann@example.com 1767225600 true', 'b.c ac null 1577833200 true'],
+        ['acme ab ann@example.com 1767225600 t', 'b.c ac null 1577833200 t'],
     },
     quarantine: ['CAPTURE_TYPE b.c:user:me'],
     fates: { 'b.c:user:me': 'quarantined', 'acme:email:a:b@c': 'index' },
