@@ -64,6 +64,7 @@ const TRIED: Readonly<Record<string, Readonly<Record<string, number>>>> = {
     'vibe waitlist': 10,
     'vibe waitlist_sources': 3,
   },
+  '04-5ducks-credits': { 'credits user_identities': 30 },
   '05-5ducks-replit-full': {
     'database campaigns': 8,
     'database companies': 90,

@@ -11,6 +11,7 @@ import { postgres, type Store } from './stores.ts'
 /** How many of its mappings have a way back. The others say why they have none; `kvmig plan` names them. */
 const WAYS_BACK: Readonly<Record<string, number>> = {
   '02-vibe-core': 9,
+  '04-5ducks-credits': 1,
   '05-5ducks-replit-full': 7,
   '07-nextauth-upstash': 4,
   '08-vercel-chat': 1,
