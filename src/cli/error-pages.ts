@@ -36,6 +36,10 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
     'a transaction was rolled back instead of committed',
     'Nothing of it was kept. Run the same again.',
   ],
+  COUNTER: [
+    'a counter that cannot set a sequence',
+    'sequences: of a plan names the key that the application counts with: a string or a field of a hash that holds a whole number, and not more than the sequence can give.',
+  ],
   COMMIT_UNKNOWN: [
     'the connection was lost during a commit',
     'It may have happened or not. Run the same again: every step looks first, so that twice is once.',

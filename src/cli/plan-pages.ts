@@ -75,6 +75,8 @@ export const PLAN_PAGES: Readonly<Partial<Record<string, string>>> = {
     'merge: says of a column how it is made of all records that give the row: coalesce, greatest, least or sum. It is said once for a table, of columns that are filled and no part of the key; a sum wants numbers, greatest and least values that have an order.',
   KV056:
     'Of several mappings into one table one may say write: true: its layout is the one that is written towards the store.',
+  KV057:
+    'sequences: names columns whose numbers come from a sequence (identity, serial, or DEFAULT nextval), and the key of the store that the application counts with.',
   KV060: 'The message says where the other one is.',
   KV061: 'The message lists the names that there are.',
   KV062: 'after: and the references between tables together form a circle. Remove one of them.',

@@ -2,8 +2,8 @@ import type { Diagnostic, Position } from '../diagnostic.ts'
 import { chunkPattern } from '../plan/chunks.ts'
 import { captureNames, type KeyPattern } from '../plan/key-pattern.ts'
 import { keysOf, type Lookup, lookupsIn, lookupsOf } from '../plan/lookup.ts'
-import { insideOf, type Mapping, mappingsOf, type Plan } from '../plan/plan.ts'
-import { type ColumnDefinition, sameTable, showTable, type TableDefinition } from '../plan/table.ts'
+import { insideOf, type Mapping, type Plan } from '../plan/plan.ts'
+import { type ColumnDefinition, showTable, type TableDefinition } from '../plan/table.ts'
 import { ArgumentError, type Transform } from '../transforms/transform.ts'
 import { acceptedTypes } from './accepted-types.ts'
 import { CelError } from './cel.ts'
@@ -108,14 +108,16 @@ export function compileMapping({
   const asking = mapping.fields.flatMap(({ expression }, place) =>
     expression.kind === 'cel' || lookupsIn(expression).length > 0 ? [evaluators[place]!] : [],
   )
-  const { inverse, oneWay } = compileInverse({
-    mapping,
-    columns,
-    lineages,
-    decoding,
-    decodings,
-    merged: mergedColumns(plan, mapping),
-  })
+  const way = compileInverse({ mapping, columns, lineages, decoding, decodings })
+  // A record is not told from the row that it was merged into; only where nothing else is there can one stand for all.
+  const inverse = merged.size === 0 ? way.inverse : undefined
+  const rewrite = mapping.write ? way.inverse : undefined
+  const oneWay = [
+    ...way.oneWay,
+    ...(mapping.merge ?? [])
+      .filter(({ column }) => columns.some((it) => it.name === column))
+      .map(({ column, by }) => ({ column, why: `made of several records (${by})` })),
+  ]
   const sourceOf = isInjective({ mapping, columns, lineages })
     ? compileSourceOf({ mapping, columns, lineages })
     : undefined
@@ -157,17 +159,10 @@ export function compileMapping({
       takesFieldExpiry: group.takesFieldExpiry,
     }),
     ...(inverse && { inverse }),
+    ...(rewrite && { rewrite }),
     ...(sourceOf && { sourceOf }),
   }
 }
-
-/** Columns of the mapping's table to which several records give the value, whichever mapping says so. */
-const mergedColumns = (plan: Plan, { into }: Mapping): ReadonlySet<string> =>
-  new Set(
-    mappingsOf(plan).flatMap((it) =>
-      sameTable(it.into, into) ? (it.merge ?? []).map(({ column }) => column) : [],
-    ),
-  )
 
 /** Lookups of columns that CEL computes. */
 const computedLookups = ({ fields }: Mapping, captures: readonly string[]): readonly Lookup[] =>

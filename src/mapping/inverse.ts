@@ -16,8 +16,6 @@ export interface InverseParts {
   readonly decoding: Decoding
   /** Of single fields of a hash. */
   readonly decodings: ReadonlyMap<string, Decoding>
-  /** Columns that several records give. */
-  readonly merged: ReadonlySet<string>
 }
 
 /**
@@ -25,7 +23,7 @@ export interface InverseParts {
  * written in one way, a record is no more than its columns. `forward` makes the same rows of it.
  */
 export function compileInverse(parts: InverseParts): Pick<CompiledMapping, 'oneWay' | 'inverse'> {
-  const { mapping, columns, lineages, decoding, decodings, merged } = parts
+  const { mapping, columns, lineages, decoding, decodings } = parts
   const sources = lineages.flatMap((it, index) =>
     partsOf(it).map((part) => ({ ...part, column: columns[index]! })),
   )
@@ -36,9 +34,6 @@ export function compileInverse(parts: InverseParts): Pick<CompiledMapping, 'oneW
   )
   const oneWay = [
     ...lossy,
-    ...columns.flatMap((it) =>
-      merged.has(it.name) ? [{ column: it.name, why: 'its value is merged of several records' }] : [],
-    ),
     ...wholeLosses(mapping, sources, decoding).map((why) => ({ column: WHOLE, why })),
     ...[...decodings].flatMap(([field, { encode, oneWay: why }]) =>
       encode && why === undefined

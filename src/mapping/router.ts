@@ -1,5 +1,14 @@
+import type { Position } from '../diagnostic.ts'
+import { counterKey } from '../plan/beside.ts'
 import { type KeyPattern, literalPrefix, parseKeyPattern } from '../plan/key-pattern.ts'
-import { asksBeforeClaiming, type Mapping, type Project, type Rule, type Skip } from '../plan/plan.ts'
+import {
+  asksBeforeClaiming,
+  type Counter,
+  type Mapping,
+  type Project,
+  type Rule,
+  type Skip,
+} from '../plan/plan.ts'
 import type { Entry } from '../sources/source.ts'
 import type { Reject } from '../value.ts'
 import { NOT_WANTED } from './forward.ts'
@@ -20,12 +29,22 @@ export function createRouter(
   const routes = project.plans
     .filter((plan) => plan.source === source)
     .flatMap((plan) => routesOf(plan.name, plan.rules, (name) => compiled(plan.name, name)))
+  // A counter is named by its whole key, which says more than any pattern that fits it too.
+  const counters = project.plans
+    .filter((plan) => plan.source === source)
+    .flatMap(({ name, sequences = [] }) => sequences.flatMap((it) => counterRoute(name, it) ?? []))
   const lets = project.skips.map((skip) => skipRoute(skip, undefined))
   // Last of all: a rule says more about a key than that somebody looks at it.
   const asked = routes.flatMap((it) =>
     it.mappings.flatMap((mapping) => mapping.lookupKeys.map((key) => lookupRoute(mapping, key))),
   )
-  const all = [skipRoute(OWN, undefined), ...routes, ...lets, ...asked.filter((it) => it.prefix !== '')]
+  const all = [
+    skipRoute(OWN, undefined),
+    ...counters,
+    ...routes,
+    ...lets,
+    ...asked.filter((it) => it.prefix !== ''),
+  ]
   const candidatesOf = compilePrefixes(all)
   const quick = quickly(all)
 
@@ -213,7 +232,16 @@ function skipRoute(skip: Skip, plan: string | undefined): Route {
 }
 
 /** Keys that a lookup names belong to its plan where no rule has them. */
-function lookupRoute({ plan, mapping: { at } }: CompiledMapping, key: KeyPattern): Route {
+const lookupRoute = ({ plan, mapping: { at } }: CompiledMapping, key: KeyPattern): Route =>
+  askedRoute(plan, key, at)
+
+/** A key that sets a sequence. Of a hash only one field does: it belongs to whichever rule takes it. */
+function counterRoute(plan: string, counter: Counter): Route | undefined {
+  const match = counterKey(counter)
+  return match && askedRoute(plan, match, counter.at)
+}
+
+function askedRoute(plan: string, key: KeyPattern, at: Position): Route {
   const matcher = compileKeyPattern(key)
   const claim: Claim = { kind: 'lookup', plan, match: key, at }
   return {

@@ -53,6 +53,7 @@ export const PLAN_CODES = {
   KV054: 'Partitions that cannot be made',
   KV055: 'A merge that cannot be',
   KV056: 'Two layouts to write',
+  KV057: 'A counter for no sequence',
   KV060: 'A name that stands twice',
   KV061: 'An unknown plan or source',
   KV062: 'Plans that wait for each other',

@@ -19,7 +19,7 @@ import {
 import { tableDefinitions } from './table-schema.ts'
 
 /** Keys of the language that a later version understands, with where they belong. */
-export const LATER_KEYS: ReadonlySet<string> = new Set(['one_way', 'audit'])
+export const LATER_KEYS: ReadonlySet<string> = new Set(['one_way'])
 
 /** A plan file, with references into `planDefinitions`. */
 export function planShape(): JsonSchema {
@@ -44,6 +44,22 @@ export function planShape(): JsonSchema {
       tables: {
         ...map(ref('table'), 'a map from names to tables'),
         description: 'Tables that kvmig creates.',
+      },
+      sequences: {
+        ...map(
+          {
+            if: { type: 'object' },
+            // biome-ignore lint/suspicious/noThenProperty: JSON Schema's word
+            then: object(
+              { key: text('a key'), field: text('a field of the hash') },
+              { required: ['key', 'field'], title: 'a key, or a map with key and field' },
+            ),
+            else: { ...text('a key'), title: 'a key, or a map with key and field' },
+          },
+          'a map from table.column to keys',
+        ),
+        minProperties: 1,
+        description: 'Counters of the source that sequences go on from: messages.id: messages:next_id.',
       },
       queries: {
         ...map(ref('query'), 'a map from names to queries'),
@@ -73,6 +89,27 @@ export function planShape(): JsonSchema {
       writes: object(
         { failure: oneOf('a failure policy', 'strict', 'available') },
         { title: 'a map with failure', description: 'What dual-write does when one side is down.' },
+      ),
+      reads: object(
+        {
+          cache: object(
+            {
+              ttl: duration,
+              entries: {
+                type: 'integer',
+                minimum: 1,
+                title: 'a whole number above 0',
+                description: 'How many records an instance keeps. Default 10000.',
+              },
+            },
+            {
+              required: ['ttl'],
+              title: 'a map with ttl and entries',
+              description: 'Instances keep records that store() read, and forget them when somebody writes.',
+            },
+          ),
+        },
+        { title: 'a map with cache', description: 'How the application reads.' },
       ),
       archive: object(
         { to: text('an address'), keep: duration },

@@ -33,6 +33,11 @@ const TABLE: JsonSchema = object(
         description: 'Partitions that kvmig makes.',
       },
     ),
+    audit: {
+      type: ['boolean', 'string'],
+      title: 'true, or the name of a table',
+      description: 'A history of every change: who, when, before and after. true: NAME_history.',
+    },
     expiry: object(
       {
         column: name('the name of a column'),

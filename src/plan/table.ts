@@ -26,6 +26,8 @@ export interface TableDefinition {
   readonly partitionBy?: string
   readonly partitions?: Partitions
   readonly expiry?: Expiry
+  /** The table, in the same schema, that keeps every change. */
+  readonly history?: string
   readonly at: Position
 }
 

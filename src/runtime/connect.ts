@@ -14,12 +14,15 @@ import { resolveAddress, resolveOptions } from '../runner/address.ts'
 import type { LiveStore } from '../sources/live-store.ts'
 import { commandKeys } from '../sources/redis/command-keys.ts'
 import type { Entry } from '../sources/source.ts'
+import { HEARTBEAT_MILLIS } from '../state/instances.ts'
 import { type OutboxDepth, outboxDepth } from '../state/outbox.ts'
 import { openLedger } from '../state/postgres-ledger.ts'
 import { ROUTE_CHANNEL } from '../state/route.ts'
+import { RECORD_CHANNEL } from '../state/touches.ts'
 import { openTarget } from '../target/connect.ts'
 import { listen } from '../target/listen.ts'
 import { VERSION } from '../version.ts'
+import { Caches } from './caches.ts'
 import { CommandRunner, type CommandRunParts } from './command-run.ts'
 import { Engine, type EngineOptions } from './engine.ts'
 import { compileEntryKind, type EntryKind } from './entry-kind.ts'
@@ -54,6 +57,8 @@ export interface ConnectOptions {
   readonly timeoutMillis?: number
   /** Which share of the reads is compared with the other side while a plan is in B or C, 0 to 1. Default 0.05. */
   readonly shadow?: number
+  /** Whom a history of changes names (`audit: true`): asked at every write, so that it may be the user of the request. Default: `instance`. */
+  readonly who?: () => string
   /** Plans whose records are taken over from the source when they are read in B and Postgres has none yet. Default: none. */
   readonly readThrough?: readonly string[]
 }
@@ -172,7 +177,15 @@ export async function connect(options: ConnectOptions = {}, internals: Internals
       })
       closers.unshift(() => ear.close())
     }
+    const caches = new Caches(project.plans, background, internals.pollMillis ?? HEARTBEAT_MILLIS)
+    closers.unshift(() => caches.close())
+    if (!caches.isEmpty && target.kind === 'postgres' && !target.pooled) {
+      const ear = listen(url, open, RECORD_CHANNEL, (payload) => caches.heard(payload))
+      closers.unshift(() => ear.close())
+    }
     const engine = new Engine({
+      caches,
+      who: options.who ?? (() => instance),
       compiled,
       target,
       background,

@@ -2,6 +2,7 @@ import type { Phase } from '../plan/plan.ts'
 import { encodeChange } from '../sources/change.ts'
 import {
   type Advance,
+  type Advancing,
   advance,
   advancedOf,
   advanceStatement,
@@ -9,6 +10,7 @@ import {
   isFenced,
   outcomeOf,
 } from '../state/touches.ts'
+import { carryTo } from '../state/under-lock.ts'
 import type { Statement, Transaction } from '../target/target.ts'
 import type { Engine } from './engine.ts'
 import type { Ending, Step } from './protocol.ts'
@@ -96,6 +98,11 @@ export class WriteDoer implements Doer {
     return step.side === 'source' && phase === 'D' ? 'over' : 'go on'
   }
 
+  get #route(): Advancing {
+    const { caches, who } = this.#engine.options
+    return { plan: this.#plan, epoch: this.#epoch, who: who(), told: caches.has(this.#plan) }
+  }
+
   async #record(step: Step): Promise<Ending> {
     if (this.#modification) return this.#recordModified(step, this.#modification)
     const { target, timeoutMillis, recorder } = this.#engine.options
@@ -110,7 +117,7 @@ export class WriteDoer implements Doer {
         async (tx): Promise<Ending> => {
           const statements = this.#writes.map((it) => this.#engine.rows.statement(it))
           if (statements.every((it) => it !== undefined)) return this.#recordAtOnce(tx, places, statements)
-          const advanced = await advance(tx, { plan: this.#plan, epoch: this.#epoch }, places)
+          const advanced = await advance(tx, this.#route, places)
           this.#versions = advanced.versions
           this.#transaction = advanced.transaction
           for (const write of this.#writes) await this.#engine.rows.write(tx, write)
@@ -127,7 +134,7 @@ export class WriteDoer implements Doer {
     places: readonly Advance[],
     rows: readonly Statement[],
   ): Promise<'ok'> {
-    const first = advanceStatement({ plan: this.#plan, epoch: this.#epoch }, places)
+    const first = advanceStatement(this.#route, places)
     const [answer] = await tx.queries([first, ...rows])
     const advanced = advancedOf(answer!, places)
     this.#versions = advanced.versions
@@ -142,7 +149,7 @@ export class WriteDoer implements Doer {
     const ending = recorder.time(this.#plan, 'target', 'put', () =>
       target.transaction(
         async (tx): Promise<Ending> => {
-          const advanced = await advance(tx, { plan: this.#plan, epoch: this.#epoch }, places)
+          const advanced = await advance(tx, this.#route, places)
           const bases = await this.#engine.rows.bases(tx, records, advanced.versions, this.#phase)
           let writes: readonly PlaceWrite[] | undefined
           try {
@@ -179,7 +186,7 @@ export class WriteDoer implements Doer {
   }
 
   async #apply(step: Step): Promise<Ending> {
-    const { live, recorder, sourceOf } = this.#engine.options
+    const { target, live, recorder, sourceOf } = this.#engine.options
     const store = await live(sourceOf(this.#plan))
     const versioned = does(step, 'compare-and-set')
     const changes = this.#writes.map(({ place, change }, index) => ({
@@ -189,7 +196,7 @@ export class WriteDoer implements Doer {
     }))
     const operation = this.#writes.some((it) => it.change.do === 'put') ? 'put' : 'delete'
     const applied = await recorder.time(this.#plan, 'source', operation, () =>
-      store.apply({ plan: this.#plan, epoch: this.#epoch, changes }),
+      carryTo(target, store, { plan: this.#plan, epoch: this.#epoch, changes }),
     )
     recorder.count(this.#plan, 'source.write')
     if (!applied.fenced) return 'ok'

@@ -3,12 +3,17 @@ import type { Allowance, Entry } from './source.ts'
 
 /**
  * A store that takes part in dual-write: it applies changes by compare-and-set on a version that it keeps beside each record, and refuses
- * whoever carries an epoch that is over. Errors are SourceErrors; after SOURCE_LOST and SOURCE_TIMEOUT nobody knows whether a write took
+ * whoever carries an epoch that is over; or others do that for it (`underLock`). Errors are SourceErrors; after SOURCE_LOST and SOURCE_TIMEOUT nobody knows whether a write took
  * place, and doing it again is safe.
  */
 export interface LiveStore {
   /** Without credentials, for people. */
   readonly label: string
+  /**
+   * It can neither compare versions nor refuse epochs: whoever writes to it holds the records' locks in the target meanwhile (`carryTo`). What
+   * it is asked to apply is applied, and versions are 0.
+   */
+  readonly underLock?: boolean
   /** Upstash: what makes another client see the writes of this one, whichever replica answers it. */
   readonly syncToken?: string | undefined
   /** All changes at one instant. */

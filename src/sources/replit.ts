@@ -1,4 +1,5 @@
 import { SourceError } from '../errors.ts'
+import { LiveReplit } from './replit/live-replit.ts'
 import { ReplitSource } from './replit/replit-source.ts'
 import type { SourceAdapter } from './source.ts'
 
@@ -29,4 +30,5 @@ export const replit: SourceAdapter = {
       })
     return ReplitSource.open(context)
   },
+  openLive: (_, context) => LiveReplit.open(context),
 }

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { planRebuild, rebuild } from '../../src/runner/rebuild.ts'
 import type { Entry } from '../../src/sources/source.ts'
 import { type FreshDatabase, freshDatabase } from '../setup/postgres.ts'
 import { hash, list, string } from '../sources/entries.ts'
@@ -264,4 +265,53 @@ tables: { users: { columns: { id: text, name: text, at: integer, n: integer }, p
   await applied(world)
   expect(await rows()).toEqual(['1 old 1 1', '2 new 3 3'])
   await world.rollback()
+})
+
+test('merged rows are written again in the layout that says so, and give the same rows', async () => {
+  const plan = `version: 1
+plan: data
+mappings:
+  - from: [{ match: 'a:{id}' }, { match: 'b:{id}', write: true }]
+    type: string
+    decode: json
+    into: users
+    merge: { name: coalesce, n: sum }
+    fields: { id: $id, name: name, n: n }
+tables: { users: { columns: { id: text, name: text, n: integer }, primary_key: [id] } }
+`
+  const world = worldOf(plan, [
+    string('a:1', '{"name":"one","n":1}'),
+    string('b:1', '{"name":"uno","n":2}'),
+    string('a:2', '{"name":"two","n":4}'),
+  ])
+  await applied(world)
+  const written = new Map<string, string>()
+  const why = await world.inSession(async ({ session }) => {
+    const what = await planRebuild(session, session.project.plans)
+    await rebuild({
+      session,
+      what,
+      writer: {
+        label: 'memory',
+        count: async () => written.size,
+        commands: () => 0,
+        exist: async (keys) => keys.map(() => false),
+        write: async (entries) => {
+          for (const { key, value } of entries)
+            if (value?.type === 'string') written.set(key.toString(), value.bytes.toString())
+        },
+        close: async () => {},
+      },
+    })
+    return what.left.map((it) => `${it.compiled.mapping.match.source}: ${it.why}`)
+  })
+  expect(why).toEqual(['a:{id}: rows of users are written as b:{id} (write: true)'])
+  expect(Object.fromEntries(written)).toEqual({
+    'b:1': '{"name":"one","n":3}',
+    'b:2': '{"name":"two","n":4}',
+  })
+  await world.rollback()
+  world.entries = [...written].map(([key, value]) => string(key, value))
+  await applied(world)
+  expect(await world.rows(SELECT)).toEqual(['1 one 3', '2 two 4'])
 })

@@ -123,9 +123,7 @@ tables:
   t: { columns: { id: text, n: bigint }, primary_key: [id] }
 `)
   for (const name of ['t', 't.2'])
-    expect(compiled.mapping(name).oneWay).toEqual([
-      { column: 'n', why: 'its value is merged of several records' },
-    ])
+    expect(compiled.mapping(name).oneWay).toEqual([{ column: 'n', why: 'made of several records (sum)' }])
 })
 
 describe('the way back', () => {

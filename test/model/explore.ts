@@ -5,7 +5,16 @@ import {
   type Step,
   writeProcedure,
 } from '../../src/runtime/protocol.ts'
-import { type ActorState, type Carried, onSource, onTarget, type State, type Value } from './state.ts'
+import {
+  type ActorState,
+  type Carried,
+  isDue,
+  onSource,
+  onTarget,
+  type State,
+  underLock,
+  type Value,
+} from './state.ts'
 
 type Protocol = typeof PROTOCOL
 
@@ -22,6 +31,8 @@ export interface Scenario {
   /** What the operator does, in this order, at any time that its guard allows. */
   readonly operator: readonly Operation[]
   readonly start: Pick<State['target'], 'phase' | 'rollout'>
+  /** The source can only be written while the target holds the record's lock. `late`: requests that were given up may arrive after it. */
+  readonly underLock?: 'in time' | 'late'
 }
 
 export interface Operation {
@@ -58,7 +69,7 @@ export function explore(scenario: Scenario, { limit = 300_000, first = false } =
     if (seen.size > limit) throw new Error(`more than ${limit} states`)
     if (isEnd(it.state)) {
       ends += 1
-      const why = judge(settled(it.state), scenario)
+      const why = judge(settled(it.state, scenario), scenario)
       if (why) {
         violations += 1
         if (!example || it.path.length < example.path.length) example = { path: it.path, why }
@@ -168,7 +179,25 @@ function* writerMoves(state: State, name: string, value: Value, scenario: Scenar
     return
   }
   const carried: Carried = { acts: step.does, epoch: actor.epoch!, version: actor.version, value }
-  yield move(state, `${name}: ${step.name}`, (it) => ended(it, onSource(it, carried)))
+  const { underLock: lock } = scenario
+  yield move(state, `${name}: ${step.name}`, (it) =>
+    ended(it, lock ? underLock(it, carried) : onSource(it, carried)),
+  )
+  if (lock) {
+    yield move(state, `${name}: ${step.name} is given up, and was done`, (it) => {
+      // What the target was to keep of it is undone: only the source has it.
+      const outbox = it.target.outbox.slice()
+      const ending = underLock(it, carried)
+      it.target.outbox.splice(0, it.target.outbox.length, ...outbox)
+      ended(it, ending === 'ok' ? 'lost' : 'fenced')
+    })
+    yield move(state, `${name}: ${step.name} is given up`, (it) => {
+      const isSent = actor.epoch === it.target.epoch && isDue(it, actor.version)
+      if (lock === 'late' && isSent) it.late.push({ ...carried, acts: ['set'] })
+      ended(it, 'lost')
+    })
+    return
+  }
   // It may arrive at once, which is a lost answer, or after anything else, or never, which is a failure.
   yield move(state, `${name}: ${step.name} is given up`, (it) => {
     it.late.push(carried)
@@ -194,7 +223,7 @@ function* copierMoves(state: State, { protocol }: Scenario): Generator<Move> {
   })
 }
 
-function* drainerMoves(state: State, { protocol }: Scenario): Generator<Move> {
+function* drainerMoves(state: State, { protocol, underLock: lock }: Scenario): Generator<Move> {
   const actor = state.actors.drainer!
   const [take, carry, settle] = protocol.drain as readonly [Step, Step, Step]
   if (actor.at === 'start') {
@@ -208,7 +237,7 @@ function* drainerMoves(state: State, { protocol }: Scenario): Generator<Move> {
     yield move(state, 'drainer: carry', (it) => {
       const me = it.actors.drainer!
       const carried = { acts: carry.does, epoch: me.epoch!, version: me.version, value: me.value! }
-      if (onSource(it, carried) === 'ok') me.at = 2
+      if ((lock ? underLock(it, carried) : onSource(it, carried)) === 'ok') me.at = 2
       else me.epoch = it.target.epoch
     })
     return
@@ -250,12 +279,13 @@ function confirms(state: State, write: string): void {
 }
 
 /** Nobody does anything any more but carry what the outbox holds. */
-function settled(state: State): State {
+function settled(state: State, { underLock: lock }: Scenario): State {
   const end: State = JSON.parse(JSON.stringify(state))
   const { target } = end
   if (target.phase === 'D') return end
+  const carry = lock ? underLock : onSource
   for (const { version, value } of target.outbox.toSorted((a, b) => a.version - b.version))
-    onSource(end, { acts: ['compare-and-set'], epoch: target.epoch, version, value })
+    carry(end, { acts: ['compare-and-set'], epoch: target.epoch, version, value })
   return end
 }
 

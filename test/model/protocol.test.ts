@@ -38,6 +38,33 @@ describe('the protocol, in every interleaving', () => {
   })
 })
 
+describe('a source that cannot compare, written under the lock of the record', () => {
+  test.each(PAIRS)('stays together with the target: %o', (pair) => {
+    expect(explore(steady(PROTOCOL, pair, 'in time'))).toMatchObject({ violations: 0, example: undefined })
+  })
+
+  test.each(['set', 'delete'] as const)('loses nothing of a rollout beside an old writer (%s)', (old) => {
+    const scenario = rollout(PROTOCOL, { w1: 'set' }, old, { underLock: 'in time' })
+    expect(explore(scenario)).toMatchObject({ violations: 0, example: undefined })
+  })
+
+  test('loses nothing of two instances that slept through the rollout', () => {
+    const scenario = rollout(PROTOCOL, PAIRS[0], undefined, { underLock: 'in time' })
+    expect(explore(scenario)).toMatchObject({ violations: 0, example: undefined })
+  })
+
+  test('needs requests that were given up not to arrive later: that is what comparing in the source is for', () => {
+    expect(explore(steady(PROTOCOL, PAIRS[0], 'late'), { first: true }).example).toMatch(/arrives late/)
+  })
+
+  test.each(['outbox', 'claim', 'tombstone'] as const)('needs the %s all the same', (element) => {
+    const found = PAIRS.flatMap(
+      (pair) => explore(steady(ABLATIONS[element], pair, 'in time'), { first: true }).example ?? [],
+    )
+    expect(found).not.toEqual([])
+  })
+})
+
 describe('each element is needed: taken out, the exploration finds', () => {
   test.each(['claim', 'tombstone', 'version', 'outbox'] as const)(
     'what goes wrong without the %s',

@@ -43,7 +43,7 @@ const raise: Operation = {
 }
 
 /** The catch-up pass reads, claims and writes; what live writes touched, it looks at under their lock. */
-const catchUp = (protocol: Protocol): readonly Operation[] => [
+const catchUp = (protocol: Protocol, lock?: Scenario['underLock']): readonly Operation[] => [
   {
     name: 'catch-up reads',
     allowed: (_, isOver) => isOver('old'),
@@ -64,7 +64,7 @@ const catchUp = (protocol: Protocol): readonly Operation[] => [
     name: 'catch-up repairs what both sides settled',
     allowed: ({ target, source }) =>
       target.touch?.origin !== 'live' ||
-      (target.outbox.length === 0 && target.touch.version === source.version),
+      (target.outbox.length === 0 && (lock !== undefined || target.touch.version === source.version)),
     act: ({ target, source }) => {
       if (target.touch?.origin === 'live') target.row = source.value
     },
@@ -72,8 +72,13 @@ const catchUp = (protocol: Protocol): readonly Operation[] => [
 ]
 
 /** B, after the rollout: Postgres decides. A cutover, a rollback and a cutover while two writers and a late copy are under way. */
-export const steady = (protocol: Protocol, writers: Scenario['writers']): Scenario => ({
+export const steady = (
+  protocol: Protocol,
+  writers: Scenario['writers'],
+  underLock?: Scenario['underLock'],
+): Scenario => ({
   protocol,
+  ...(underLock && { underLock }),
   policy: 'available',
   writers,
   copier: true,
@@ -86,14 +91,19 @@ export const rollout = (
   protocol: Protocol,
   writers: Scenario['writers'],
   old: Scenario['old'] | undefined,
-  { caughtUp = true, policy = 'strict' as Scenario['policy'] } = {},
+  {
+    caughtUp = true,
+    policy = 'strict' as Scenario['policy'],
+    underLock = undefined as Scenario['underLock'] | undefined,
+  } = {},
 ): Scenario => ({
   protocol,
+  ...(underLock && { underLock }),
   policy,
   writers,
   ...(old && { old }),
   copier: false,
-  operator: [flip('B', true), raise, ...(caughtUp ? catchUp(protocol) : []), flip('B')],
+  operator: [flip('B', true), raise, ...(caughtUp ? catchUp(protocol, underLock) : []), flip('B')],
   start: { phase: 'A', rollout: false },
 })
 

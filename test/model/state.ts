@@ -117,3 +117,24 @@ export function onSource({ source }: State, { acts, epoch, version, value }: Car
   }
   return 'ok'
 }
+
+/**
+ * The same for a source that neither compares nor knows epochs: the target does, and holds the record's lock and the epoch until the request is
+ * answered or given up. Nobody else does anything to the record meanwhile, so it is one instant.
+ */
+export function underLock(state: State, { acts, epoch, version, value }: Carried): 'ok' | 'fenced' {
+  const { source, target } = state
+  if (acts.includes('fence') && epoch !== target.epoch) return 'fenced'
+  if (acts.includes('set')) source.value = value
+  else if (isDue(state, version)) {
+    source.value = value
+    // In the same transaction: what was carried is not carried again.
+    const left = target.outbox.filter((it) => it.version > version!)
+    target.outbox.splice(0, target.outbox.length, ...left)
+  }
+  return 'ok'
+}
+
+/** Is this change still the newest of its record, and has nobody carried it? */
+export const isDue = ({ target }: State, version: number | undefined): boolean =>
+  version === target.touch?.version && target.outbox.some((it) => it.version === version)

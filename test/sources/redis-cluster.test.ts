@@ -3,6 +3,9 @@ import { bySlot, SLOTS, slotOf } from '../../src/sources/redis-cluster/slot.ts'
 import { readNodes } from '../../src/sources/redis-cluster/topology.ts'
 import { cluster } from '../../src/sources/redis-cluster.ts'
 import type { Entry, Source } from '../../src/sources/source.ts'
+import { openProject } from '../runner/harness.ts'
+import { projectFolder } from '../setup/cli.ts'
+import { freshDatabase } from '../setup/postgres.ts'
 import { type FreshCluster, freshCluster } from '../setup/redis-cluster.ts'
 import { describeSource } from './conformance.ts'
 import { byKey, entriesOf, hash, list, string } from './entries.ts'
@@ -16,6 +19,7 @@ afterAll(() => servers.stop())
 describeSource({
   name: 'a cluster of three',
   adapter: cluster,
+  reached: { not: 'its nodes name each other by their own ports; each is read as a single Redis is' },
   start: async (entries) => {
     await servers.flush()
     await servers.write(entries)
@@ -77,7 +81,7 @@ test('reads what a node says of its cluster', () => {
   expect([...moving]).toEqual([8001, 5])
 })
 
-describe('slots that move', () => {
+describe('H09 slots that move', () => {
   // Those of half the keys of the first node, whichever they are.
   const slotsOf = (node: number): number[] => {
     const first = Math.floor((node * SLOTS) / 3)
@@ -218,5 +222,40 @@ describe('a master that fails', () => {
     expect(byKey(await entriesOf(source.scan(EVERYTHING)))).toEqual(byKey(MANY))
     await source.close()
     await own.stop()
+  }, 60_000)
+
+  test('does not stop a copy: every row is there, and the gate says so', async () => {
+    const own = await freshCluster(1)
+    await own.write(MANY)
+    await own.nodes[0]!.client.wait(1, 5000)
+    const database = await freshDatabase()
+    const folder = projectFolder({
+      'migrations.yaml': `version: 1\nsources: { kv: '${own.url}' }\ntarget: \${DATABASE_URL}\nplans: plans/*.yaml\n`,
+      'plans/k.yaml': `version: 1
+plan: k
+mappings:
+  - { match: 'k:{id:int}', type: string, into: k, fields: { id: $id, v: $value } }
+  - { match: 'k:{id:int}', type: hash, into: k, fields: { id: $id, v: f } }
+tables:
+  k: { columns: { id: integer, v: text not null }, primary_key: [id] }
+`,
+    })
+    const harness = await openProject(folder.path, { DATABASE_URL: database.url }, { batchRows: 100 })
+    let killing: Promise<void> | undefined
+    const { steps, findings } = await harness.apply({
+      listener: ({ kind }) => {
+        if (kind === 'progress') killing ??= own.nodes[0]!.kill()
+      },
+    })
+    await killing
+    expect(killing, 'it was killed in the middle').toBeDefined()
+    expect(steps.flatMap((it) => it.error?.message ?? [])).toEqual([])
+    expect([...findings.values()].flat().filter((it) => it.status !== 'pass')).toEqual([])
+    const { rows } = await database.query('SELECT count(*) AS rows, sum((id::text = v)::int) AS same FROM k')
+    expect(rows).toEqual([{ rows: String(MANY.length), same: String(MANY.length) }])
+    await harness.close()
+    await own.stop()
+    await database.drop()
+    folder.remove()
   }, 60_000)
 })

@@ -3,9 +3,10 @@ import { neighbours } from '../../src/checks/neighbours.ts'
 import { scopeFor } from '../../src/runner/gates.ts'
 import { Surveys } from '../../src/runner/surveys.ts'
 import { type Harness, openProject } from '../runner/harness.ts'
-import { type ChromaSeed, type ChromaServer, type ChromaSpace, startChroma } from '../setup/chroma-server.ts'
+import { type ChromaSeed, startChroma } from '../setup/chroma-server.ts'
 import { projectFolder } from '../setup/cli.ts'
 import { freshDatabase } from '../setup/postgres.ts'
+import { type ChromaCollection, fillChroma, REAL_CHROMA } from '../setup/real-chroma.ts'
 
 const DIMENSIONS = 6
 
@@ -32,16 +33,21 @@ afterEach(async () => {
   for (const close of opened.splice(0).reverse()) await close()
 })
 
-async function server(collections: Readonly<Record<string, { seeds: ChromaSeed[]; space?: ChromaSpace }>>) {
+/** The address of a Chroma with these collections: the real one where there is one, unless they hold what it would not take. */
+async function server(
+  collections: Readonly<Record<string, ChromaCollection>>,
+  what?: 'odd',
+): Promise<string> {
+  if (REAL_CHROMA !== undefined && what === undefined) return fillChroma(REAL_CHROMA, collections)
   const chroma = await startChroma()
   opened.push(chroma.stop)
   for (const [name, it] of Object.entries(collections)) chroma.add(name, it.seeds, it.space)
-  return chroma
+  return chroma.url
 }
 
 /** A project that takes these collections into one table, applied. */
 async function applied(
-  chroma: ChromaServer,
+  chroma: string,
   database: string,
   {
     collections = ['docs'],
@@ -50,7 +56,7 @@ async function applied(
   }: { collections?: readonly string[]; index?: string | null; type?: string } = {},
 ): Promise<Harness & { readonly failed: readonly string[] }> {
   const folder = projectFolder({
-    'migrations.yaml': `version: 1\nsources: { chroma: 'chroma+${chroma.url}' }\ntarget: \${DATABASE_URL}\nplans: plans/*.yaml\n`,
+    'migrations.yaml': `version: 1\nsources: { chroma: 'chroma+${chroma}' }\ntarget: \${DATABASE_URL}\nplans: plans/*.yaml\n`,
     'plans/notes.yaml': `version: 1
 plan: notes
 mappings:
@@ -121,17 +127,20 @@ describe.each(SERVERS)('into %s', async (kind) => {
     title('every number is the same 32-bit float; other lengths and numbers that are none are rejected'),
     async () => {
       const odd = ['0.1', '-1e-20', '3.4028235e38', '0.33333334', '16777216', '1.1754944e-38']
-      const chroma = await server({
-        docs: {
-          seeds: [
-            { id: 'odd', document: null, embedding: `[${odd.join(',')}]`, metadata: 'null' },
-            { id: 'none', document: 'no vector', embedding: 'null', metadata: 'null' },
-            { id: 'short', document: '', embedding: '[1,2]', metadata: 'null' },
-            { id: 'infinite', document: '', embedding: '[1,2,3,4,5,null]', metadata: 'null' },
-            { id: 'beyond', document: '', embedding: '[1,2,3,4,5,1e39]', metadata: 'null' },
-          ],
+      const chroma = await server(
+        {
+          docs: {
+            seeds: [
+              { id: 'odd', document: null, embedding: `[${odd.join(',')}]`, metadata: 'null' },
+              { id: 'none', document: 'no vector', embedding: 'null', metadata: 'null' },
+              { id: 'short', document: '', embedding: '[1,2]', metadata: 'null' },
+              { id: 'infinite', document: '', embedding: '[1,2,3,4,5,null]', metadata: 'null' },
+              { id: 'beyond', document: '', embedding: '[1,2,3,4,5,1e39]', metadata: 'null' },
+            ],
+          },
         },
-      })
+        'odd',
+      )
       const harness = await applied(chroma, await database(), { index: null })
       const rows = await query(
         harness,

@@ -62,7 +62,7 @@ export async function pull(suspects: readonly Suspect[], pulling: Pulling): Prom
       failpoint('catch-up.claimed')
       // Whoever could write these records through the protocol waits now, so this is what they are.
       const records = await live.read(places)
-      const settled = await settledOf(tx, plan.name, { places, claimed, records })
+      const settled = await settledOf(tx, plan.name, { places, claimed, records, live })
       const sound = suspects.flatMap((suspect, at) =>
         claimed[at] || settled[at] ? [{ suspect, record: records[at]!, claimed: claimed[at]! }] : [],
       )
@@ -90,10 +90,12 @@ async function settledOf(
     places,
     claimed,
     records,
+    live,
   }: {
     readonly places: readonly Place[]
     readonly claimed: readonly boolean[]
     readonly records: readonly LiveRecord[]
+    readonly live: Pick<LiveStore, 'underLock'>
   },
 ): Promise<readonly boolean[]> {
   const touches = await findTouches(tx, plan, places)
@@ -102,7 +104,8 @@ async function settledOf(
     (place, at) =>
       !claimed[at] &&
       !pending.has(unitOf(place).toString('latin1')) &&
-      touches[at]?.version === records[at]!.version,
+      // A store that keeps no versions has what is not on its way any more.
+      (live.underLock || touches[at]?.version === records[at]!.version),
   )
 }
 

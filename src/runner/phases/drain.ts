@@ -3,6 +3,7 @@ import { decodeChange } from '../../sources/change.ts'
 import type { LiveApplied, LiveStore } from '../../sources/live-store.ts'
 import { databaseTime, outboxDepth, settle, takeOutbox } from '../../state/outbox.ts'
 import { RouteError } from '../../state/route.ts'
+import { carryTo, carryUnderLock } from '../../state/under-lock.ts'
 import type { Target, Transaction } from '../../target/target.ts'
 
 const TOGETHER = 200
@@ -30,7 +31,7 @@ export async function drain(
     // Also what somebody has taken just now: whoever it was may be dead.
     const entries = await takeOutbox(target, { plan, limit: TOGETHER, leaseMillis: 0, until })
     if (entries.length === 0) return carried
-    const applied = await live.apply({
+    const applied = await carryTo(target, live, {
       plan,
       epoch,
       changes: entries.map(({ key, part, change, version }) => ({
@@ -69,7 +70,8 @@ export async function drainWithin(
       version: Number(row.version),
       change: decodeChange(bytesOf(row.change!)),
     }))
-    requireTaken(plan, await live.apply({ plan, epoch, changes: entries }))
+    const write = { plan, epoch, changes: entries }
+    requireTaken(plan, await (live.underLock ? carryUnderLock(tx, live, write) : live.apply(write)))
     await settle(tx, plan, entries)
     carried += entries.length
   }

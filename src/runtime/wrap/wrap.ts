@@ -14,7 +14,12 @@ type Client = Record<string | symbol, any>
  * The application's ioredis client, with its commands on keys that a plan claims routed by that plan; everything else reaches the client as
  * it is. A command on a claimed key that cannot be carried out right is refused, in every phase from A on.
  */
-export function wrapClient<C extends object>(client: C, parts: WrapParts): C {
+export function wrapClient<C extends object>(client: C, given: WrapParts): C {
+  const { options } = client as Client
+  // The keys of plans are whole keys; those of this client's commands would be halves.
+  if (options?.keyPrefix)
+    throw refuse('wrap', 'a client that has a keyPrefix', 'Leave it out, and put it into the keys.')
+  const parts = { ...given, keysOf: withScripts(client, given.keysOf) }
   return new Proxy(client, {
     get: (target, property) => {
       const value = (target as Client)[property]
@@ -32,6 +37,19 @@ export function wrapClient<C extends object>(client: C, parts: WrapParts): C {
       }
     },
   })
+}
+
+/** The same, with the keys of the commands that the application defined as scripts: nobody else knows that they have any. */
+function withScripts(client: Client, keysOf: WrapParts['keysOf']): WrapParts['keysOf'] {
+  return (name, args) => {
+    const scripts: Readonly<Record<string, { readonly numberOfKeys: number | null }>> =
+      client.scriptsSet ?? {}
+    const found = Object.keys(scripts).find((it) => it.toLowerCase() === name)
+    if (found === undefined) return keysOf(name, args)
+    const count = scripts[found]!.numberOfKeys
+    const keys = count === null ? args.slice(1, 1 + Number(String(args[0]))) : args.slice(0, count)
+    return keys.map((it) => Buffer.from(it))
+  }
 }
 
 /** Methods of ioredis that are no commands, or have no keys. */

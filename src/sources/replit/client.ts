@@ -10,7 +10,7 @@ import {
   Refusal,
 } from '../http-line.ts'
 import type { ReplitAddress } from './address.ts'
-import { type Answer, get } from './http.ts'
+import { type Answer, exchange, type Sent } from './http.ts'
 import { decodeKey, encodeKey } from './percent.ts'
 
 export interface Limits extends HttpLimits {
@@ -26,7 +26,7 @@ export interface Line extends HttpLine {
   find(): Promise<ReplitAddress>
 }
 
-/** Replit's protocol, for reading only. Its address is renewed from time to time: a refusal is a reason to look it up again. */
+/** Replit's protocol. Its address is renewed from time to time: a refusal is a reason to look it up again. */
 export class ReplitClient {
   readonly #line: Line
   readonly #agent: Agent
@@ -72,22 +72,35 @@ export class ReplitClient {
     return body
   }
 
+  /** Writes a value over what the key has. */
+  async set(key: Buffer, value: Buffer): Promise<void> {
+    const body = `${encodeKey(key)}=${encodeURIComponent(value.toString())}`
+    const { status } = await this.#ask('', { method: 'POST', body })
+    if (status !== 200) throw this.#unexpected(`status ${status} for a value`)
+  }
+
+  async delete(key: Buffer): Promise<void> {
+    const { status } = await this.#ask(`/${encodeKey(key)}`, { method: 'DELETE' })
+    if (status !== 204 && status !== 200 && status !== 404)
+      throw this.#unexpected(`status ${status} for a key that is deleted`)
+  }
+
   close(): void {
     this.#agent.destroy()
   }
 
-  #ask(what: string): Promise<Answer> {
+  #ask(what: string, sent: Pick<Sent, 'method' | 'body'> = {}): Promise<Answer> {
     const { signal, limits } = this.#line
-    const options = { agent: this.#agent, signal, answerMillis: limits.answerMillis }
+    const options = { agent: this.#agent, signal, answerMillis: limits.answerMillis, ...sent }
     return askPatiently(this.#line, {
       label: this.#address.label,
-      count: (sent) => {
-        this.#sent += sent
+      count: (requests) => {
+        this.#sent += requests
       },
       exchange: async () => {
         const asked = this.#address
-        const answer = await get(asked.url, `${asked.url.pathname}${what}`, options)
-        if (answer.status === 200 || answer.status === 404) return answer
+        const answer = await exchange(asked.url, `${asked.url.pathname}${what}`, options)
+        if (answer.status === 200 || answer.status === 204 || answer.status === 404) return answer
         const reason = this.#refusal(answer.status)
         const again = reason.code === 'SOURCE_AUTH' && (await this.#isRenewed(asked))
         throw new Refusal(reason, { retryAfter: answer.headers['retry-after'], again })

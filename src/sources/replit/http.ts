@@ -7,14 +7,24 @@ export interface Answer {
   readonly body: Buffer
 }
 
+/** What is sent; a GET where it says nothing. */
+export interface Sent {
+  readonly agent: ClearAgent
+  readonly signal: AbortSignal
+  readonly answerMillis: number
+  readonly method?: 'GET' | 'POST' | 'DELETE'
+  /** A form. */
+  readonly body?: string
+}
+
 /**
- * Sends a GET whose path goes out as it is written. `fetch` would make something else of a key such as `..`. Rejects with what the system
+ * Sends a request whose path goes out as it is written. `fetch` would make something else of a key such as `..`. Rejects with what the system
  * says, with a TimeoutError, or with the signal's reason.
  */
-export function get(
+export function exchange(
   url: URL,
   path: string,
-  { agent, signal, answerMillis }: { agent: ClearAgent; signal: AbortSignal; answerMillis: number },
+  { agent, signal, answerMillis, method = 'GET', body }: Sent,
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const stop = AbortSignal.any([signal, AbortSignal.timeout(answerMillis)])
@@ -23,6 +33,8 @@ export function get(
       host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
       port: url.port === '' ? undefined : Number(url.port),
       path,
+      method,
+      ...(body !== undefined && { headers: { 'content-type': 'application/x-www-form-urlencoded' } }),
       agent,
       signal: stop,
       // Said explicitly, so that NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment does not switch it off.
@@ -39,6 +51,6 @@ export function get(
         resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks) })
       })
     })
-    request.end()
+    request.end(body)
   })
 }
