@@ -11,6 +11,7 @@ import {
 } from '../plan/plan.ts'
 import type { Entry } from '../sources/source.ts'
 import type { Reject } from '../value.ts'
+import { NOT_WANTED } from './forward.ts'
 import { compileKeyPattern, isMatch, type KeyMatcher } from './key-match.ts'
 import { compileKeySpans, type KeySpans, MOST_CAPTURES } from './key-spans.ts'
 import type { Claim, CompiledMapping, Router } from './mapping.ts'
@@ -54,6 +55,7 @@ export function createRouter(
       if (only) return only.alone(only.claimOf!(type))
       const text = key.toString('latin1')
       const claims: Claim[] = []
+      // A key that does not fit its rule, or that no condition wants, and that nobody else has.
       let reject: Claim | undefined
       for (const route of candidatesOf(text)) {
         const claim = route.claim(text, type)
@@ -66,6 +68,7 @@ export function createRouter(
         if (claims.length === 0 && isFinal(claim)) return route.alone(claim)
         claims.push(claim)
         if (isFinal(claim)) return claims
+        reject ??= route.unwanted
       }
       if (reject) claims.push(reject)
       return claims
@@ -105,7 +108,9 @@ const MOST_QUICK = 8
 function quickly(routes: readonly Route[]): (key: Buffer) => Route | undefined {
   const isAlone = ({ prefix }: Route) =>
     routes.filter((it) => it.prefix.startsWith(prefix) || prefix.startsWith(it.prefix)).length === 1
-  const quick = routes.filter((it) => it.claimOf && it.spans && isAlone(it)).slice(0, MOST_QUICK)
+  const quick = routes
+    .filter((it) => it.claimOf && it.spans && !it.unwanted && isAlone(it))
+    .slice(0, MOST_QUICK)
   const spans = new Int32Array(2 * MOST_CAPTURES)
   return (key) => {
     for (let index = 0; index < quick.length; index++) {
@@ -132,6 +137,8 @@ interface Route {
   readonly mappings: readonly CompiledMapping[]
   readonly skip?: Skip
   claim(key: string, type: Entry['type']): Claim | undefined
+  /** Where one of its mappings rejects what its `where` says no to. */
+  readonly unwanted?: Claim
   /** Of mappings: the claim of a key that fits, and the short way to see that it does. */
   claimOf?(type: Entry['type']): Claim
   readonly spans?: KeySpans | undefined
@@ -192,11 +199,13 @@ function groupRoute(plan: string, mappings: readonly CompiledMapping[]): Route {
     byType.set(type, claim)
     return claim
   }
+  const strict = mappings.find((it) => it.mapping.otherwise === 'reject')
   return {
     prefix: prefixOf(match),
     matcher,
     mappings,
     ...remembered(),
+    ...(strict && { unwanted: { kind: 'reject', plan, mapping: strict, reject: NOT_WANTED } }),
     claimOf,
     spans: compileKeySpans(match),
     claim: (key, type) => {

@@ -295,6 +295,11 @@ function mapping({ decoders, transforms }: PlanCatalog): JsonSchema {
       ...text('a condition in CEL'),
       description: 'Over r (the record), key, item, field, member, score, index, name, parent.',
     },
+    otherwise: {
+      ...oneOf('pass or reject', 'pass', 'reject'),
+      description:
+        'What becomes of what where: says no to and no later rule has: passed over (default), or rejected.',
+    },
     conflict: {
       type: 'string',
       pattern: '^(error|keep|update|(newest|greatest|least)\\([^()]+\\))$',

@@ -126,6 +126,8 @@ export interface Mapping {
   readonly decodeFields?: ReadonlyMap<string, readonly DecodeStep[]>
   /** CEL over `r`, `key`, `item`, `field`, `member`, `score`, `index`, `parent`. `ofKey`: it looks at nothing but the key. */
   readonly where?: { readonly cel: string; readonly ofKey?: boolean; readonly at: Position }
+  /** What `where` says no to is rejected, unless a later rule has it, instead of passed over. */
+  readonly otherwise?: 'reject'
   readonly into: TableName
   /** Columns that identify a row: the primary key or a unique constraint of the table. */
   readonly key: readonly string[]

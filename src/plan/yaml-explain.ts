@@ -56,4 +56,4 @@ export const codePoint = (character: string): string =>
 export const FORBIDDEN = /(?![\t\n\r])\p{Cc}|[\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff]|\p{Surrogate}/gu
 
 const QUOTE =
-  'A value that begins with a quote, {, [, *, &, !, %, @ or `, or that holds " #" or ": ", or ends with ":", has to be quoted as a whole.'
+  'A value that begins with a quote, {, [, *, &, !, %, @ or `, or that holds " #" or ": ", or ends with ":", has to be quoted as a whole; inside { } or [ ] also one that holds a comma, { or [.'

@@ -31,6 +31,7 @@ test.each<[string, string | RegExp, string, string, string, string?]>([
     'a comma begins the next key',
   ],
   [MESSAGES, 'decode: json', 'decode: []', 'KV011 []', 'empty list'],
+  [MESSAGES, 'decode: json', 'otherwise: reject\n    decode: json', 'KV011 reject', 'no "where:"'],
   [
     MESSAGES,
     'decode: json',
