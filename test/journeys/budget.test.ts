@@ -219,7 +219,7 @@ const times = (count: number, work: (id: number) => void): void => {
   for (let id = 1; id <= count; id++) work(id)
 }
 
-test.each(SPACES)('the forecast is within 5 %% of what is used: %s', async (_, fill) => {
+test.each(SPACES)('%s: what is used is what was forecast, but for a twentieth', async (_, fill) => {
   const server = await freshRedis()
   const pipeline = server.client.pipeline()
   fill(pipeline)
