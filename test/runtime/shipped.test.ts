@@ -56,7 +56,10 @@ test.each(projects)('dual-write takes the mappings of %s, but for those that are
   expect(all.length).toBeGreaterThan(Object.keys(REFUSED[file] ?? {}).length)
 })
 
-const presets = readdirSync(join(root, 'presets')).filter((it) => it.endsWith('.yaml'))
+// Jobs of BullMQ move in one go, with their workers stopped, into tables that pg-boss makes.
+const presets = readdirSync(join(root, 'presets')).filter(
+  (it) => it.endsWith('.yaml') && it !== 'bullmq.yaml',
+)
 test.each(presets)('dual-write takes all of preset %s', async (file) => {
   const text = readFileSync(join(root, 'presets', file), 'utf8')
   const folder = projectFolder({
