@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect } from 'vitest'
+import { afterAll, beforeAll, expect, vi } from 'vitest'
 import { redis } from '../../src/sources/redis.ts'
 import { type FreshRedis, freshRedis } from '../setup/redis.ts'
 import { describeSource } from './conformance.ts'
@@ -10,9 +10,10 @@ beforeAll(async () => {
   master = await freshRedis({ arguments: ['--repl-diskless-sync-delay', '0'] })
   replica = await freshRedis()
   await replica.client.replicaof('127.0.0.1', master.port)
-  await expect
-    .poll(async () => String(await replica.client.info('replication')), { timeout: 20_000 })
-    .toContain('master_link_status:up')
+  await vi.waitFor(
+    async () => expect(await replica.client.info('replication')).toContain('master_link_status:up'),
+    { timeout: 20_000 },
+  )
 }, 30_000)
 afterAll(async () => {
   await replica.stop()
@@ -27,7 +28,7 @@ describeSource({
     await master.client.flushall()
     await writeEntries(master.client, entries)
     // Acknowledged by the replica: it has all of it.
-    await expect.poll(() => master.client.wait(1, 1000), { timeout: 20_000 }).toBe(1)
+    await vi.waitFor(async () => expect(await master.client.wait(1, 1000)).toBe(1), { timeout: 20_000 })
     return {
       open: (context) => redis.open(replica.url, context),
       stop: async () => {},
