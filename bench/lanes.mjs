@@ -8,14 +8,14 @@ const here = import.meta.dirname
 /** In the order in which a round runs them: those that read what another left behind come after it. */
 export const LANES = {
   copy: {
-    summary: '\\copy of a ready file into the same table, primary key and all',
-    run: async ({ postgres, shape, rowsFile, servers }) => {
-      postgres.psql(`drop table if exists baseline; create table baseline (${shape.columns}); checkpoint`)
-      const args = ['-X', '-q', '-d', postgres.url, '-c', `\\copy baseline from '${rowsFile}'`]
-      const cost = await run(postgres.psqlProgram, args, { servers })
-      postgres.psql('drop table baseline; checkpoint')
-      return cost
-    },
+    summary: '\\copy of a ready file, in no order, into the same table, primary key and all',
+    run: (bench) => copy(bench, bench.rowsFile),
+  },
+  'copy sorted': {
+    summary:
+      'the same in the order in which the records were made: of small JSON that is the order of the key',
+    optional: true,
+    run: (bench) => copy(bench, bench.sortedFile),
   },
   drain: {
     summary: 'reading all of Redis with nothing behind it',
@@ -106,6 +106,14 @@ export const COMMANDS = {
         kvmig(['plan', '--no-prove', '--quiet'], { cwd: manyPlans(newFolder(), plans) }),
     ]),
   ),
+}
+
+async function copy({ postgres, shape, servers }, file) {
+  postgres.psql(`drop table if exists baseline; create table baseline (${shape.columns}); checkpoint`)
+  const args = ['-X', '-q', '-d', postgres.url, '-c', `\\copy baseline from '${file}'`]
+  const cost = await run(postgres.psqlProgram, args, { servers })
+  postgres.psql('drop table baseline; checkpoint')
+  return cost
 }
 
 async function apply(bench, args, env = {}) {

@@ -3,6 +3,7 @@
 //   npm run bench                                  1,000,000 keys, every shape, three rounds
 //   npm run bench -- --keys 200000 --shape json    json | hash | fields | small
 //   npm run bench -- --lanes copy,backfill,diff    see lanes.mjs; `all` has the slow ones too
+//   npm run bench -- --lanes commands              start-up, and `plan` of 10, 100 and 1,000 plans
 //   npm run bench -- --smoke                       a few thousand keys, one round, every lane: does it still run?
 //   npm run bench -- --save                        keep the result as the one that later runs are compared with
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -36,7 +37,7 @@ if (!existsSync(join(rootFolder, 'dist', 'cli', 'main.js')))
 const folder = mkdtempSync(join(tmpdir(), 'kvmig-bench-'))
 try {
   const measured = { shapes: {}, commands: await commands() }
-  for (const name of shapes) measured.shapes[name] = await measure(name)
+  if (lanes.length > 0) for (const name of shapes) measured.shapes[name] = await measure(name)
   const result = resultOf({ keys, rounds, ...measured })
   const last = existsSync(LAST) ? JSON.parse(readFileSync(LAST, 'utf8')) : undefined
   console.log(show(result, last))
@@ -51,10 +52,10 @@ function chosen() {
   if (options.smoke || options.lanes === 'all') return all
   if (!options.lanes) return all.filter((it) => !LANES[it].optional)
   const wanted = options.lanes.split(',')
-  const unknown = wanted.filter((it) => !all.includes(it))
+  const unknown = wanted.filter((it) => !all.includes(it) && it !== 'commands')
   if (unknown.length > 0)
     throw new Error(`There is no lane ${unknown.join(', ')}. There are ${all.join(', ')}.`)
-  return all.filter((it) => wanted.includes(it) || wanted.some((one) => LANES[one].after === it))
+  return all.filter((it) => wanted.includes(it) || wanted.some((one) => LANES[one]?.after === it))
 }
 
 /** Every lane once a round, so that a slow minute of the machine falls on all of them. */
@@ -77,7 +78,7 @@ async function measure(name) {
 }
 
 async function commands() {
-  if (options.lanes && options.lanes !== 'all') return {}
+  if (options.lanes && options.lanes !== 'all' && !options.lanes.split(',').includes('commands')) return {}
   const { kvmig } = await import('./stand.mjs')
   const costs = {}
   for (let round = 1; round <= rounds; round++)

@@ -55,8 +55,8 @@ export async function startPostgres() {
   })
   await reachable(port)
   const url = `postgres://kvmig@127.0.0.1:${port}/postgres`
-  const psql = (sql) =>
-    execFileSync(join(bin, 'psql'), ['-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', url, '-c', sql], {
+  const psql = (sql, flags = []) =>
+    execFileSync(join(bin, 'psql'), ['-X', '-q', ...flags, '-v', 'ON_ERROR_STOP=1', '-d', url, '-c', sql], {
       encoding: 'utf8',
       env: { ...process.env, PGOPTIONS: '-c client_min_messages=warning' },
     })

@@ -34,7 +34,9 @@ export async function openShape(name, { keys, folder, lanes, newFolder }) {
     newFolder,
     close,
     servers: { redis: redis.pid, postgres: postgres.pid },
+    redisUrl: redis.url,
     rowsFile: join(folder, 'rows.copy'),
+    sortedFile: join(folder, 'sorted.copy'),
     ndjsonFile: join(folder, 'dump.ndjson'),
     rdbFile: join(folder, 'dump.rdb'),
     kvmig: (args, { env = {} } = {}) =>
@@ -51,6 +53,9 @@ export async function openShape(name, { keys, folder, lanes, newFolder }) {
     /** As if kvmig had never been here. */
     forget: () =>
       postgres.psql(`drop table if exists ${shape.table}; drop schema if exists kvmig cascade; checkpoint`),
+    /** Is anything there yet? */
+    copied: () =>
+      Number(postgres.psql(`select coalesce(pg_relation_size(to_regclass('${shape.table}')), 0)`, ['-At'])),
     /** Writes records into Redis; `values`: each with the value of the record that many places further. */
     seed: (from, to, { values = 0 } = {}) => seed(redis.port, shape, { from, to, values }),
   }
@@ -58,8 +63,12 @@ export async function openShape(name, { keys, folder, lanes, newFolder }) {
     process.stderr.write(`${name}: ${keys.toLocaleString('en')} records, ${shape.summary}\n`)
     await bench.seed(0, keys)
     await writeFile(bench.rowsFile, function* () {
-      for (let i = 0; i < keys; i++) yield copyLine(shape.row(i))
+      for (let i = 0; i < keys; i++) yield copyLine(shape.row((i * SCATTER) % keys))
     })
+    if (lanes.includes('copy sorted'))
+      await writeFile(bench.sortedFile, function* () {
+        for (let i = 0; i < keys; i++) yield copyLine(shape.row(i))
+      })
     if (lanes.includes('ndjson'))
       await writeFile(bench.ndjsonFile, function* () {
         for (let i = 0; i < keys; i += PART) yield ndjsonLines(shape, i, Math.min(i + PART, keys), keys)
@@ -77,6 +86,9 @@ export async function openShape(name, { keys, folder, lanes, newFolder }) {
 }
 
 const PART = 1000
+
+/** A prime: rows stand in a ready file as a store gives its keys, in no order. Where they come sorted by primary key, COPY has half the work. */
+const SCATTER = 611_953
 
 async function seed(port, shape, { from, to, values }) {
   const socket = createConnection(port, '127.0.0.1')

@@ -129,6 +129,7 @@ export const REJECT_CODES = [
   'NOT_AN_INTEGER',
   'NOT_IN_ENUM',
   'NOT_THE_SAME',
+  'NOT_WANTED',
   'NUL_IN_JSON',
   'NUL_IN_TEXT',
   'NULL_NOT_ALLOWED',

@@ -3,6 +3,7 @@ import { digests } from '../sources/digest.ts'
 import type { StoreEditor } from '../sources/editor.ts'
 import type { Source } from '../sources/source.ts'
 import { type Archive, type ArchivedKey, archivedKeys, verifyArchive } from './read-archive.ts'
+import { type Deleted, withoutDeleted } from './without-deleted.ts'
 
 /** What became of the archived keys. `same` was there already; `kept` was there and holds something else, which stays. */
 export interface Restored {
@@ -10,7 +11,7 @@ export interface Restored {
   readonly same: number
   readonly kept: number
   readonly expired: number
-  /** Deleted by the application since: `without` said so. */
+  /** Deleted by the application since, and not brought back. */
   readonly left: number
   readonly samples: readonly Buffer[]
 }
@@ -29,8 +30,8 @@ export async function restore(
   options: {
     readonly replace: boolean
     readonly signal: AbortSignal
-    /** Which of these keys are not to come back. */
-    readonly without?: (keys: readonly Buffer[]) => Promise<ReadonlySet<string>>
+    /** Records that are not to come back. */
+    readonly without?: Deleted
     readonly progress?: (keys: number) => void
   },
 ): Promise<Restored> {
@@ -43,13 +44,13 @@ export async function restore(
     signal.throwIfAborted()
     const keys = batch.map(({ parts }) => parts[0]!.key)
     const there = await digests(source.read(keys))
-    const unwanted = (await without?.(keys)) ?? new Set<string>()
     for (const [index, { parts, digest }] of batch.entries()) {
       const name = keys[index]!.toString('latin1')
-      if (unwanted.has(name)) counts.left += 1
+      const wanted = without ? withoutDeleted(parts, without) : parts
+      if (!wanted) counts.left += 1
       else if (there.get(name)?.equals(digest)) counts.same += 1
       else {
-        const put = await editor.put(parts, { replace })
+        const put = await editor.put(wanted, { replace })
         failpoint('archive.key-restored')
         if (put === 'there' && samples.length < SAMPLES) samples.push(keys[index]!)
         counts[put === 'there' ? 'kept' : put] += 1

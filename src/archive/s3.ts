@@ -1,54 +1,89 @@
-import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import type { ReadableStream } from 'node:stream/web'
+import { setTimeout as delay } from 'node:timers/promises'
 import { KvmigError } from '../errors.ts'
 import type { Place } from './place.ts'
+import { type Encryption, encryptionHeaders, readS3Address } from './s3-address.ts'
+import { sha256Hex, upload } from './s3-upload.ts'
 
 type Variables = Readonly<Record<string, string | undefined>>
 
+/** How often a request, or the rest of an answer, is asked for again after the connection broke; AwsClient sees to 429 and 5xx. */
+const ATTEMPTS = 4
+const FIRST_WAIT_MILLIS = 100
+
 /**
  * A bucket of S3, or of what speaks its protocol: `s3://bucket/prefix`. Credentials, region and endpoint come from the environment, by the
- * names that the tools of AWS use: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_REGION, AWS_ENDPOINT_URL.
+ * names that the tools of AWS use: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_REGION, AWS_ENDPOINT_URL. What is
+ * large goes up in parts; every part has its checksum, which the store verifies. Throws ARCHIVE_PLACE.
  */
 export function s3Place(address: string, variables: Variables): Place {
-  const [, bucket, prefix = ''] = /^s3:\/\/([^/]+)(?:\/(.*?))?\/?$/.exec(address) ?? []
-  if (bucket === undefined) throw refused(`${address} names no bucket`, 'Write s3://bucket/prefix.')
+  const { bucket, prefix, encryption } = readS3Address(address)
   const base = baseOf(bucket, variables)
+  const label = `s3://${bucket}${prefix ? `/${prefix}` : ''}`
+  const ask = askerOf(label, variables)
   const urlOf = (name: string): string =>
     [base, ...[prefix, name].filter(Boolean).join('/').split('/').map(encodeURIComponent)].join('/')
-  const label = `s3://${bucket}${prefix ? `/${prefix}` : ''}`
   return {
     label,
-    // One request puts the whole object or nothing, so its bytes have to be together before.
-    write: async (name, chunks) => {
-      const pieces: Buffer[] = []
-      for await (const it of chunks) pieces.push(it)
-      const body = Buffer.concat(pieces)
-      const client = await clientOf(variables)
-      const response = await asked(label, () =>
-        client.fetch(urlOf(name), {
-          method: 'PUT',
-          body: new Uint8Array(body),
+    write: (name, chunks) =>
+      upload(chunks, async ({ query, method, body, headers = {}, isObject = false }) => {
+        const asked = isObject ? encryptionHeaders(encryption) : {}
+        const response = await ask(`${urlOf(name)}${query === undefined ? '' : `?${query}`}`, {
+          method,
+          ...(body === undefined ? {} : { body: new Uint8Array(body) }),
           headers: {
-            'content-type': 'application/octet-stream',
-            'x-amz-content-sha256': createHash('sha256').update(body).digest('hex'),
+            ...(isObject ? { 'content-type': 'application/octet-stream' } : {}),
+            'x-amz-content-sha256': sha256Hex(body ?? Buffer.alloc(0)),
+            ...asked,
+            ...headers,
           },
-        }),
-      )
-      await response.arrayBuffer()
-      if (!response.ok) throw answered(label, response.status, 'written')
-    },
-    read: async function* (name) {
-      const client = await clientOf(variables)
-      const response = await asked(label, () => client.fetch(urlOf(name)))
-      if (response.status === 404)
-        throw new KvmigError('ARCHIVE_MISSING', `${label} has no file ${name}.`, {
-          hint: 'Is this the place of an archive, and is it all there?',
         })
-      if (!response.ok || !response.body) throw answered(label, response.status, 'read')
-      // The stream of fetch is the one of Node under another name.
-      for await (const chunk of Readable.fromWeb(response.body as ReadableStream)) yield Buffer.from(chunk)
+        const text = await response.text()
+        // The end of an upload may fail with status 200.
+        if (!response.ok || /<Error>/.test(text)) throw answered(label, response.status, 'written')
+        const fault = isObject ? unencrypted(label, encryption, response) : undefined
+        return { text, etag: response.headers.get('etag') ?? '', ...(fault && { fault }) }
+      }),
+    read: async function* (name) {
+      let [at, etag] = [0, '']
+      for (let attempt = 1; ; attempt++) {
+        const rest = at === 0 ? {} : { range: `bytes=${at}-`, 'if-match': etag }
+        const response = await ask(urlOf(name), { headers: rest })
+        if (response.status === 404) throw missing(label, name)
+        if (!response.ok || !response.body) throw answered(label, response.status, 'read')
+        etag = response.headers.get('etag') ?? ''
+        try {
+          // The stream of fetch is the one of Node under another name.
+          for await (const chunk of Readable.fromWeb(response.body as ReadableStream)) {
+            at += chunk.length
+            yield Buffer.from(chunk)
+          }
+          return
+        } catch {
+          // Without its tag nobody knows whether the rest is of the same file.
+          if (attempt === ATTEMPTS || etag === '') throw unreachable(label)
+        }
+      }
     },
+  }
+}
+
+type Ask = (url: string, init: RequestInit) => Promise<Response>
+
+function askerOf(label: string, variables: Variables): Ask {
+  let made: ReturnType<typeof clientOf> | undefined
+  return async (url, init) => {
+    made ??= clientOf(variables)
+    const client = await made
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await client.fetch(url, init)
+      } catch {
+        if (attempt === ATTEMPTS) throw unreachable(label)
+        await delay(FIRST_WAIT_MILLIS * 2 ** (attempt - 1))
+      }
+    }
   }
 }
 
@@ -79,24 +114,37 @@ async function clientOf(variables: Variables) {
     ...(AWS_SESSION_TOKEN ? { sessionToken: AWS_SESSION_TOKEN } : {}),
     service: 's3',
     region: variables.AWS_REGION ?? variables.AWS_DEFAULT_REGION ?? 'us-east-1',
-    retries: 4,
+    retries: ATTEMPTS,
   })
 }
 
-async function asked(label: string, ask: () => Promise<Response>): Promise<Response> {
-  try {
-    return await ask()
-  } catch (error) {
-    if (error instanceof KvmigError) throw error
-    throw refused(`${label} cannot be reached`, 'Is AWS_ENDPOINT_URL right, and the region?')
-  }
+// A store that does not know encryption takes the header, and keeps clear text.
+function unencrypted(
+  label: string,
+  encryption: Encryption | undefined,
+  response: Response,
+): KvmigError | undefined {
+  const done = response.headers.get('x-amz-server-side-encryption')
+  if (encryption === undefined || done === encryption.kind) return undefined
+  return refused(
+    `${label} took a file and did not encrypt it with ${encryption.kind}`,
+    'Does this store encrypt, and may the credentials use the key? Look whether the file is still there.',
+  )
 }
+
+const missing = (label: string, name: string): KvmigError =>
+  new KvmigError('ARCHIVE_MISSING', `${label} has no file ${name}.`, {
+    hint: 'Is this the place of an archive, and is it all there?',
+  })
+
+const unreachable = (label: string): KvmigError =>
+  refused(`${label} cannot be reached`, 'Is AWS_ENDPOINT_URL right, and the region?')
 
 const answered = (label: string, status: number, what: string): KvmigError =>
   refused(
     `${label} cannot be ${what}: it answered ${status}`,
     status === 403
-      ? 'The credentials need s3:PutObject and s3:GetObject there.'
+      ? 'The credentials need s3:PutObject, s3:GetObject and s3:AbortMultipartUpload there, and kms:GenerateDataKey and kms:Decrypt for a key of their own.'
       : 'Try again, or look at the bucket.',
   )
 

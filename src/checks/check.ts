@@ -1,6 +1,7 @@
 import type { CompiledProject } from '../mapping/compiled-project.ts'
 import type { OptionSchema } from '../plan/catalog.ts'
 import type { Plan, Project } from '../plan/plan.ts'
+import type { CounterPlace } from '../sources/read-counter.ts'
 import type { Source } from '../sources/source.ts'
 import type { Ledger } from '../state/ledger.ts'
 import type { Target } from '../target/target.ts'
@@ -33,6 +34,8 @@ export interface Scope {
   readonly signal: AbortSignal
   /** A text of a plan with `${NAME}` replaced by environment variables, as in addresses. Absent: there are none. */
   resolve?(text: string): string
+  /** What a counter of the plan's source stands at; undefined where there is none. */
+  counter?(place: CounterPlace): Promise<bigint | undefined>
   /** One pass over the plan's source and its tables, made when first asked for. */
   survey(): Promise<Survey>
   /** The plan's source, open. Absent: it cannot be asked. */

@@ -340,6 +340,9 @@ export class Compared {
     if (!comparison) return false
     const columns = this.isSummed ? this.#rows.get(writers[0]!)!.wires : undefined
     await comparison.target.transaction(async (tx) => {
+      // Another try counts anew.
+      this.#actual = 0
+      this.#inTable.clear()
       for await (const rows of this.#ownRows(tx, { columns })) {
         this.#actual += rows.length
         for (const it of rows) this.#inTable.add(it, 0, it.length)

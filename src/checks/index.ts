@@ -25,6 +25,7 @@ import { rollbackDrill } from './rollback-drill.ts'
 import { rowCount } from './row-count.ts'
 import { sample } from './sample.ts'
 import { sequences } from './sequences.ts'
+import { slowStatements } from './slow-statements.ts'
 import { soak } from './soak.ts'
 import { sql } from './sql.ts'
 import { uniqueKeys } from './unique-keys.ts'
@@ -62,6 +63,7 @@ export const CHECKS: ReadonlyMap<string, Check> = new Map(
     oneWay,
     idle,
     load,
+    slowStatements,
     sql,
     http,
     prometheus,

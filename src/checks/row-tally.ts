@@ -19,6 +19,12 @@ export class RowTally {
     this.#keyIndexes = keyIndexes
   }
 
+  clear(): void {
+    this.#counts.fill(0)
+    this.#sums.fill(0)
+    this.total = 0
+  }
+
   /** The row that lies between these places. */
   add(bytes: Buffer, start: number, end: number): void {
     const bucket = this.#bucketOf(bytes, start)

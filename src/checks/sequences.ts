@@ -4,7 +4,7 @@ import { object } from '../plan/schema-parts.ts'
 import { sameTable, showTable, type TableDefinition } from '../plan/table.ts'
 import { qualified, quote } from '../target/ddl.ts'
 import type { Transaction } from '../target/target.ts'
-import type { Check } from './check.ts'
+import type { Check, Scope } from './check.ts'
 import { counted } from './counted.ts'
 import { fail, pass } from './finding.ts'
 import { filledTables } from './plan-survey.ts'
@@ -24,7 +24,7 @@ export const sequences: Check = {
         for (const table of filledTables(scope)) {
           await requireReadable(tx, [table.name])
           for (const it of await sequencesOf(tx, table, filledColumns(scope.plan, table))) {
-            drawn.push({ ...it, behind: await behind(tx, it) })
+            drawn.push({ ...it, behind: await behind(tx, it), next: await nextOf(tx, it) })
           }
         }
         return drawn
@@ -32,11 +32,12 @@ export const sequences: Check = {
       { readOnly: true },
     )
     const late = drawn.filter((it) => it.behind !== undefined)
+    const ofCounters = await countersOf(scope, drawn)
     const facts = {
       measured:
         drawn.length === 0
           ? `No column that plan ${scope.plan.name} fills has a sequence.`
-          : `${counted(drawn.length, 'sequence')}: ${late.length === 0 ? 'each goes on beyond what is there' : `${late.length.toLocaleString('en-US')} would give a number that is taken`}.`,
+          : `${counted(drawn.length, 'sequence')}: ${late.length === 0 ? 'each goes on beyond what is there' : `${late.length.toLocaleString('en-US')} would give a number that is taken`}.${ofCounters.map((it) => ` ${it}`).join('')}`,
       expected: sequences.summary,
       samples: late.map(
         (it) => `${showTable(it.table.name)}.${it.column}: ${it.sequence} is ${it.behind} behind`,
@@ -66,15 +67,33 @@ interface Sequence {
   readonly increment: bigint
 }
 
+/** What is to say of counters that the plan names. They go on counting until the cutover, which sets the sequences once more. */
+async function countersOf(scope: Scope, drawn: readonly Drawn[]): Promise<readonly string[]> {
+  const said: string[] = []
+  for (const { table, column, key, field } of scope.plan.sequences ?? []) {
+    const name = `${showTable(table)}.${column}`
+    const found = drawn.find((it) => sameTable(it.table.name, table) && it.column === column)
+    const count = await scope.counter?.({ key, ...(field !== undefined && { field }) })
+    const shown = field === undefined ? key : `${key} ${field}`
+    if (count === undefined) said.push(`${shown}, which ${name} goes on from, is not there.`)
+    else if (found && count >= BigInt(found.next))
+      said.push(
+        `${name} is ${count - BigInt(found.next) + 1n} behind ${shown}, which counts on until phase C sets it again.`,
+      )
+  }
+  return said
+}
+
 /** `behind`: by how much its next number has to be moved; undefined where it need not. */
-type Drawn = Sequence & { readonly behind: string | undefined }
+type Drawn = Sequence & { readonly behind: string | undefined; readonly next: string }
 
 const filledColumns = (plan: Plan, { name }: TableDefinition): ReadonlySet<string> =>
-  new Set(
-    mappingsOf(plan)
+  new Set([
+    ...mappingsOf(plan)
       .filter((it) => sameTable(it.into, name))
       .flatMap((it) => it.fields.map(({ column }) => column)),
-  )
+    ...(plan.sequences ?? []).filter((it) => sameTable(it.table, name)).map((it) => it.column),
+  ])
 
 // Identity and serial columns own their sequence; a DEFAULT nextval('…') may also draw from one that nobody owns.
 async function sequencesOf(
@@ -114,6 +133,13 @@ async function sequencesOf(
     increment: BigInt(increment!),
   }))
 }
+
+const nextOf = async (tx: Transaction, { sequence, increment }: Sequence): Promise<string> =>
+  (
+    await tx.query(
+      `SELECT last_value + CASE WHEN is_called THEN ${increment} ELSE 0 END AS next FROM ${sequence}`,
+    )
+  )[0]!.next!
 
 // The distance only: the numbers themselves are data.
 async function behind(

@@ -284,6 +284,8 @@ function createProgram(io: Io, version: string, done: (code: number) => void): C
     .argument('<archive>', 'the folder with its manifest.json')
     .option('--into <source>', 'name of the source, if the project has several')
     .option('--replace', 'also keys that hold something else by now')
+    .option('--without-deleted', 'leave out what the application has deleted since')
+    .option('--with-deleted', 'bring back everything as it was then, deleted or not')
     .option('-y, --yes', 'do not ask')
     .option('--json', 'the result as JSON')
     .action(action(() => import('./commands/restore.ts'), 'archive'))

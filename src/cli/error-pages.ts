@@ -36,6 +36,10 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
     'a transaction was rolled back instead of committed',
     'Nothing of it was kept. Run the same again.',
   ],
+  COUNTER: [
+    'a counter that cannot set a sequence',
+    'sequences: of a plan names the key that the application counts with: a string or a field of a hash that holds a whole number, and not more than the sequence can give.',
+  ],
   COMMIT_UNKNOWN: [
     'the connection was lost during a commit',
     'It may have happened or not. Run the same again: every step looks first, so that twice is once.',
@@ -98,6 +102,10 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
   KEY_MISSING: [
     'a key without one of its columns',
     'get and delete take the columns of the key of the mapping, put takes them among the others.',
+  ],
+  LOOKUP_TOO_LARGE: [
+    'what lookups name does not fit into memory',
+    'Redis, Upstash, Cluster and Replit are asked key by key. A backup or NDJSON file cannot be, so what its lookups name is held in memory, and so are the collections of owner(), up to 256 MB each. Narrow the pattern, or load the file into a Redis and read from there.',
   ],
   LEASE_HELD: [
     'somebody else is applying',

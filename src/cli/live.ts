@@ -210,6 +210,8 @@ async function findExtensions(
         data.extension,
         data.optional ? 'It is done without.' : 'The plan cannot be applied without it.',
       )
+    if (data.kind === 'partitions' && data.with && !asked.has(data.with))
+      asked.set(data.with, 'The table stays a plain one, in one piece.')
     if (data.kind === 'sweep' && !asked.has('pg_cron'))
       asked.set('pg_cron', 'Call kvmig sweep from a scheduler of yours instead.')
   }

@@ -21,6 +21,10 @@ export const PHASE_PAGES: Readonly<Record<string, readonly [title: string, help:
     'going back would hide writes',
     'Postgres has taken writes that the source has not, and the source is out of reach. Bring it back, then kvmig rollback. If old data is better than none: --accept-risk=N with the number of the message; the writes stay in the outbox.',
   ],
+  DELETED_SINCE: [
+    'an archive would bring back what was deleted since',
+    'An archive is the state of the day it was made. kvmig restore --without-deleted leaves out what the application has deleted since, by what the ledger knows; --with-deleted brings back everything.',
+  ],
   EVIDENCE: [
     'a URL gave nothing to judge by',
     'The checks http and prometheus ask it. Is it in reach from here, and does it answer with JSON? No answer is no pass.',

@@ -118,6 +118,7 @@ export const PLAN_EXAMPLES: Readonly<Partial<Record<string, PlanExample>>> = {
     "- { match: 'a:{id:int}', into: users, write: true, fields: { id: $id, name: $key } }\n- { match: 'b:{id:int}', into: users, write: true, fields: { id: $id, name: $key } }",
     "- { match: 'a:{id:int}', into: users, write: true, fields: { id: $id, name: $key } }\n- { match: 'b:{id:int}', into: users, fields: { id: $id, name: $key } }",
   ),
+  KV057: plan("sequences: { users.name: 'user:next_id' }", 'queries:\n  q: { sql: SELECT 1 }'),
   KV060: plan('queries:\n  q: { sql: SELECT 1 }\nplan: handles', 'queries:\n  q: { sql: SELECT 1 }'),
   KV061: plan('after: [handels]', 'after: [handles]'),
   KV062: plan('after: [users]', 'after: [handles]'),
@@ -126,7 +127,6 @@ export const PLAN_EXAMPLES: Readonly<Partial<Record<string, PlanExample>>> = {
     'target: postgers://db.example/app',
     'target: postgres://db.example/app?sslmode=verify-full',
   ),
-  KV065: mapping('one_way: accept', 'where: has(r.name)'),
   KV070: project(
     'target: postgres://app:hunter2@db.example/app?sslmode=verify-full',
     'target: postgres://app:${PASSWORD}@db.example/app?sslmode=verify-full',

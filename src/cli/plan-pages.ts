@@ -70,17 +70,18 @@ export const PLAN_PAGES: Readonly<Partial<Record<string, string>>> = {
   KV053:
     'expiry: names the column that says when a row ends. A time without zone would end it at another moment on another server.',
   KV054:
-    'kvmig makes partitions by time: partition_by: range (created_at) over one timestamptz, timestamp or date. Other partitions are yours to make, in the file that schema: names.',
+    'kvmig makes partitions by time: partition_by: range (created_at) over one timestamptz, timestamp or date. Other partitions are yours to make, in the file that schema: names. With TimescaleDB the column belongs into the primary key and into whatever is unique.',
   KV055:
     'merge: says of a column how it is made of all records that give the row: coalesce, greatest, least or sum. It is said once for a table, of columns that are filled and no part of the key; a sum wants numbers, greatest and least values that have an order.',
   KV056:
     'Of several mappings into one table one may say write: true: its layout is the one that is written towards the store.',
+  KV057:
+    'sequences: names columns whose numbers come from a sequence (identity, serial, or DEFAULT nextval), and the key of the store that the application counts with.',
   KV060: 'The message says where the other one is.',
   KV061: 'The message lists the names that there are.',
   KV062: 'after: and the references between tables together form a circle. Remove one of them.',
   KV063: 'A project names sources, a target and plans; a plan has at least one mapping.',
   KV064: 'Sources: redis:, rediss:, rdb:, ndjson:. Targets: postgres:, pglite:.',
-  KV065: 'The word belongs to the language, but not to this version of kvmig.',
   KV070: `Plans live in git. Put the secret into the environment and write \${NAME}.`,
   KV071:
     'Everybody between here and there could read the data. Use rediss:// or sslmode=verify-full; on a private network say why it is all right: insecure: because.',

@@ -4,6 +4,7 @@ import { readSchemaSql } from '../plan/schema-sql.ts'
 import type { Step } from '../plan/step.ts'
 import { type ColumnDefinition, showTable, type TableDefinition, type TableName } from '../plan/table.ts'
 import { addForeignKey, createExtension, createIndex, createTable, quote } from '../target/ddl.ts'
+import { createHistory } from '../target/history.ts'
 import type { ProofStatement } from '../target/prove.ts'
 import { createView } from '../target/sweep.ts'
 
@@ -72,6 +73,13 @@ function stepStatement(step: Step, place: (name: TableName) => TableName): reado
           needs: [whatTable(step.table)],
         },
       ]
+    case 'audit':
+      return createHistory(place(step.table), step.history, step.key).map((sql) => ({
+        sql,
+        at: undefined,
+        what: `history ${showTable({ ...step.table, table: step.history })}`,
+        needs: [whatTable(step.table)],
+      }))
     case 'index':
       return [
         {

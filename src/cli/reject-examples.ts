@@ -161,6 +161,14 @@ export const REJECT_EXAMPLES: Readonly<Record<string, RejectExample>> = {
     },
     { entry: json('{"id":"1","v":"x"}') },
   ),
+  NOT_WANTED: example(
+    {
+      columns: 'v: text',
+      mapping: `${field('v')}\nwhere: has(r.v)\notherwise: reject`,
+      entry: json('{"w":"x"}'),
+    },
+    { entry: json('{"v":"x"}') },
+  ),
   NUL_IN_JSON: example(
     { columns: 'v: jsonb', mapping: field('v'), entry: json('{"v":["\\u0000"]}') },
     { mapping: `${field('v')}\ntext: replace` },

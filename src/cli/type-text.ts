@@ -1,4 +1,4 @@
-import { mappingsOf, type Plan, type Project } from '../plan/plan.ts'
+import { type Mapping, mappingsOf, type Plan, type Project } from '../plan/plan.ts'
 import { type BaseType, type ColumnDefinition, showTable, type TableDefinition } from '../plan/table.ts'
 
 /** The TypeScript of a project: what `store()` of each plan takes and gives, and every table for Kysely. Same plans, same text. */
@@ -35,11 +35,24 @@ export function typeText({ plans, targetSchema }: Project): string {
 /** A package of the application's, not of this folder. */
 const KYSELY = 'kysely'
 
-/** A plan with one mapping has one kind of row; of several, the application names the mapping and says what it expects. */
+/** A plan with one mapping has one kind of row; of several, the application names the mapping. */
 function storeOf(plan: Plan, tables: ReadonlyMap<string, TableDefinition>): string | undefined {
-  const [mapping, ...others] = mappingsOf(plan)
-  const table = mapping && tables.get(showTable(mapping.into))
-  if (!mapping || !table || others.length > 0) return undefined
+  const kinds = mappingsOf(plan).flatMap((mapping) => {
+    const table = tables.get(showTable(mapping.into))
+    return table ? [{ mapping, lines: rowsOf(mapping, table) }] : []
+  })
+  const [only, ...others] = kinds
+  if (!only) return undefined
+  if (others.length === 0) return [`${name(plan.name)}: {`, ...only.lines, '}'].join('\n')
+  const each = kinds.flatMap(({ mapping, lines }) => [
+    `    ${name(mapping.name)}: {`,
+    ...lines.map((it) => indented(it, '    ')),
+    '    }',
+  ])
+  return [`${name(plan.name)}: {`, '  mappings: {', ...each, '  }', '}'].join('\n')
+}
+
+function rowsOf(mapping: Mapping, table: TableDefinition): readonly string[] {
   const columns = mapping.fields.map((field) => table.columns.find((it) => it.name === field.column)!)
   const isKey = (it: ColumnDefinition) => mapping.key.includes(it.name)
   const isRequired = (it: ColumnDefinition) => it.notNull || isKey(it) || table.primaryKey.includes(it.name)
@@ -51,11 +64,7 @@ function storeOf(plan: Plan, tables: ReadonlyMap<string, TableDefinition>): stri
       ? `${name(it.name)}: ${into(it)}`
       : `${name(it.name)}?: ${into(it)}${isRequired(it) ? '' : ' | null'}`,
   )
-  return [
-    `${name(plan.name)}: {`,
-    ...Object.entries({ row, key, input }).map(([part, list]) => `  ${part}: { ${list.join('; ')} }`),
-    '}',
-  ].join('\n')
+  return Object.entries({ row, key, input }).map(([part, list]) => `  ${part}: { ${list.join('; ')} }`)
 }
 
 function kyselyOf({ columns, primaryKey }: TableDefinition, label: string): string {

@@ -1,5 +1,6 @@
 import type { Step } from '../plan/step.ts'
 import { analyze } from './analyze.ts'
+import { audit } from './audit.ts'
 import { backfill } from './backfill.ts'
 import type { Executor } from './executor.ts'
 import { extension } from './extension.ts'
@@ -28,5 +29,6 @@ export const EXECUTORS: { readonly [K in Step['kind']]: Executor<Extract<Step, {
   sequence,
   sweep,
   analyze,
+  audit,
   gate,
 }

@@ -8,6 +8,7 @@ import type { BackfillStep } from '../plan/step.ts'
 import { showTable } from '../plan/table.ts'
 import { withoutExpiredFields } from '../sources/part.ts'
 import type { Cursor, Entry, Page, Source } from '../sources/source.ts'
+import type { Checkpoint } from '../state/ledger.ts'
 import { repeatably } from '../state/schema.ts'
 import { writerName } from '../state/trace.ts'
 import { databaseClock } from '../target/clock.ts'
@@ -100,6 +101,8 @@ export class Pass {
   #identity: string
   /** Up to where all is written, with what was counted by then. */
   #reached: { cursor: Cursor | undefined; counts: Record<string, Counts> }
+  /** What is kept as the place when all is written: where the source goes on some day, or that nothing is left. */
+  #end: Cursor = END
   #batches: number
   /** A collection of which more parts have to come, and the copies that take it. */
   #unfinished:
@@ -202,13 +205,13 @@ export class Pass {
       await settleContests(table, this.#context, {
         counted: this.copies.map((it) => writerName(it.compiled)),
         transact: async (work) => {
-          await this.#commit(END, async (tx) => shiftCounts(this.copies, await work(tx)))
+          await this.#commit(this.#end, async (tx) => shiftCounts(this.copies, await work(tx)))
         },
       })
     }
   }
 
-  /** Lets go of what is not in quarantine any more, and of the checkpoint. `also` is part of the transaction, once for each copy. */
+  /** Lets go of what is not in quarantine any more, and of the checkpoint, unless the source goes on there. `also` is part of the transaction, once for each copy. */
   async close(also: (tx: Transaction, copy: Copy) => Promise<void> = async () => {}): Promise<void> {
     const { target, lease, ledger } = this.#context
     await repeatably(() =>
@@ -218,20 +221,29 @@ export class Pass {
           await ledger.quarantine.release(tx, copy.step.plan, copy.step.mapping.name)
           await also(tx, copy)
         }
-        await ledger.dropCheckpoint(tx, this.#id)
+        if (this.#end === END) await ledger.dropCheckpoint(tx, this.#id)
+        else await ledger.saveCheckpoint(tx, this.#id, this.#wholePlace())
       }),
     )
+  }
+
+  /** Where the next copy goes on, which counts by itself. */
+  #wholePlace(): Checkpoint {
+    const counts = Object.fromEntries(this.copies.map((it) => [it.step.id, { ...noCounts() }]))
+    return { identity: this.#identity, cursor: this.#end, counts, batch: this.#batches }
   }
 
   async #copyFrom(from: Cursor | undefined): Promise<void> {
     if (from === END) return
     const clock = await databaseClock(this.#context)
+    let last: Cursor | undefined
     try {
       for await (const page of this.#pages(from)) {
         this.#context.signal.throwIfAborted()
         if (this.#failed) throw this.#failed
         for (const entry of page.entries) this.#take(entry, clock)
         if (page.cursor !== undefined) this.#mark(page.cursor)
+        last = page.cursor
         if (this.#isFull()) await this.#flush(page.cursor)
       }
     } catch (error) {
@@ -239,7 +251,8 @@ export class Pass {
       throw error
     }
     this.#drop()
-    await this.#flush(END)
+    if (this.#source.goesOn) this.#end = last ?? END
+    await this.#flush(this.#end)
     await this.#writing
     if (this.#failed) throw this.#failed
     failpoint('backfill.scanned')
@@ -256,6 +269,7 @@ export class Pass {
     }
     this.#unfinished = undefined
     this.#resumable = undefined
+    this.#end = END
     this.#reached = { cursor: undefined, counts: {} }
     await repeatably(() =>
       this.#context.target.transaction(async (tx) => {
@@ -365,7 +379,7 @@ export class Pass {
         this.#failed = error
       },
     )
-    if (cursor === END) await this.#writing
+    if (cursor === this.#end) await this.#writing
   }
 
   async #write(batches: readonly { copy: Copy; batch: Batch }[], cursor: Cursor | undefined): Promise<void> {
@@ -402,10 +416,10 @@ export class Pass {
         for (const [copy, counts] of results) {
           // Nothing was there: try the next batch directly again.
           copy.careful = copy.loading.table.staged || counts.unchanged + counts.updated + counts.duplicate > 0
-          if (!live.has(copy) && counts.unchanged > counts.inserted + counts.updated)
-            await copy.learn(this.#context.target)
-          const { cursor } = this.#reached
-          const reached = cursor === undefined ? undefined : this.#source.reached?.(cursor)
+          const isSecondRun = counts.unchanged > counts.inserted + counts.updated && !live.has(copy)
+          if (isSecondRun && !this.#keys && cursor !== END) await copy.learn(this.#context.target)
+          const last = this.#reached.cursor
+          const reached = last === undefined ? undefined : this.#source.reached?.(last)
           this.#context.progress(copy.step.id, { ...copy.counts }, reached)
         }
         return

@@ -108,7 +108,16 @@ export function compileMapping({
   const asking = mapping.fields.flatMap(({ expression }, place) =>
     expression.kind === 'cel' || lookupsIn(expression).length > 0 ? [evaluators[place]!] : [],
   )
-  const { inverse, oneWay } = compileInverse({ mapping, columns, lineages, decoding, decodings })
+  const way = compileInverse({ mapping, columns, lineages, decoding, decodings })
+  // A record is not told from the row that it was merged into; only where nothing else is there can one stand for all.
+  const inverse = merged.size === 0 ? way.inverse : undefined
+  const rewrite = mapping.write ? way.inverse : undefined
+  const oneWay = [
+    ...way.oneWay,
+    ...(mapping.merge ?? [])
+      .filter(({ column }) => columns.some((it) => it.name === column))
+      .map(({ column, by }) => ({ column, why: `made of several records (${by})` })),
+  ]
   const sourceOf = isInjective({ mapping, columns, lineages })
     ? compileSourceOf({ mapping, columns, lineages })
     : undefined
@@ -150,6 +159,7 @@ export function compileMapping({
       takesFieldExpiry: group.takesFieldExpiry,
     }),
     ...(inverse && { inverse }),
+    ...(rewrite && { rewrite }),
     ...(sourceOf && { sourceOf }),
   }
 }

@@ -10,7 +10,7 @@ import { CalendarDate, Decimal, Instant, RejectError, type Value } from '../valu
 import { compileComputed } from './computed.ts'
 import { compileLookup } from './lookup.ts'
 import type { RecordScope } from './record.ts'
-import { scoreText } from './score-text.ts'
+import { scoreText, scoreWord } from './score-text.ts'
 import { readUtf8 } from './utf8.ts'
 
 /** An expression, compiled. Throws RejectError for a record it cannot be computed for. */
@@ -49,11 +49,15 @@ function compile(expression: Expression, context: ExpressionContext, lenient: bo
         ),
       )
     case 'pipe': {
+      // As a number it has none to give where it is infinite; as text it does.
+      if (expression.transform === 'text' && isScore(expression.input)) return ({ score }) => scoreWord(score)
       const input = compile(expression.input, context, lenient)
       return pipe(input, compileTransform(expression, context.transforms))
     }
   }
 }
+
+const isScore = (expression: Expression): boolean => expression.kind === 'root' && expression.root === 'score'
 
 /** A transform with its arguments, missing and null going around it unless it wants them. */
 export function compileTransform(
@@ -166,8 +170,11 @@ const ROOTS: ReadonlyMap<string, Evaluate> = new Map<string, Evaluate>([
   ['value', ({ value }) => value],
   ['item', ({ value }) => value],
   ['parent', ({ parent }) => parent],
+  ['root', ({ root }) => root],
   ['name', ({ name }) => name],
-  ['index', ({ index }) => (index < 0 ? undefined : new Decimal(String(index)))],
+  ['parent_name', ({ parentName }) => parentName],
+  ['index', ({ index }) => placeOf(index)],
+  ['parent_index', ({ parentIndex }) => placeOf(parentIndex)],
   ['field', ({ field }) => readUtf8(field)],
   ['member', ({ value }) => value],
   ['score', ({ score }) => new Decimal(scoreText(score))],
@@ -176,6 +183,8 @@ const ROOTS: ReadonlyMap<string, Evaluate> = new Map<string, Evaluate>([
   ['field_expires_at', ({ fieldExpiresAt: at }) => (at === null ? null : new Instant(BigInt(at) * 1000n))],
   ['key', ({ key }) => keyText(key)],
 ])
+
+const placeOf = (index: number): Value => (index < 0 ? undefined : new Decimal(String(index)))
 
 function keyText(key: Buffer): string {
   try {

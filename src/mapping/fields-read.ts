@@ -44,6 +44,8 @@ export function fieldsRead({ each, fields }: Mapping): FieldsRead {
           around.push(expression.path)
           const above = path?.slice(0, path.at(-1) === EACH ? -1 : undefined).lastIndexOf(EACH) ?? -1
           if (path && above >= 0) around.push([...withStars(path.slice(0, above + 1)), ...expression.path])
+        } else if (expression.root === 'root') {
+          around.push(expression.path)
         } else if (expression.root === 'expires_at') {
           takesExpiry = true
         } else if (expression.root === 'field_expires_at') {

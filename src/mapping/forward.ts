@@ -1,7 +1,7 @@
 import { asksBeforeClaiming, type Mapping } from '../plan/plan.ts'
 import { UNANSWERED } from '../sources/question.ts'
 import type { Entry } from '../sources/source.ts'
-import { type Cell, RejectError, type Value } from '../value.ts'
+import { type Cell, type Reject, RejectError, type Value } from '../value.ts'
 import type { ToCell } from './column.ts'
 import type { Evaluate } from './expression.ts'
 import { type FieldTree, findUntaken } from './field-tree.ts'
@@ -156,6 +156,7 @@ class Run implements RecordVisitor {
     try {
       if (where && !this.#asksOnce && !where(scope)) {
         if (this.#filtersEntries) this.#claimed = 'filtered'
+        else if (this.#parts.mapping.otherwise) this.#sink.reject(NOT_WANTED, part)
         else this.#sink.filtered(part)
         return
       }
@@ -186,6 +187,12 @@ class Run implements RecordVisitor {
   }
 
   readonly #tell = (field: string): void => this.#sink.unmapped(field)
+}
+
+/** What `where` says no to, in a mapping that wants it told. */
+export const NOT_WANTED: Reject = {
+  code: 'NOT_WANTED',
+  message: 'The condition under "where:" says no, and no other rule has it.',
 }
 
 const hasFieldExpiry = ({ value }: Entry): boolean =>

@@ -1,3 +1,4 @@
+import { SourceError } from '../errors.ts'
 import type { KeyPattern } from '../plan/key-pattern.ts'
 import type { Answer, Question } from '../sources/question.ts'
 import type { Entry, Source } from '../sources/source.ts'
@@ -13,7 +14,7 @@ interface HeldKey {
 
 /**
  * Answers for a source that has no index to ask, such as a backup: the keys that lookups name are read once, when the first question
- * comes, and held in memory.
+ * comes, and held in memory, as far as that has limits (`Limit`).
  */
 export class Held {
   readonly #source: Source
@@ -35,13 +36,18 @@ export class Held {
 
   async #read(): Promise<ReadonlyMap<string, HeldKey>> {
     const held = new Map<string, HeldKey>()
+    const limit = new Limit(this.#source)
     for await (const entry of matching(this.#source, this.#keys, this.#now)) {
       const key = entry.key.toString('latin1')
       const known = entry.offset > 0 ? held.get(key) : undefined
       const { value } = entry
       const bytes = value?.type === 'string' ? Buffer.from(value.bytes) : undefined
       const it = known ?? { type: entry.type, bytes, elements: new Map() }
-      for (const [name, element] of elementsOf(entry)) it.elements.set(name, element)
+      for (const [name, element] of elementsOf(entry)) {
+        it.elements.set(name, element)
+        limit.add(name.length + (Buffer.isBuffer(element) ? element.length : 0))
+      }
+      if (!known) limit.add(key.length + (bytes?.length ?? 0))
       held.set(key, it)
     }
     return held
@@ -61,6 +67,34 @@ function answer(held: HeldKey | undefined, question: Question): Answer {
       return type === 'zset' ? (element as number | undefined) : wrong
     case 'member':
       return ['hash', 'list', 'set', 'zset'].includes(type) ? element !== undefined : wrong
+  }
+}
+
+/** What lookups may hold in memory, for a source that has no index to ask. */
+export const HELD_BYTES = 256 << 20
+/** What a name and a value cost beside their bytes. */
+const OVERHEAD = 96
+
+/** Counts what is held, and refuses what would fill the memory of the machine. */
+export class Limit {
+  readonly #source: Pick<Source, 'label'>
+  #left: number
+
+  constructor(source: Pick<Source, 'label'>, bytes = HELD_BYTES) {
+    this.#source = source
+    this.#left = bytes
+  }
+
+  add(bytes: number): void {
+    this.#left -= bytes + OVERHEAD
+    if (this.#left >= 0) return
+    throw new SourceError(
+      'LOOKUP_TOO_LARGE',
+      `${this.#source.label}: the keys that lookups name hold more than ${HELD_BYTES >> 20} MB, which would have to be held in memory.`,
+      {
+        hint: 'owner() reads all collections of its pattern, and a file cannot be asked for single keys: narrow the pattern, or load the file into a Redis (redis-cli --pipe, or a server started on it) and read from there.',
+      },
+    )
   }
 }
 

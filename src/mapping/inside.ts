@@ -13,8 +13,10 @@ export function compileInside(
   transforms: ReadonlyMap<string, Transform>,
 ): (scope: RecordScope, visitor: RecordVisitor, part: (() => Part) | undefined) => void {
   const applied = calls.map((it) => compileTransform(it, transforms))
-  return (scope, visitor, part) =>
+  return (scope, visitor, part) => {
+    scope.root = scope.value
     new Walk(path, applied, scope, visitor).inside(scope.value, 0, scope.value, part)
+  }
 }
 
 /** One walk. `outer` is the value of the record that encloses what is found: the whole, or the object of the level above. */
@@ -79,7 +81,9 @@ class Walk {
         this.#visitor.refuse(error, part)
       }
     }
-    const { name: outerName, index: outerIndex } = this.#scope
+    const { name: outerName, index: outerIndex, parentName, parentIndex } = this.#scope
+    this.#scope.parentName = outerName
+    this.#scope.parentIndex = outerIndex
     if (values instanceof Map) {
       for (const [name, value] of values) {
         this.#scope.name = name
@@ -93,5 +97,7 @@ class Walk {
     }
     this.#scope.name = outerName
     this.#scope.index = outerIndex
+    this.#scope.parentName = parentName
+    this.#scope.parentIndex = parentIndex
   }
 }

@@ -45,6 +45,8 @@ export interface CompiledMapping {
   sourceOf?(keyCells: Row): RecordPlace
   /** The entry (its type and value) that these rows came from, in canonical form. Absent where the mapping has no way back. */
   inverse?(rows: readonly Row[]): Pick<Entry, 'key' | 'type' | 'value' | 'expiresAt'>
+  /** An entry that stands for all that gave a row, in a store that holds none of them: there where the mapping says `write: true`. */
+  rewrite?(rows: readonly Row[]): Pick<Entry, 'key' | 'type' | 'value' | 'expiresAt'>
 }
 
 /** Did the mapping take the entry? `filtered`: its `where` said no to the entry as a whole, so the next rule may have it. */

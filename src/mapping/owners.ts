@@ -1,7 +1,7 @@
 import { captureNames, type KeyPattern } from '../plan/key-pattern.ts'
 import type { Answer, OwnerQuestion } from '../sources/question.ts'
 import type { Source } from '../sources/source.ts'
-import { elementsOf, matching } from './held.ts'
+import { elementsOf, Limit, matching } from './held.ts'
 import { compileKeyPattern, isMatch } from './key-match.ts'
 import { lookupBytes } from './lookup.ts'
 
@@ -32,6 +32,7 @@ export class Owners {
 
   async #read(pattern: KeyPattern): Promise<ReadonlyMap<string, Owner>> {
     const owners = new Map<string, Owner>()
+    const limit = new Limit(this.#source)
     const { match } = compileKeyPattern(pattern)
     const place = captureNames(pattern).length - 1
     for await (const entry of matching(this.#source, [pattern], this.#now)) {
@@ -41,6 +42,7 @@ export class Owners {
       if (!owner) continue
       for (const [item] of elementsOf(entry)) {
         const known = owners.get(item)
+        if (known === undefined) limit.add(item.length)
         owners.set(
           item,
           known === undefined || (Buffer.isBuffer(known) && known.equals(owner)) ? owner : { several: true },

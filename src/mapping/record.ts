@@ -20,10 +20,15 @@ export class RecordScope {
   value: Value = undefined
   /** The value of the record that encloses it, where a path of `each` goes inside. */
   parent: Value = undefined
+  /** The value that the path of `each` begins at. */
+  root: Value = undefined
   /** Place in a list, -1 where there is none. */
   index = -1
   /** Key of the object it came from, undefined where there is none. */
   name: string | undefined = undefined
+  /** The same of the list or object that the one around it came from. */
+  parentIndex = -1
+  parentName: string | undefined = undefined
   /** Bytes: a name is decoded only where somebody asks. */
   field: Buffer = NOTHING
   /** When the field expires by itself, in milliseconds since 1970; null: with the key. */
@@ -57,8 +62,11 @@ export class RecordScope {
       this.#capture = captures
     } else this.captures = captures
     this.parent = undefined
+    this.root = undefined
     this.index = -1
     this.name = undefined
+    this.parentIndex = -1
+    this.parentName = undefined
   }
 }
 

@@ -1,7 +1,17 @@
+import type { Position } from '../diagnostic.ts'
+import { counterKey } from '../plan/beside.ts'
 import { type KeyPattern, literalPrefix, parseKeyPattern } from '../plan/key-pattern.ts'
-import { asksBeforeClaiming, type Mapping, type Project, type Rule, type Skip } from '../plan/plan.ts'
+import {
+  asksBeforeClaiming,
+  type Counter,
+  type Mapping,
+  type Project,
+  type Rule,
+  type Skip,
+} from '../plan/plan.ts'
 import type { Entry } from '../sources/source.ts'
 import type { Reject } from '../value.ts'
+import { NOT_WANTED } from './forward.ts'
 import { compileKeyPattern, isMatch, type KeyMatcher } from './key-match.ts'
 import { compileKeySpans, type KeySpans, MOST_CAPTURES } from './key-spans.ts'
 import type { Claim, CompiledMapping, Router } from './mapping.ts'
@@ -19,12 +29,22 @@ export function createRouter(
   const routes = project.plans
     .filter((plan) => plan.source === source)
     .flatMap((plan) => routesOf(plan.name, plan.rules, (name) => compiled(plan.name, name)))
+  // A counter is named by its whole key, which says more than any pattern that fits it too.
+  const counters = project.plans
+    .filter((plan) => plan.source === source)
+    .flatMap(({ name, sequences = [] }) => sequences.flatMap((it) => counterRoute(name, it) ?? []))
   const lets = project.skips.map((skip) => skipRoute(skip, undefined))
   // Last of all: a rule says more about a key than that somebody looks at it.
   const asked = routes.flatMap((it) =>
     it.mappings.flatMap((mapping) => mapping.lookupKeys.map((key) => lookupRoute(mapping, key))),
   )
-  const all = [skipRoute(OWN, undefined), ...routes, ...lets, ...asked.filter((it) => it.prefix !== '')]
+  const all = [
+    skipRoute(OWN, undefined),
+    ...counters,
+    ...routes,
+    ...lets,
+    ...asked.filter((it) => it.prefix !== ''),
+  ]
   const candidatesOf = compilePrefixes(all)
   const quick = quickly(all)
 
@@ -35,6 +55,7 @@ export function createRouter(
       if (only) return only.alone(only.claimOf!(type))
       const text = key.toString('latin1')
       const claims: Claim[] = []
+      // A key that does not fit its rule, or that no condition wants, and that nobody else has.
       let reject: Claim | undefined
       for (const route of candidatesOf(text)) {
         const claim = route.claim(text, type)
@@ -47,6 +68,7 @@ export function createRouter(
         if (claims.length === 0 && isFinal(claim)) return route.alone(claim)
         claims.push(claim)
         if (isFinal(claim)) return claims
+        reject ??= route.unwanted
       }
       if (reject) claims.push(reject)
       return claims
@@ -86,7 +108,9 @@ const MOST_QUICK = 8
 function quickly(routes: readonly Route[]): (key: Buffer) => Route | undefined {
   const isAlone = ({ prefix }: Route) =>
     routes.filter((it) => it.prefix.startsWith(prefix) || prefix.startsWith(it.prefix)).length === 1
-  const quick = routes.filter((it) => it.claimOf && it.spans && isAlone(it)).slice(0, MOST_QUICK)
+  const quick = routes
+    .filter((it) => it.claimOf && it.spans && !it.unwanted && isAlone(it))
+    .slice(0, MOST_QUICK)
   const spans = new Int32Array(2 * MOST_CAPTURES)
   return (key) => {
     for (let index = 0; index < quick.length; index++) {
@@ -113,6 +137,8 @@ interface Route {
   readonly mappings: readonly CompiledMapping[]
   readonly skip?: Skip
   claim(key: string, type: Entry['type']): Claim | undefined
+  /** Where one of its mappings rejects what its `where` says no to. */
+  readonly unwanted?: Claim
   /** Of mappings: the claim of a key that fits, and the short way to see that it does. */
   claimOf?(type: Entry['type']): Claim
   readonly spans?: KeySpans | undefined
@@ -173,11 +199,13 @@ function groupRoute(plan: string, mappings: readonly CompiledMapping[]): Route {
     byType.set(type, claim)
     return claim
   }
+  const strict = mappings.find((it) => it.mapping.otherwise === 'reject')
   return {
     prefix: prefixOf(match),
     matcher,
     mappings,
     ...remembered(),
+    ...(strict && { unwanted: { kind: 'reject', plan, mapping: strict, reject: NOT_WANTED } }),
     claimOf,
     spans: compileKeySpans(match),
     claim: (key, type) => {
@@ -204,7 +232,16 @@ function skipRoute(skip: Skip, plan: string | undefined): Route {
 }
 
 /** Keys that a lookup names belong to its plan where no rule has them. */
-function lookupRoute({ plan, mapping: { at } }: CompiledMapping, key: KeyPattern): Route {
+const lookupRoute = ({ plan, mapping: { at } }: CompiledMapping, key: KeyPattern): Route =>
+  askedRoute(plan, key, at)
+
+/** A key that sets a sequence. Of a hash only one field does: it belongs to whichever rule takes it. */
+function counterRoute(plan: string, counter: Counter): Route | undefined {
+  const match = counterKey(counter)
+  return match && askedRoute(plan, match, counter.at)
+}
+
+function askedRoute(plan: string, key: KeyPattern, at: Position): Route {
   const matcher = compileKeyPattern(key)
   const claim: Claim = { kind: 'lookup', plan, match: key, at }
   return {

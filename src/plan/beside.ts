@@ -3,6 +3,7 @@ import { columnsEffect, mappingEffect } from './fingerprint.ts'
 import { overlaps } from './key-overlap.ts'
 import type { KeyPattern } from './key-pattern.ts'
 import {
+  type Counter,
   type Mapping,
   mappingsOf,
   type Plan,
@@ -23,6 +24,9 @@ export function besides(
   project: Pick<Project, 'plans' | 'skips'>,
   tableOf: (mapping: Mapping) => TableDefinition | undefined,
 ): ReadonlyMap<Mapping, string> {
+  const counters = project.plans
+    .filter((it) => it.source === plan.source)
+    .flatMap((it) => (it.sequences ?? []).flatMap((one) => counterKey(one) ?? []))
   const elsewhere = [
     ...project.plans
       .filter((it) => it.name !== plan.name && it.source === plan.source)
@@ -41,14 +45,19 @@ export function besides(
           : [digestOf([index < place ? 'before' : 'behind', claimOf(rule)])],
       )
       const others = elsewhere.filter(touches).map((rule) => digestOf(['elsewhere', claimOf(rule)]))
+      const counted = counters.filter((it) => overlaps(fits, it) !== 'no').map(({ parts }) => parts)
       const readers = group.map((it) => {
         const table = it === mapping ? undefined : tableOf(it)
         return it === mapping ? 'itself' : digestOf([mappingEffect(it), table && columnsEffect(it, table)])
       })
-      return [mapping, digestOf([own.sort(), others.sort(), readers])]
+      return [mapping, digestOf([own.sort(), others.sort(), readers, ...counted])]
     }),
   )
 }
+
+/** The key that a counter has to itself; undefined where it is a field of a hash. */
+export const counterKey = ({ key, field, at }: Counter): KeyPattern | undefined =>
+  field === undefined ? { source: key, parts: [{ kind: 'literal', text: key }], at } : undefined
 
 /** What a rule takes, whatever becomes of it then. */
 function claimOf(rule: Rule): unknown {

@@ -2,10 +2,7 @@ import type { OptionSignature } from './catalog.ts'
 import { type JsonSchema, oneOf, text } from './schema-parts.ts'
 
 /** A check is asked for by its name, or by a map from its name to its options, with the reason beside it. */
-export function checkRequest(
-  checks: ReadonlyMap<string, OptionSignature>,
-  later: readonly string[],
-): JsonSchema {
+export function checkRequest(checks: ReadonlyMap<string, OptionSignature>): JsonSchema {
   const bare = [...checks].filter(
     ([, it]) => !Array.isArray(it.options.required) || it.options.required.length === 0,
   )
@@ -17,18 +14,12 @@ export function checkRequest(
     title: 'a check, or a map from a check to its options',
     if: { type: 'string' },
     // biome-ignore lint/suspicious/noThenProperty: JSON Schema's word
-    then: oneOf('a check', ...bare.map(([it]) => it), ...later),
+    then: oneOf('a check', ...bare.map(([it]) => it)),
     properties: {
       ...options,
-      ...Object.fromEntries(
-        later.map((it) => [it, { type: ['object', 'string', 'number'], title: 'options' }]),
-      ),
       because: text('the reason'),
     },
     additionalProperties: false,
     minProperties: 1,
   }
 }
-
-/** Checks that are named and not there yet, so that plans can be written ahead. */
-export const LATER_CHECKS: readonly string[] = []

@@ -1,6 +1,7 @@
 import { type Diagnostic, hasErrors } from '../diagnostic.ts'
 import { CycleError, createGraph, type Graph } from '../graph/graph.ts'
 import { reduce } from '../graph/reach.ts'
+import { addAudit } from './passes/audit.ts'
 import { addBackfills } from './passes/backfills.ts'
 import { addExpiry } from './passes/expiry.ts'
 import { addExtensions } from './passes/extensions.ts'
@@ -47,6 +48,7 @@ const PASSES: readonly Pass[] = [
   addAnalyze, // after the indexes
   addExpiry, // views as soon as there is a table, sweepers after the copy
   addForeignKeys, // after both tables; orphans are taken out first
+  addAudit, // when the table is as it will be
   addValidations,
   addGates, // last of each plan
 ]

@@ -47,14 +47,15 @@ const EFFECTS: Effects = {
   schema: ({ schema }) => schema,
   table: ({ table }) => tableEffect(table),
   // What they are by is the table's own; how many are ahead changes nothing that is there.
-  partitions: ({ table, ahead }) => [table, ahead],
+  partitions: ({ table, ahead, with: made }) => [table, ahead, ...(made ? [made] : [])],
   view: ({ table, view, column }) => [table, view, column],
+  audit: ({ table, history, key }) => [table, history, key],
   sweep: ({ table, column }) => [table, column],
   backfill: (step) => backfillEffect(step),
   index: ({ table, index }) => [table, indexEffect(index)],
   foreign_key: ({ table, name, reference }) => [table, name, referenceEffect(reference)],
   validate: ({ table, constraint }) => [table, constraint],
-  sequence: ({ table, column }) => [table, column],
+  sequence: ({ table, column, counter }) => (counter ? [table, column, counter] : [table, column]),
   analyze: ({ table }) => table,
 }
 
@@ -83,7 +84,11 @@ function tableEffect({
     unique: unique.map((it) => it.toSorted()).sort(byCanonical),
     checks: checks.map(sameSql).sort(),
     partitionBy,
-    partitions: partitions && { every: partitions.every, from: partitions.from },
+    partitions: partitions && {
+      every: partitions.every,
+      from: partitions.from,
+      ...(partitions.with && { with: partitions.with }),
+    },
   }
 }
 
@@ -102,6 +107,7 @@ const wholeTable = (table: TableDefinition): unknown => [
   table.references.map(referenceEffect).sort(byCanonical),
   table.expiry,
   table.partitions,
+  ...(table.history === undefined ? [] : [table.history]),
 ]
 
 const indexEffect = ({ at, columns, where, ...rest }: IndexDefinition): unknown => ({

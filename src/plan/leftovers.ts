@@ -7,15 +7,16 @@ export const LEFTOVERS = 'kvmig.leftovers'
 export const LEFTOVERS_TABLE: TableName = { schema: 'kvmig', table: 'leftovers' }
 
 /**
- * A row for every string, field, item, member: which key and which part of it, the bytes as they are, a score where there is one, and the
- * expiry. Members are named by their SHA-256, for they may be anything.
+ * A row for every string, field, item, member, message: which key and which part of it, the bytes as they are, a score where there is one, and the
+ * expiry. A message of a stream has fields, which are text, in place of bytes. Members are named by their SHA-256, for they may be anything.
  */
 const TABLE = `leftovers:
   columns:
     key: text
     part: text
     type: text not null
-    value: bytea not null
+    value: bytea
+    fields: jsonb
     score: double precision
     expires_at: timestamptz
   primary_key: [key, part]
@@ -27,6 +28,7 @@ const PLACES = `
 - { type: list, each: item, decode: bytes, fields: { key: $key, part: $index | text, type: const(list), value: $value, expires_at: $expires_at } }
 - { type: set, each: member, decode: bytes, fields: { key: $key, part: $member | sha256, type: const(set), value: $value, expires_at: $expires_at } }
 - { type: zset, each: member, decode: bytes, fields: { key: $key, part: $member | sha256, type: const(zset), value: $value, score: $score, expires_at: $expires_at } }
+- { type: stream, each: message, fields: { key: $key, part: $message, type: const(stream), fields: $value, expires_at: $expires_at } }
 `
 
 /** Does the mapping go into the table of leftovers? Then it says which keys, and nothing else. */

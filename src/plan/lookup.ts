@@ -49,7 +49,7 @@ const isBesideRecord = (expression: Expression): boolean =>
     ? isBesideRecord(expression.input)
     : expression.kind === 'root' && !OF_RECORD.has(expression.root)
 
-const OF_RECORD: ReadonlySet<string> = new Set(['value', 'item', 'parent'])
+const OF_RECORD: ReadonlySet<string> = new Set(['value', 'item', 'parent', 'root'])
 
 /** Why a call is no lookup that can be asked; offsets are those of the call's arguments. */
 export class LookupMistake extends Error {

@@ -53,6 +53,9 @@ const ABSENT: ReadonlyMap<string, string> = new Map([
   ['item', 'It needs "each: item" or a path.'],
   ['name', 'It needs "each:" with a path to an object.'],
   ['parent', 'It needs "each:" with a path.'],
+  ['parent_index', 'It needs "each:" with a path.'],
+  ['parent_name', 'It needs "each:" with a path.'],
+  ['root', 'It needs "each:" with a path; $value is the whole record.'],
   ['message', 'It needs "each: message".'],
 ])
 
@@ -109,6 +112,9 @@ function recordOf(mapping: Mapping, catalog: PlanCatalog): RecordKind {
           ['index', 'number'],
           ['name', 'text'],
           ['parent', 'any'],
+          ['parent_index', 'number'],
+          ['parent_name', 'text'],
+          ['root', 'any'],
           ['value', 'any'],
         ],
       }

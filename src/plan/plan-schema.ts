@@ -1,6 +1,6 @@
 import { REJECT_CODES } from '../value.ts'
 import type { PlanCatalog } from './catalog.ts'
-import { checkRequest, LATER_CHECKS } from './check-schema.ts'
+import { checkRequest } from './check-schema.ts'
 import { exampleDefinitions } from './example-schema.ts'
 import { ENTRY_TYPES, MERGES, PHASES } from './plan.ts'
 import {
@@ -17,9 +17,6 @@ import {
   text,
 } from './schema-parts.ts'
 import { tableDefinitions } from './table-schema.ts'
-
-/** Keys of the language that a later version understands, with where they belong. */
-export const LATER_KEYS: ReadonlySet<string> = new Set(['one_way', 'audit'])
 
 /** A plan file, with references into `planDefinitions`. */
 export function planShape(): JsonSchema {
@@ -45,12 +42,28 @@ export function planShape(): JsonSchema {
         ...map(ref('table'), 'a map from names to tables'),
         description: 'Tables that kvmig creates.',
       },
+      sequences: {
+        ...map(
+          {
+            if: { type: 'object' },
+            // biome-ignore lint/suspicious/noThenProperty: JSON Schema's word
+            then: object(
+              { key: text('a key'), field: text('a field of the hash') },
+              { required: ['key', 'field'], title: 'a key, or a map with key and field' },
+            ),
+            else: { ...text('a key'), title: 'a key, or a map with key and field' },
+          },
+          'a map from table.column to keys',
+        ),
+        minProperties: 1,
+        description: 'Counters of the source that sequences go on from: messages.id: messages:next_id.',
+      },
       queries: {
         ...map(ref('query'), 'a map from names to queries'),
         description: 'SQL that the application runs, guarded by index_use.',
       },
       gates: object(
-        { B: list(ref('gate_check')), C: list(ref('later_check')), D: list(ref('later_check')) },
+        { B: list(ref('gate_check')), C: list(ref('gate_check')), D: list(ref('gate_check')) },
         {
           title: 'a map with B, C, D',
           description: 'Checks that must pass before a phase begins, beside the mandatory ones.',
@@ -73,6 +86,27 @@ export function planShape(): JsonSchema {
       writes: object(
         { failure: oneOf('a failure policy', 'strict', 'available') },
         { title: 'a map with failure', description: 'What dual-write does when one side is down.' },
+      ),
+      reads: object(
+        {
+          cache: object(
+            {
+              ttl: duration,
+              entries: {
+                type: 'integer',
+                minimum: 1,
+                title: 'a whole number above 0',
+                description: 'How many records an instance keeps. Default 10000.',
+              },
+            },
+            {
+              required: ['ttl'],
+              title: 'a map with ttl and entries',
+              description: 'Instances keep records that store() read, and forget them when somebody writes.',
+            },
+          ),
+        },
+        { title: 'a map with cache', description: 'How the application reads.' },
       ),
       archive: object(
         { to: text('an address'), keep: duration },
@@ -111,8 +145,7 @@ export function planDefinitions(catalog: PlanCatalog): JsonSchema {
       },
       { required: ['sql'], title: 'a map with sql, args, uses' },
     ),
-    gate_check: checkRequest(catalog.checks, []),
-    later_check: checkRequest(catalog.checks, LATER_CHECKS),
+    gate_check: checkRequest(catalog.checks),
     trigger: trigger(catalog),
     hook: object(
       {
@@ -150,7 +183,7 @@ export function planDefinitions(catalog: PlanCatalog): JsonSchema {
 /** A check with its options beside it, and what to do about it. */
 function trigger({ checks }: PlanCatalog): JsonSchema {
   const common = {
-    when: oneOf('a check', ...checks.keys(), ...LATER_CHECKS),
+    when: oneOf('a check', ...checks.keys()),
     do: oneOf('an action', 'alert', 'pause', 'rollback'),
     for: {
       ...duration,
@@ -261,6 +294,11 @@ function mapping({ decoders, transforms }: PlanCatalog): JsonSchema {
     where: {
       ...text('a condition in CEL'),
       description: 'Over r (the record), key, item, field, member, score, index, name, parent.',
+    },
+    otherwise: {
+      ...oneOf('pass or reject', 'pass', 'reject'),
+      description:
+        'What becomes of what where: says no to and no later rule has: passed over (default), or rejected.',
     },
     conflict: {
       type: 'string',

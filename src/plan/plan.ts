@@ -81,6 +81,8 @@ export interface Plan {
   readonly rules: readonly Rule[]
   readonly tables: readonly TableDefinition[]
   readonly queries: readonly Query[]
+  /** Counters of the source that sequences have to be beyond. */
+  readonly sequences?: readonly Counter[]
   readonly gates: ReadonlyMap<'B' | 'C' | 'D', readonly CheckRequest[]>
   readonly triggers: ReadonlyMap<Phase, readonly TriggerRequest[]>
   /** Quarantined records the team has looked at and accepts, by reason code and key pattern. */
@@ -90,7 +92,7 @@ export interface Plan {
   readonly archive?: ArchiveTo
   /** Commands of the team's own around each phase, in order. */
   readonly hooks?: readonly Hook[]
-  /** Parts of the language for later phases, validated and carried along: writes. */
+  /** Parts of the language for later phases, validated and carried along: writes, reads. */
   readonly later: Readonly<Record<string, unknown>>
   readonly at: Position
 }
@@ -124,6 +126,8 @@ export interface Mapping {
   readonly decodeFields?: ReadonlyMap<string, readonly DecodeStep[]>
   /** CEL over `r`, `key`, `item`, `field`, `member`, `score`, `index`, `parent`. `ofKey`: it looks at nothing but the key. */
   readonly where?: { readonly cel: string; readonly ofKey?: boolean; readonly at: Position }
+  /** What `where` says no to is rejected, unless a later rule has it, instead of passed over. */
+  readonly otherwise?: 'reject'
   readonly into: TableName
   /** Columns that identify a row: the primary key or a unique constraint of the table. */
   readonly key: readonly string[]
@@ -208,6 +212,15 @@ export interface Field {
   readonly column: string
   readonly expression: Expression
   readonly source: string
+  readonly at: Position
+}
+
+/** A key (or a field of a hash) that holds the number given out last, and the column whose sequence goes on from there. */
+export interface Counter {
+  readonly table: TableName
+  readonly column: string
+  readonly key: string
+  readonly field?: string
   readonly at: Position
 }
 

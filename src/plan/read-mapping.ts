@@ -144,6 +144,7 @@ function readMapping(node: YamlNode, context: RuleContext): Mapping | undefined 
     ...(decodeFields && { decodeFields }),
     ...(where &&
       cel !== undefined && { where: { cel, ...(looksAtKeyOnly(cel) && { ofKey: true }), at: where.at } }),
+    ...(textOf(node.get('otherwise')) === 'reject' && { otherwise: 'reject' as const }),
     into,
     key:
       // In one order, however it was written: mappings of one table tell their rows apart in the same way.
@@ -276,6 +277,14 @@ function checkFields(node: YamlNode, notes: Notes): void {
       node.at,
       'The mapping fills no column.',
       'Say "fields:", a map from columns to expressions.',
+    )
+  const otherwise = node.get('otherwise')
+  if (otherwise && !node.get('where'))
+    notes.error(
+      'KV011',
+      otherwise.at,
+      'There is no "where:" that could say no.',
+      'Say "where:", a condition in CEL, or leave "otherwise:" out.',
     )
   for (const { key, at } of computed?.entries ?? [])
     if (fields?.get(key)) notes.error('KV060', at, `The column "${key}" stands under "fields:" as well.`)

@@ -6,6 +6,7 @@ import type { Notes } from './notes.ts'
 import {
   type Acceptance,
   type CheckRequest,
+  type Counter,
   type Hook,
   PHASES,
   type Phase,
@@ -66,6 +67,7 @@ export function readPlan(
     source: textOf(root.get('source')) ?? context.onlySource ?? '',
     rules,
     tables: [...own, ...applications],
+    ...sequencesOf(root.get('sequences'), context),
     queries: (root.get('queries')?.entries ?? []).flatMap(({ key, at, value }) =>
       optional(readQuery(key, at, value, notes)),
     ),
@@ -90,7 +92,30 @@ export function readPlan(
   })
 }
 
-const LATER = ['writes'] as const
+const LATER = ['writes', 'reads'] as const
+
+function sequencesOf(
+  node: YamlNode | undefined,
+  { notes, targetSchema }: PlanContext,
+): Pick<Plan, 'sequences'> {
+  if (!node) return {}
+  const sequences = node.entries.flatMap(({ key: name, at, value }): Counter[] => {
+    const [column, table, schema = targetSchema] = name.split('.').reverse()
+    if (!column || !table) {
+      notes.error(
+        'KV013',
+        at,
+        `${JSON.stringify(name)} names no column.`,
+        'Such as messages.id: messages:next_id.',
+      )
+      return []
+    }
+    const [key, field] = [textOf(value.kind === 'map' ? value.get('key') : value), textOf(value.get('field'))]
+    if (key === undefined) return []
+    return [{ table: { schema, table }, column, key, ...(field !== undefined && { field }), at }]
+  })
+  return { sequences }
+}
 
 function readQuery(name: string, at: Query['at'], node: YamlNode, notes: Notes): Query | undefined {
   const sql = textOf(node.get('sql'))

@@ -46,6 +46,7 @@ export function readTable({ key, at, value }: YamlEntry, context: TableContext):
     ...(partitionBy !== undefined && { partitionBy: partitionBy.replace(/^\s*partition\s+by\s+/i, '') }),
     ...readPartitions(value.get('partitions')),
     ...(expiry && { expiry }),
+    ...readHistory(key, value.get('audit'), notes),
     at,
   })
 }
@@ -57,6 +58,17 @@ function readExpiry(table: string, node: YamlNode | undefined, notes: Notes): Ex
   const view = textOf(written) ?? `${table}_live`
   checkIdentifier(view, 'view', (written ?? node).at, notes)
   return { column, view, sweep: textOf(node.get('sweep')) === 'pg_cron' ? 'pg_cron' : 'kvmig' }
+}
+
+function readHistory(
+  table: string,
+  node: YamlNode | undefined,
+  notes: Notes,
+): Pick<TableDefinition, 'history'> {
+  if (!node || node.value === false) return {}
+  const history = textOf(node) ?? shortened(table, '_history')
+  checkIdentifier(history, 'table', node.at, notes)
+  return { history }
 }
 
 // Without one every sweep would read the whole table.
@@ -89,6 +101,7 @@ function readPartitions(node: YamlNode | undefined): Pick<TableDefinition, 'part
       every: every as Partitions['every'],
       ...(from === undefined ? {} : { from }),
       ahead: typeof ahead === 'number' ? ahead : 3,
+      ...(textOf(node.get('with')) === 'timescaledb' ? { with: 'timescaledb' } : {}),
     },
   }
 }

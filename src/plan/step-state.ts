@@ -157,6 +157,7 @@ const isSame = (a: TableName | undefined, b: TableName): boolean => a !== undefi
 
 const UNDO_ORDER: readonly string[] = [
   'gate',
+  'audit',
   'sweep',
   'view',
   'analyze',

@@ -11,6 +11,7 @@ export type Step =
   | TableStep
   | PartitionsStep
   | ViewStep
+  | AuditStep
   | BackfillStep
   | IndexStep
   | ForeignKeyStep
@@ -54,6 +55,8 @@ export interface PartitionsStep extends StepBase, Omit<Partitions, 'from'> {
   readonly kind: 'partitions'
   readonly table: TableName
   readonly from?: string
+  /** The column of time, of tables `with` something else than Postgres's own partitions. */
+  readonly column?: string
 }
 
 /** CREATE VIEW of the rows that have not expired. */
@@ -63,6 +66,14 @@ export interface ViewStep extends StepBase {
   readonly view: string
   readonly column: string
   readonly sweep: Expiry['sweep']
+}
+
+/** A table of every change of another, filled by a trigger. */
+export interface AuditStep extends StepBase {
+  readonly kind: 'audit'
+  readonly table: TableName
+  readonly history: string
+  readonly key: readonly string[]
 }
 
 /** A job of the database that deletes expired rows. */
@@ -109,6 +120,8 @@ export interface SequenceStep extends StepBase {
   readonly kind: 'sequence'
   readonly table: TableName
   readonly column: string
+  /** The key that the application counts with, where the plan names one. */
+  readonly counter?: { readonly source: string; readonly key: string; readonly field?: string }
 }
 
 export interface AnalyzeStep extends StepBase {

@@ -26,13 +26,19 @@ const TABLE: JsonSchema = object(
         every: oneOf('a period', 'day', 'week', 'month', 'year'),
         from: { type: 'string', pattern: '^\\d{4}-\\d\\d-\\d\\d$', title: 'a date, such as 2026-01-01' },
         ahead: { type: 'integer', minimum: 1, maximum: 366, title: 'a whole number from 1' },
+        with: oneOf('what makes them', 'timescaledb'),
       },
       {
         required: ['every'],
-        title: 'a map with every, from, ahead',
+        title: 'a map with every, from, ahead, with',
         description: 'Partitions that kvmig makes.',
       },
     ),
+    audit: {
+      type: ['boolean', 'string'],
+      title: 'true, or the name of a table',
+      description: 'A history of every change: who, when, before and after. true: NAME_history.',
+    },
     expiry: object(
       {
         column: name('the name of a column'),

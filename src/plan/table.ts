@@ -26,6 +26,8 @@ export interface TableDefinition {
   readonly partitionBy?: string
   readonly partitions?: Partitions
   readonly expiry?: Expiry
+  /** The table, in the same schema, that keeps every change. */
+  readonly history?: string
   readonly at: Position
 }
 
@@ -36,6 +38,8 @@ export interface Partitions {
   readonly from?: string
   /** How many there are beyond the present one. */
   readonly ahead: number
+  /** Makes a hypertable, where the server has TimescaleDB, and one plain table where not; undefined: partitions of Postgres. */
+  readonly with?: 'timescaledb'
 }
 
 /** Rows that end by themselves. */
@@ -126,3 +130,7 @@ export interface Reference {
   readonly deferrable: boolean
   readonly at: Position
 }
+
+/** The one column of `range (created_at)`. */
+export const partitionColumn = (partitionBy: string | undefined): string | undefined =>
+  /^\s*range\s*\(\s*"?([A-Za-z_]\w*)"?\s*\)\s*$/i.exec(partitionBy ?? '')?.[1]

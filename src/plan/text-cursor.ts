@@ -110,7 +110,13 @@ export class TextCursor {
     const start = this.start()
     const found = this.source.slice(start).split(/(?<=.)(?=[\s|()[\]{},?'"])/, 1)[0]
     const what = found ? `${quote(found, 20)} came` : 'the expression ends'
-    return this.problem(`Expected ${expected}, but ${what}.`, start)
+    // A comma in { } ends the value for YAML, in the middle of the parentheses.
+    const isCut = !found && this.source.includes('(')
+    return this.problem(
+      `Expected ${expected}, but ${what}.`,
+      start,
+      isCut ? 'In { } or [ ] of YAML, an expression that holds a comma is quoted as a whole.' : undefined,
+    )
   }
 
   problem(message: string, offset: number, hint?: string): ParseProblem {

@@ -1,9 +1,7 @@
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js'
 import { type Diagnostic, didYouMean, type Position } from '../diagnostic.ts'
-import { LATER_CHECKS } from './check-schema.ts'
 import type { PlanCode } from './codes.ts'
 import { parseCount, parseDuration, parsePercentage } from './duration.ts'
-import { LATER_KEYS } from './plan-schema.ts'
 import { listOf, quote } from './problem.ts'
 import { duration, type JsonSchema, percentage } from './schema-parts.ts'
 import { parseSize } from './size.ts'
@@ -141,8 +139,6 @@ function explainUnknownKey({ params, parentSchema }: ErrorObject, { node }: Plac
   const found = String(params.additionalProperty)
   const { at, value } = node.entries.find((it) => it.key === found)!
   const known = Object.keys((parentSchema?.properties ?? {}) as object)
-  if (LATER_KEYS.has(found) || (LATER_CHECKS as readonly string[]).includes(found))
-    return { code: 'KV065', message: `${quote(found)} comes with a later version.`, at }
   const instead = REPLACED[found]
   if (instead) return { code: 'KV010', message: `There is no key ${quote(found)} here.`, hint: instead, at }
   const meant = didYouMean(found, known)
@@ -159,6 +155,7 @@ function explainUnknownKey({ params, parentSchema }: ErrorObject, { node }: Plac
 const REPLACED: Readonly<Partial<Record<string, string>>> = {
   preset: 'kvmig init --preset NAME writes a plan out, so that a review sees every line of it.',
   unlogged: 'An unlogged table is empty after a crash of the server, so kvmig makes none.',
+  one_way: 'Gate C asks one_way: gates: { C: [{ one_way: { accept: [column] }, because: … }] }.',
   ttl: 'An expiry that no column takes is dropped by unmapped: { drop: [$expires_at], because: … }.',
 }
 
@@ -174,8 +171,6 @@ function explainValue(error: ErrorObject, { node, label }: Place): Explanation {
     }
   if (!allowed) return { code: 'KV013', message: `${label} has to be ${title(parentSchema)}.` }
   const meant = typeof node.value === 'string' ? didYouMean(node.value, allowed.map(String)) : undefined
-  const later = typeof node.value === 'string' && (LATER_CHECKS as readonly string[]).includes(node.value)
-  if (later) return { code: 'KV065', message: `${quote(String(node.value))} comes with a later version.` }
   return {
     code: 'KV013',
     message: `${label} cannot be ${quote(String(node.value))}.`,

@@ -30,7 +30,11 @@ export function explain(error: YAMLError): {
     case 'TAB_AS_INDENT':
       return { code: 'KV001', message: 'A tab cannot indent.', hint: 'Use spaces.' }
     case 'BLOCK_AS_IMPLICIT_KEY':
-      return { code: 'KV001', message: 'A second ": " stands on this line.', hint: QUOTE }
+      return {
+        code: 'KV001',
+        message: 'A second ": " stands on this line, or a colon at its end.',
+        hint: QUOTE,
+      }
     case 'BAD_SCALAR_START':
     case 'BAD_ALIAS':
     case 'UNEXPECTED_TOKEN':
@@ -52,4 +56,4 @@ export const codePoint = (character: string): string =>
 export const FORBIDDEN = /(?![\t\n\r])\p{Cc}|[\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff]|\p{Surrogate}/gu
 
 const QUOTE =
-  'A value that begins with a quote, {, [, *, &, !, %, @ or `, or that holds " #" or ": ", has to be quoted as a whole.'
+  'A value that begins with a quote, {, [, *, &, !, %, @ or `, or that holds " #" or ": ", or ends with ":", has to be quoted as a whole; inside { } or [ ] also one that holds a comma, { or [.'

@@ -140,11 +140,15 @@ class YamlReader {
     const lines = new Set<number>()
     const end = this.#text.trimEnd().length
     let broken = false
+    let isLost = false
     for (const error of [...errors, ...warnings].sort((a, b) => a.pos[0] - b.pos[0])) {
       const { line } = this.#at(error.pos[0])
       const duplicate = error.code === 'DUPLICATE_KEY'
       // What follows a mistake on its line is an echo of it; so are the keys that it left without a name, and what is missing at the end.
       if (lines.has(line) || (broken && (duplicate || error.pos[0] >= end))) continue
+      // Once the parser has lost its place, nearly every line is unexpected.
+      if (isLost && error.code === 'UNEXPECTED_TOKEN') continue
+      isLost ||= error.code === 'UNEXPECTED_TOKEN'
       lines.add(line)
       broken ||= !duplicate
       const { code, message, hint } = explain(error)

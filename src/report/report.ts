@@ -283,6 +283,8 @@ export interface TestedExample {
     /** Of those that were not expected. */
     readonly reasons: readonly string[]
   }
+  /** What does not fail it, and somebody may want to know: fields that no column takes, records that are left out. */
+  readonly notes: readonly string[]
 }
 
 /** One row of an example: as expected and as made. An example is part of the plan, so its values may be shown. */

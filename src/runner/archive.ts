@@ -1,8 +1,9 @@
 import type { LetGo } from '../archive/let-go.ts'
 import { openPlace } from '../archive/open-place.ts'
 import { planEntries } from '../archive/plan-entries.ts'
-import { openArchive, verifyArchive } from '../archive/read-archive.ts'
+import { type Archive, openArchive, verifyArchive } from '../archive/read-archive.ts'
 import { type Restored, restore } from '../archive/restore.ts'
+import { type Deleted, deletedOf } from '../archive/without-deleted.ts'
 import { writeArchive } from '../archive/write-archive.ts'
 import { KvmigError } from '../errors.ts'
 import type { Context } from '../executors/executor.ts'
@@ -11,6 +12,7 @@ import type { Plan } from '../plan/plan.ts'
 import type { StoreEditor } from '../sources/editor.ts'
 import type { Source } from '../sources/source.ts'
 import { repeatably } from '../state/schema.ts'
+import { deletedSince } from '../state/touches.ts'
 import { databaseClock } from '../target/clock.ts'
 import { VERSION } from '../version.ts'
 import type { Session } from './session.ts'
@@ -26,11 +28,15 @@ export interface ArchiveRecord {
   /** ISO times by the clock of the database. */
   readonly archivedAt: string
   readonly keepUntil: string
+  /** When it had been read back: from then on nobody at kvmig reads its keys in the store. */
+  readonly verifiedAt?: string
   /** `writing`: it was begun and not finished. */
   readonly state: 'writing' | 'verified'
   readonly keys: number
   /** Keys of types that kvmig cannot read: they stay in the store. */
   readonly unreadable: number
+  /** Deleting its keys was begun. */
+  readonly lettingGo?: true
   /** What became of its keys in the store, once they were let go. */
   readonly letGo?: Omit<LetGo, 'samples'>
 }
@@ -79,7 +85,8 @@ export async function archivePlan(
   })
   const keys = await verifyArchive(await openArchive(place, folder))
   if (keys !== manifest.keys) throw new Error('an archive that lost keys on its way')
-  const verified: ArchiveRecord = { ...record, state: 'verified', keys, unreadable }
+  const verifiedAt = new Date((await databaseClock(session))()).toISOString()
+  const verified: ArchiveRecord = { ...record, state: 'verified', keys, unreadable, verifiedAt }
   await save(context, verified)
   return verified
 }
@@ -134,18 +141,23 @@ export async function restoreArchive(
     readonly root: string
     readonly into: string
     readonly replace: boolean
+    /** What to do with records that the application has deleted since; undefined: nothing is restored if there are any. */
+    readonly deleted?: 'bring back' | 'leave out' | undefined
     readonly signal: AbortSignal
     readonly progress?: (keys: number) => void
   },
 ): Promise<Restored & { readonly plan: string; readonly label: string }> {
   const { folder, root, into, replace, signal, progress } = options
   const archive = await openArchive(openPlace(folder, root, session.variables), '.')
+  const without = options.deleted === 'bring back' ? undefined : await deletedFrom(session, archive, into)
+  if (without && without.size > 0 && options.deleted !== 'leave out') throw wereDeleted(archive, without.size)
   const source = await session.source(into)
   const editor = await editorOf(source)
   try {
     const restored = await restore(archive, source, editor, {
       replace,
       signal,
+      ...(without ? { without } : {}),
       ...(progress ? { progress } : {}),
     })
     return { ...restored, plan: archive.manifest.plan, label: source.label }
@@ -153,3 +165,26 @@ export async function restoreArchive(
     await editor.close()
   }
 }
+
+/** What the ledger knows to be deleted since an archive was made, where it goes back into the store it is of. */
+async function deletedFrom(
+  { project, ledger, target }: Session,
+  { manifest }: Archive,
+  into: string,
+): Promise<Deleted | undefined> {
+  const plan = project.plans.find((it) => it.name === manifest.plan)
+  if (plan?.source !== into || !(await ledger.installed())) return undefined
+  const places = await target.transaction((tx) => deletedSince(tx, plan.name, manifest.archivedAt), {
+    readOnly: true,
+  })
+  return deletedOf(places)
+}
+
+const wereDeleted = ({ manifest }: Archive, count: number): KvmigError =>
+  new KvmigError(
+    'DELETED_SINCE',
+    `${count.toLocaleString('en-US')} ${count === 1 ? 'record' : 'records'} of ${manifest.plan} ${count === 1 ? 'was' : 'were'} deleted by the application since this archive was made; it would bring ${count === 1 ? 'it' : 'them'} back. Nothing was changed.`,
+    {
+      hint: '--without-deleted leaves them out; --with-deleted brings back everything as it was then.',
+    },
+  )

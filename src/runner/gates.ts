@@ -3,6 +3,8 @@ import type { Check, Finding, Scope } from '../checks/check.ts'
 import type { Differences, MappingSurvey, SampleSurvey } from '../checks/survey.ts'
 import type { Plan } from '../plan/plan.ts'
 import type { GateStep } from '../plan/step.ts'
+import { readCounter } from '../sources/read-counter.ts'
+import { databaseClock } from '../target/clock.ts'
 import type { Session } from './session.ts'
 import { Surveys } from './surveys.ts'
 
@@ -52,6 +54,10 @@ export const scopeFor = (
   ledger: session.ledger,
   signal,
   resolve: (text) => session.resolve(text, plan.at),
+  counter: async (place) => {
+    const clock = await databaseClock(session)
+    return readCounter(await session.source(plan.source), place, clock())
+  },
   survey: () => surveys.of(plan.source),
   source: () => session.source(plan.source),
   sample: (share) => sampleOf(session, plan, share, signal),

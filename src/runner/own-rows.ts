@@ -11,7 +11,10 @@ import type { Row } from '../value.ts'
 import { rebuildOrder } from './rebuild-order.ts'
 import type { Session } from './session.ts'
 
-/** The rows that a mapping made: all of a table that nobody else fills, else those whose origin it is. */
+/**
+ * The rows that a mapping made: all of a table that nobody else fills, else those whose origin it is; those of all mappings, where it is
+ * the layout in which the table's rows are written.
+ */
 export const readOwnRows = ({ target, compiled: project }: Session, compiled: CompiledMapping) => ({
   async count(): Promise<{ readonly rows: number; readonly others: number }> {
     return target.transaction(
@@ -68,7 +71,7 @@ async function own(
   const names = table.key.map((it) => it.name)
   const rowKey = await rowKeySql(tx, table.name, names, 't')
   return {
-    from: `${qualified(table.name)} t JOIN kvmig.origin o ON o.target = $1 AND o.row_key = ${rowKey} AND o.writer = $2 AND o.state = 'stands'`,
-    parameters: [showTable(table.name), writerName(compiled)],
+    from: `${qualified(table.name)} t JOIN kvmig.origin o ON o.target = $1 AND o.row_key = ${rowKey} AND o.state = 'stands'${compiled.mapping.write ? '' : ' AND o.writer = $2'}`,
+    parameters: [showTable(table.name), ...(compiled.mapping.write ? [] : [writerName(compiled)])],
   }
 }

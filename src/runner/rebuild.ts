@@ -36,7 +36,7 @@ export async function planRebuild(session: Session, plans: readonly Plan[]): Pro
     for (const rule of plan.rules) {
       if (rule.kind !== 'mapping') continue
       const compiled = session.compiled.mapping(plan.name, rule.name)
-      const why = lossesOf(plan, compiled).map((it) =>
+      const why = lossesOf(plan, compiled, session.compiled.writers(rule.into)).map((it) =>
         it.column === '*' ? it.why : `${it.column}: ${it.why}`,
       )
       if (why.length > 0) left.push({ compiled, why })
@@ -64,7 +64,7 @@ export async function rebuild({
   const done: Rebuilt[] = []
   let told = 0
   for (const { compiled } of what.mappings) {
-    const inverse = compiled.inverse!
+    const inverse = (compiled.rewrite ?? compiled.inverse)!
     const keys = new Keys(writer)
     let rows = 0
     await readOwnRows(session, compiled).each(async (some, isFirst) => {

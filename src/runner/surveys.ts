@@ -2,6 +2,7 @@ import type { Difference } from '../checks/compared.ts'
 import { makeSurvey } from '../checks/make-survey.ts'
 import type { Fate, Survey } from '../checks/survey.ts'
 import type { Plan } from '../plan/plan.ts'
+import { rereadOf } from './reread.ts'
 import type { Session } from './session.ts'
 
 /** One survey for each source that the plans read, made when first asked for and then kept. */
@@ -34,13 +35,7 @@ export class Surveys {
     const [row] = await target.transaction((tx) =>
       tx.query('SELECT (extract(epoch FROM now()) * 1000)::int8 AS now'),
     )
-    const reread = {
-      project: this.#session.project,
-      compiled,
-      target,
-      signal,
-      source: (name: string) => this.#session.source(name),
-    }
+    const reread = rereadOf(this.#session, signal)
     return makeSurvey({
       sourceName,
       source: await this.#session.source(sourceName),

@@ -40,7 +40,7 @@ export async function sweep({ session, plans, run, batchRows }: SweepOptions): P
   const tables = new Map(
     plans
       .flatMap((it) => it.tables)
-      .filter((it) => it.expiry || it.partitions)
+      .filter((it) => it.expiry || (it.partitions && !it.partitions.with))
       .map((it) => [showTable(it.name), it]),
   )
   const { target, signal, ledger } = session
@@ -73,9 +73,10 @@ async function sweepTable(
   { batchRows, signal }: { readonly batchRows: number; readonly signal: AbortSignal },
 ): Promise<Swept> {
   const table = showTable(name)
-  const { made, blocked } = partitions
-    ? await repeatably(() => target.transaction((tx) => makePartitions(tx, name, partitions)))
-    : { made: [], blocked: [] }
+  const { made, blocked } =
+    partitions && !partitions.with
+      ? await repeatably(() => target.transaction((tx) => makePartitions(tx, name, partitions)))
+      : { made: [], blocked: [] }
   let rows = 0
   let batches = 0
   while (expiry && !signal.aborted) {

@@ -2,7 +2,7 @@ import { KvmigError } from '../errors.ts'
 import { adoptRows } from '../executors/adopt.ts'
 import type { Context, Executor } from '../executors/executor.ts'
 import type { Step } from '../plan/step.ts'
-import type { Standing } from '../plan/step-state.ts'
+import type { Standing, StepState } from '../plan/step-state.ts'
 import { sameTable, showTable, type TableName } from '../plan/table.ts'
 import type { StepRecord } from '../state/ledger.ts'
 import { repeatably } from '../state/schema.ts'
@@ -70,14 +70,19 @@ export async function prepare(
     for (const { id, definition } of undo)
       if (definition.kind === 'backfill' && !states.has(id))
         await ledger.quarantine.clear(tx, definition.plan, definition.mapping.name)
+    // Where somebody only asked for it, the place stays at which a source goes on with what has changed.
+    const anew = again.filter((it) => becauseOf(states.get(it.id)) !== undefined || flipped.includes(it))
     await ledger.dropPasses(
       tx,
-      again.map((it) => it.id),
+      anew.map((it) => it.id),
     )
     for (const it of again)
       await ledger.saveStep(tx, { ...it, definition: withTracked(it, context), state: 'running' })
   })
 }
+
+const becauseOf = (state: StepState | undefined): string | undefined =>
+  state?.state === 'again' ? state.because : undefined
 
 /** Refuses to drop or empty a table that a plan which is left alone refers to, or writes. */
 export function requireFree(undo: readonly StepRecord[], records: readonly StepRecord[]): void {

@@ -1,11 +1,14 @@
+import { mergedRows } from '../checks/merged-rows.ts'
 import type { Fate } from '../checks/survey.ts'
 import { forwardClaims } from '../mapping/claim.ts'
 import type { CompiledMapping, Part } from '../mapping/mapping.ts'
 import { showTable } from '../plan/table.ts'
 import type { QuarantineRecord } from '../state/ledger.ts'
+import { writerName } from '../state/trace.ts'
 import { differingColumns, openTableRows, readTuples } from '../target/table-rows.ts'
 import type { Reject, Row } from '../value.ts'
 import { type LeftRow, leftRows } from './left-rows.ts'
+import { rereadOf } from './reread.ts'
 import type { Session } from './session.ts'
 
 /** Why there is a row for a key, or why there is none. */
@@ -110,16 +113,28 @@ export async function traceKey(session: Session, sourceName: string, key: Buffer
 }
 
 async function stateOf(
-  { target }: Session,
+  session: Session,
   { compiled, row }: { compiled: CompiledMapping; row: Row },
 ): Promise<Pick<KeyTrace['rows'][number], 'state' | 'columns'>> {
-  return target.transaction(async (tx) => {
-    const { columns, keyIndexes, table } = compiled
+  const { columns, keyIndexes, table } = compiled
+  let rowKey: Buffer | undefined
+  const state = await session.target.transaction(async (tx): ReturnType<typeof stateOf> => {
     const access = await openTableRows(tx, { name: table.name, columns, keyIndexes }).catch(() => undefined)
     if (!access) return { state: 'no table', columns: [] }
+    rowKey = access.rowKey(row)
     const [there] = await readTuples(tx, access, [row])
     if (!there) return { state: 'missing', columns: [] }
     const differing = differingColumns(access, access.tuple(row), there)
     return { state: differing.length === 0 ? 'matching' : 'different', columns: differing }
   })
+  const merges = session.compiled.merges(table.name)
+  if (state.state !== 'different' || merges.length === 0 || !rowKey) return state
+  // It is not this record's alone.
+  const writers = session.compiled.writers(table.name)
+  const [merged] = await mergedRows(
+    [rowKey],
+    { writers, merges, ledger: session.ledger, reread: rereadOf(session) },
+    new Set(writers.map(writerName)),
+  )
+  return merged?.verdict === 'alike' ? { state: 'matching', columns: [] } : state
 }

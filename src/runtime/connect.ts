@@ -14,12 +14,15 @@ import { resolveAddress, resolveOptions } from '../runner/address.ts'
 import type { LiveStore } from '../sources/live-store.ts'
 import { commandKeys } from '../sources/redis/command-keys.ts'
 import type { Entry } from '../sources/source.ts'
+import { HEARTBEAT_MILLIS } from '../state/instances.ts'
 import { type OutboxDepth, outboxDepth } from '../state/outbox.ts'
 import { openLedger } from '../state/postgres-ledger.ts'
 import { ROUTE_CHANNEL } from '../state/route.ts'
+import { RECORD_CHANNEL } from '../state/touches.ts'
 import { openTarget } from '../target/connect.ts'
 import { listen } from '../target/listen.ts'
 import { VERSION } from '../version.ts'
+import { Caches } from './caches.ts'
 import { CommandRunner, type CommandRunParts } from './command-run.ts'
 import { Engine, type EngineOptions } from './engine.ts'
 import { compileEntryKind, type EntryKind } from './entry-kind.ts'
@@ -54,14 +57,23 @@ export interface ConnectOptions {
   readonly timeoutMillis?: number
   /** Which share of the reads is compared with the other side while a plan is in B or C, 0 to 1. Default 0.05. */
   readonly shadow?: number
+  /** Whom a history of changes names (`audit: true`): asked at every write, so that it may be the user of the request. Default: `instance`. */
+  readonly who?: () => string
   /** Plans whose records are taken over from the source when they are read in B and Postgres has none yet. Default: none. */
   readonly readThrough?: readonly string[]
 }
 
-type Typed<P, Part extends string> = P extends keyof Plans
-  ? Plans[P] extends { readonly [name in Part]: infer T extends object }
-    ? T
-    : Record<string, JsValue>
+/** What `kvmig types` wrote of a plan, or of one of its mappings where it has several. */
+type Typed<P, M, Part extends string> = P extends keyof Plans
+  ? Plans[P] extends { readonly mappings: infer All }
+    ? M extends keyof All
+      ? PartOf<All[M], Part>
+      : Record<string, JsValue>
+    : PartOf<Plans[P], Part>
+  : Record<string, JsValue>
+
+type PartOf<Rows, Part extends string> = Rows extends { readonly [name in Part]: infer T extends object }
+  ? T
   : Record<string, JsValue>
 
 /** The application's end of the migration. */
@@ -71,10 +83,10 @@ export interface Kvmig {
    * The records of a plan; of one of its mappings, where it has several. Throws what makes dual-write impossible for them, by name: a
    * plan does not find out in B that it cannot be written.
    */
-  store<P extends string>(
+  store<P extends string, M extends string = never>(
     plan: P,
-    mapping?: string,
-  ): Store<Typed<P, 'row'>, Typed<P, 'key'>, Typed<P, 'input'>>
+    mapping?: M,
+  ): Store<Typed<P, M, 'row'>, Typed<P, M, 'key'>, Typed<P, M, 'input'>>
   /**
    * The application's client, of ioredis or @upstash/redis, with its commands on keys that a plan claims routed by that plan; all others reach the client as
    * they are. `source`: the name of the source that it is connected to; default: the only one. The client is still the application's to
@@ -172,7 +184,15 @@ export async function connect(options: ConnectOptions = {}, internals: Internals
       })
       closers.unshift(() => ear.close())
     }
+    const caches = new Caches(project.plans, background, internals.pollMillis ?? HEARTBEAT_MILLIS)
+    closers.unshift(() => caches.close())
+    if (!caches.isEmpty && target.kind === 'postgres' && !target.pooled) {
+      const ear = listen(url, open, RECORD_CHANNEL, (payload) => caches.heard(payload))
+      closers.unshift(() => ear.close())
+    }
     const engine = new Engine({
+      caches,
+      who: options.who ?? (() => instance),
       compiled,
       target,
       background,

@@ -8,6 +8,7 @@ import { claim, type Place } from '../state/touches.ts'
 import { carryTo } from '../state/under-lock.ts'
 import { DatabaseError } from '../target/error.ts'
 import type { Row } from '../value.ts'
+import type { Caches } from './caches.ts'
 import type { MappedRow } from './entry-kind.ts'
 import { type Answer, answerPending, type FailurePolicy, PROTOCOL, writeProcedure } from './protocol.ts'
 import type { RecordKind } from './record-kind.ts'
@@ -27,6 +28,9 @@ export interface EngineOptions extends RowsParts {
   readonly policyOf: (plan: string) => FailurePolicy
   /** The records that fill a table, if it is those of one mapping that can be dual-written. */
   readonly kindOfTable: (table: TableName) => RecordKind | undefined
+  readonly caches: Caches
+  /** Whom a history of changes names. */
+  readonly who: () => string
   readonly probe?: Probe | undefined
   /** Other tables than the real one are for tests: what is left out of it has to show. */
   readonly protocol?: typeof PROTOCOL
@@ -90,6 +94,16 @@ export class Engine {
   }
 
   async #write(plan: string, writes: readonly PlaceWrite[] | Modification): Promise<boolean> {
+    const places = ('decide' in writes ? writes.records : writes).map((it) => it.place)
+    const written = this.#options.caches.write(plan, places)
+    try {
+      return await this.#attempt(plan, writes)
+    } finally {
+      written()
+    }
+  }
+
+  async #attempt(plan: string, writes: readonly PlaceWrite[] | Modification): Promise<boolean> {
     const { watcher, recorder, policyOf } = this.#options
     for (let attempt = 0; ; attempt++) {
       const entered = await watcher.enter(plan, 'write')
@@ -145,6 +159,7 @@ export class Engine {
   async copy(kind: RecordKind, place: Place): Promise<boolean> {
     const { watcher, background, live } = this.#options
     const entered = await watcher.enter(kind.plan, 'write')
+    const written = this.#options.caches.write(kind.plan, [place])
     let copied = false
     try {
       const store = await live(kind.source)
@@ -174,6 +189,7 @@ export class Engine {
         this.#options.probe,
       )
     } finally {
+      written()
       entered.leave()
     }
     return copied

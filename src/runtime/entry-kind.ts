@@ -1,10 +1,10 @@
 import { KvmigError } from '../errors.ts'
 import { forwardClaims } from '../mapping/claim.ts'
 import type { CompiledProject } from '../mapping/compiled-project.ts'
+import { dualWriteObstacle } from '../mapping/dual-write-obstacle.ts'
 import { type Grain, grainOf, partOfGrain } from '../mapping/grain.ts'
 import type { CompiledMapping, Part } from '../mapping/mapping.ts'
 import type { Plan } from '../plan/plan.ts'
-import { showTable } from '../plan/table.ts'
 import type { Change } from '../sources/change.ts'
 import type { Entry } from '../sources/source.ts'
 import type { Place } from '../state/touches.ts'
@@ -59,7 +59,7 @@ export function compileEntryKind(
   if (grains.size > 1)
     return refuse(first, 'rules that may have the same keys make records of the whole and of its elements')
   for (const it of mappings) {
-    const why = obstacleOf(it, compiled)
+    const why = dualWriteObstacle(it, compiled)
     if (why) return refuse(it, why)
   }
   const [element] = grains as Set<Grain>
@@ -92,16 +92,6 @@ export function compileEntryKind(
     oneWay: inverse ? [] : lossesOf(mappings, collides),
     keyed: compiled.keyCells,
   }
-}
-
-/** What makes the rows of a mapping depend on more than their entry. */
-function obstacleOf(it: CompiledMapping, compiled: CompiledProject): string | undefined {
-  if (it.mapping.chunks) return 'its values are cut into pieces, and a write would have to know them all'
-  if (it.types.includes('stream')) return 'a stream gives its messages their ids itself'
-  const asking = [it, ...compiled.writers(it.table.name)].find((one) => one.lookups.length > 0)
-  if (asking)
-    return `${asking === it ? 'columns' : `columns of ${asking.mapping.name}, which fills ${showTable(it.table.name)} too,`} depend on what other keys say`
-  return undefined
 }
 
 function lossesOf(mappings: readonly CompiledMapping[], collides: boolean): readonly string[] {

@@ -3,9 +3,12 @@ import { toCell } from '../mapping/column.ts'
 import { showTable } from '../plan/table.ts'
 import type { Entry } from '../sources/source.ts'
 import { type Cell, RejectError, type Row } from '../value.ts'
+import { unitName } from './caches.ts'
 import type { Engine } from './engine.ts'
 import { readSide } from './protocol.ts'
+import type { Found } from './read-cache.ts'
 import { nameOf, oneWay, type RecordKind } from './record-kind.ts'
+import type { Entered } from './route-watcher.ts'
 import type { Shadow } from './shadow.ts'
 import { fromCell, type JsValue, toValue } from './values.ts'
 
@@ -68,7 +71,7 @@ export function recordStore(parts: RecordStoreParts): Store {
   const toColumns = (row: Row): Record<string, JsValue> =>
     Object.fromEntries(columns.map(({ name, type }, index) => [name, fromCell(type, row[index]!)]))
 
-  const fromSource = async (key: Row): Promise<Row | undefined> => {
+  const fromSource = async (key: Row): Promise<Found<Row> | undefined> => {
     const store = await engine.options.live(kind.source)
     const place = kind.placeOf(key)
     recorder.count(kind.plan, 'source.read')
@@ -77,10 +80,15 @@ export function recordStore(parts: RecordStoreParts): Store {
     const made = kind.forward(place, record.entry)
     if (made.fate === 'rejected')
       throw rejected(kind, made.reject.code, made.reject.message, made.reject.column)
-    return made.fate === 'row' ? made.row : undefined
+    if (made.fate !== 'row') return undefined
+    // For how long it lasts, the source's clock says: such a record is not kept.
+    const lasts = record.entry.expiresAt === null ? {} : { lastsMillis: 0 }
+    return { value: made.row, stamp: { version: record.version }, ...lasts }
   }
   const fromTarget = (key: Row): Promise<Row | undefined> =>
     recorder.time(kind.plan, 'target', 'get', () => engine.rows.read(kind, key))
+  const toKeep = (key: Row): Promise<Found<Row> | undefined> =>
+    recorder.time(kind.plan, 'target', 'get', () => engine.rows.readStamped(kind, key, kind.placeOf(key)))
 
   const get = async (key: Row): Promise<Row | undefined> => {
     const entered = await watcher.enter(kind.plan, 'read')
@@ -89,16 +97,33 @@ export function recordStore(parts: RecordStoreParts): Store {
       if (side === 'source' && parts.readThrough && entered.phase === 'B') {
         const row = await fromTarget(key)
         if (row) return row
-        const there = await fromSource(key)
+        const there = (await fromSource(key))?.value
         if (there && (await engine.copy(kind, kind.placeOf(key)))) recorder.count(kind.plan, 'read_through')
         return there
       }
-      const row = await (side === 'source' ? fromSource(key) : fromTarget(key))
+      const row = await read(key, side, entered)
       if (entered.phase === 'B' || entered.phase === 'C') shadow.maybe(kind, key)
       return row
     } finally {
       entered.leave()
     }
+  }
+
+  const read = async (key: Row, side: 'source' | 'target', entered: Entered): Promise<Row | undefined> => {
+    const cache = engine.options.caches.of(kind.plan, entered)
+    if (!cache) return side === 'source' ? (await fromSource(key))?.value : await fromTarget(key)
+    const unit = unitName(kind.placeOf(key))
+    const known = cache.get(unit, entered.epoch)
+    recorder.count(kind.plan, known ? 'cache.hit' : 'cache.miss')
+    if (known) return known.map(ownCell)
+    const keep = cache.fill(unit, entered.epoch)
+    let found: Found<Row> | undefined
+    try {
+      found = await (side === 'source' ? fromSource(key) : toKeep(key))
+    } finally {
+      keep(found)
+    }
+    return found?.value.map(ownCell)
   }
 
   return {
@@ -155,6 +180,12 @@ export function recordStore(parts: RecordStoreParts): Store {
       )
     },
   }
+}
+
+/** A cell that whoever gets it may change. */
+const ownCell = (cell: Cell): Cell => {
+  if (Buffer.isBuffer(cell)) return Buffer.from(cell)
+  return Array.isArray(cell) ? cell.map(ownCell) : cell
 }
 
 function sameCell(a: Cell, b: Cell): boolean {

@@ -8,7 +8,7 @@ import type { LiveStore } from '../sources/live-store.ts'
 import type { Entry } from '../sources/source.ts'
 import type { Ledger } from '../state/ledger.ts'
 import { pendingOf, pendingParts } from '../state/outbox.ts'
-import { findTouches, type Place } from '../state/touches.ts'
+import { findTouches, type Place, touchStamps, unitOf } from '../state/touches.ts'
 import { writerName } from '../state/trace.ts'
 import { decodeTuple } from '../target/decode-tuple.ts'
 import { deleteRow, deleteStatement, upsertRow, upsertStatement } from '../target/row-write.ts'
@@ -18,6 +18,7 @@ import type { Cell, Row } from '../value.ts'
 import { elementsOf } from './elements.ts'
 import { type EntryKind, entryOneWay, type MappedRow } from './entry-kind.ts'
 import { EntryRows } from './entry-rows.ts'
+import type { Found } from './read-cache.ts'
 import { oneWay, type RecordKind } from './record-kind.ts'
 import type { Base, EntryWrite, Modification, PlaceWrite, RecordWrite } from './record-write.ts'
 import { Complaint } from './write-error.ts'
@@ -70,6 +71,26 @@ export class Rows {
     )
   }
 
+  /** The same to be kept for a while: with where the record stood before it was read, and for how long the row lasts. */
+  async readStamped(kind: RecordKind, key: Row, place: Place): Promise<Found<Row> | undefined> {
+    const { target, timeoutMillis } = this.#parts
+    return target.transaction(
+      async (tx) => {
+        const unit = unitOf(place).toString('hex')
+        const { version, at } = (await touchStamps(tx, kind.plan, [unit])).get(unit) ?? { version: 0, at: '' }
+        const found = await this.#tuple(tx, kind, key)
+        if (!found) return undefined
+        const { table, tuple, lastsMillis } = found
+        const value = decodeTuple(
+          table.wires.map((it) => it.wire),
+          tuple,
+        )
+        return { value, stamp: { version, at }, ...(lastsMillis !== undefined && { lastsMillis }) }
+      },
+      { readOnly: true, statementMillis: timeoutMillis, lockMillis: timeoutMillis },
+    )
+  }
+
   /** The same for a comparison: the stored bytes, the version of the record, and how to make bytes of a row. */
   async look(
     kind: RecordKind,
@@ -91,7 +112,9 @@ export class Rows {
     tx: Transaction,
     kind: RecordKind,
     key: Row,
-  ): Promise<{ readonly table: TableRows; readonly tuple: Buffer } | undefined> {
+  ): Promise<
+    { readonly table: TableRows; readonly tuple: Buffer; readonly lastsMillis?: number } | undefined
+  > {
     const table = await this.#table(tx, kind.compiled)
     const [tuple] = await readTuples(tx, table, [rowOfKey(kind, key)])
     if (!tuple) return undefined
@@ -105,7 +128,8 @@ export class Rows {
           'SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now',
         )
         // A cell of a timestamptz is in microseconds.
-        if ((expiry as bigint) <= BigInt(row!.now!)) return undefined
+        const left = (expiry as bigint) - BigInt(row!.now!)
+        return left <= 0n ? undefined : { table, tuple, lastsMillis: Number(left) / 1000 }
       }
     }
     return { table, tuple }

@@ -34,8 +34,11 @@ export class Settler {
       await new Promise((resolve) => setTimeout(resolve, GATHER_MILLIS))
       const all = [...this.#waiting]
       this.#waiting.clear()
+      // An entry that a crash brings back is carried once more, and found to be there.
       for (const [plan, entries] of all)
-        await this.#target.transaction((tx) => settle(tx, plan, entries)).catch(() => {})
+        await this.#target
+          .transaction((tx) => settle(tx, plan, entries), { mayBeForgotten: true })
+          .catch(() => {})
     }
   }
 }

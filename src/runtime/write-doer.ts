@@ -2,6 +2,7 @@ import type { Phase } from '../plan/plan.ts'
 import { encodeChange } from '../sources/change.ts'
 import {
   type Advance,
+  type Advancing,
   advance,
   advancedOf,
   advanceStatement,
@@ -97,6 +98,11 @@ export class WriteDoer implements Doer {
     return step.side === 'source' && phase === 'D' ? 'over' : 'go on'
   }
 
+  get #route(): Advancing {
+    const { caches, who } = this.#engine.options
+    return { plan: this.#plan, epoch: this.#epoch, who: who(), told: caches.has(this.#plan) }
+  }
+
   async #record(step: Step): Promise<Ending> {
     if (this.#modification) return this.#recordModified(step, this.#modification)
     const { target, timeoutMillis, recorder } = this.#engine.options
@@ -111,7 +117,7 @@ export class WriteDoer implements Doer {
         async (tx): Promise<Ending> => {
           const statements = this.#writes.map((it) => this.#engine.rows.statement(it))
           if (statements.every((it) => it !== undefined)) return this.#recordAtOnce(tx, places, statements)
-          const advanced = await advance(tx, { plan: this.#plan, epoch: this.#epoch }, places)
+          const advanced = await advance(tx, this.#route, places)
           this.#versions = advanced.versions
           this.#transaction = advanced.transaction
           for (const write of this.#writes) await this.#engine.rows.write(tx, write)
@@ -128,7 +134,7 @@ export class WriteDoer implements Doer {
     places: readonly Advance[],
     rows: readonly Statement[],
   ): Promise<'ok'> {
-    const first = advanceStatement({ plan: this.#plan, epoch: this.#epoch }, places)
+    const first = advanceStatement(this.#route, places)
     const [answer] = await tx.queries([first, ...rows])
     const advanced = advancedOf(answer!, places)
     this.#versions = advanced.versions
@@ -143,7 +149,7 @@ export class WriteDoer implements Doer {
     const ending = recorder.time(this.#plan, 'target', 'put', () =>
       target.transaction(
         async (tx): Promise<Ending> => {
-          const advanced = await advance(tx, { plan: this.#plan, epoch: this.#epoch }, places)
+          const advanced = await advance(tx, this.#route, places)
           const bases = await this.#engine.rows.bases(tx, records, advanced.versions, this.#phase)
           let writes: readonly PlaceWrite[] | undefined
           try {

@@ -40,13 +40,16 @@ export const unconfirmed = (plan: string, cause: unknown): KvmigError =>
   )
 
 export const refused = (plan: string, cause: unknown): KvmigError => {
-  const isOrphan = cause instanceof DatabaseError && cause.sqlState === '23503'
+  const state = cause instanceof DatabaseError ? cause.sqlState : undefined
   return new KvmigError('WRITE_REFUSED', `A write of ${plan} did not take place. ${wordsOf(cause)}`, {
     cause,
-    hint: isOrphan
-      ? 'What the row refers to has to be there first: write that before it.'
-      : 'Nothing was changed on either side.',
+    hint: HINTS[state ?? ''] ?? 'Nothing was changed on either side.',
   })
+}
+
+const HINTS: Readonly<Record<string, string>> = {
+  '23503': 'What the row refers to has to be there first: write that before it.',
+  '42883': 'The ledger is older than this runtime: any kvmig apply of the same version brings it up to date.',
 }
 
 // Errors of kvmig's own hold no values.

@@ -15,6 +15,11 @@ export interface StoreEditor {
    * over before it could be written.
    */
   put(parts: AsyncIterable<Entry> | Iterable<Entry>, options: { readonly replace: boolean }): Promise<Put>
+  /**
+   * For how long nobody has read or written each of the keys, in milliseconds, as the store itself remembers it; undefined for a key that is
+   * not there, and for what it cannot know: it was started since. Asking touches no key. Undefined as a whole: this store keeps no such times.
+   */
+  idleMillis(keys: readonly Buffer[]): Promise<readonly (number | undefined)[] | undefined>
   close(): Promise<void>
 }
 

@@ -80,6 +80,8 @@ export interface Source {
   reached?(cursor: Cursor): number
   /** A store that kvmig can also retire and bring back. Absent: it is only read. */
   edit?(): Promise<StoreEditor>
+  /** A scan from the last cursor of one that was complete gives what has changed since then. Otherwise it gives nothing. */
+  readonly goesOn?: boolean
   /** Commands sent so far (what a bill would count). */
   commands(): number
   /** What people should know of the store: what is in it and is not given. */
@@ -115,7 +117,7 @@ export interface Selection {
   want(key: Buffer): 'entry' | 'key' | 'nothing'
 }
 
-/** Where a scan can go on; opaque, printable, at most a few hundred characters. */
+/** Where a scan can go on; opaque, printable, at most a few hundred characters (more, where the store goes on at the end). */
 export type Cursor = string
 
 export interface Page {

@@ -15,9 +15,23 @@ export const sqlite: SourceAdapter = {
     bytes: 'blobs come in base64',
     expiry: 'nothing expires there',
   },
-  options: { type: 'object', additionalProperties: false, properties: {} },
-  open(address, { root, signal }) {
+  options: {
+    type: 'object',
+    additionalProperties: false,
+    properties: {
+      changed: {
+        type: 'string',
+        description:
+          'Columns that grow with every change of a row, such as updated_at, or rowid where rows are only added; of several, with commas in between, each table has the first it knows. A copy that is made again then reads what has changed.',
+      },
+    },
+  },
+  open(address, { root, signal, options }) {
     const path = address.replace(/^sqlite:(\/\/(?=\/))?/i, '')
-    return SqliteSource.open(resolve(root, path), `sqlite:${path}`, signal)
+    const changed = (options?.changed ?? '')
+      .split(',')
+      .map((it) => it.trim())
+      .filter((it) => it !== '')
+    return SqliteSource.open(resolve(root, path), { label: `sqlite:${path}`, signal, changed })
   },
 }

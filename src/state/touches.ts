@@ -206,6 +206,19 @@ export async function findTouches(
   })
 }
 
+/** Where records stand, by unit in hexadecimal digits: their versions, and when something was last said of them. One left out: never. */
+export async function touchStamps(
+  tx: Transaction,
+  plan: string,
+  units: readonly string[],
+): Promise<ReadonlyMap<string, { readonly version: number; readonly at: string }>> {
+  const rows = await tx.query(
+    `SELECT encode(unit, 'hex') AS unit, version, at FROM kvmig.touch WHERE plan = $1 AND unit = ANY ($2::bytea[])`,
+    [plan, byteaArray(units.map((it) => Buffer.from(it, 'hex')))],
+  )
+  return new Map(rows.map((it) => [it.unit!, { version: Number(it.version), at: it.at! }]))
+}
+
 /** All records of a plan that were touched, in chunks, in the order of their units; for sweeps and for rebuilding the source. */
 export async function* scanTouches(
   tx: Transaction,
@@ -254,4 +267,16 @@ export async function settleTouches(
     `UPDATE kvmig.touch SET deleted = $3::boolean, at = clock_timestamp() WHERE plan = $1 AND unit = ANY ($2::bytea[])`,
     [plan, byteaArray(places.map(unitOf)), String(deleted)],
   )
+}
+
+/** Records of a plan that the application has deleted since a moment (an ISO time), and that are still deleted. */
+export async function deletedSince(tx: Transaction, plan: string, since: string): Promise<readonly Place[]> {
+  const rows = await tx.query(
+    'SELECT key, part FROM kvmig.touch WHERE plan = $1 AND deleted AND at > $2::timestamptz',
+    [plan, since],
+  )
+  return rows.map(({ key, part }) => ({
+    key: Buffer.from(key!.slice(2), 'hex'),
+    part: Buffer.from(part!.slice(2), 'hex').toString(),
+  }))
 }

@@ -24,7 +24,8 @@ export function createTable(table: TableDefinition): string {
     ...table.unique.map((columns) => `UNIQUE (${names(columns)})`),
     ...table.checks.map((check) => `CHECK (${check})`),
   ]
-  const partitioned = table.partitionBy === undefined ? '' : ` PARTITION BY ${table.partitionBy}`
+  const own = table.partitionBy !== undefined && table.partitions?.with === undefined
+  const partitioned = own ? ` PARTITION BY ${table.partitionBy}` : ''
   return `CREATE TABLE ${qualified(table.name)} (\n  ${parts.join(',\n  ')}\n)${partitioned}`
 }
 
@@ -80,13 +81,15 @@ export const createExtension = (extension: string, { optional }: { readonly opti
 export const analyze = (table: TableName): string => `ANALYZE ${qualified(table)}`
 
 /**
- * Moves the sequence behind a serial or identity column past the largest value there is; never back. Gives a row with that value if it
- * moved. Nobody else may be drawing numbers meanwhile.
+ * Moves the sequence behind a serial or identity column past the largest value there is, and past `count`; never back. Gives a row with
+ * that value if it moved; `fits` is false where the sequence cannot go so far, and it stays. Nobody else may be drawing numbers meanwhile.
  */
-export function setSequence(table: TableName, column: string): string {
-  return `SELECT setval(sequence, largest) AS value
-    FROM (SELECT pg_get_serial_sequence(${literal(qualified(table))}, ${literal(column)})::regclass AS sequence) s,
-      (SELECT max(${quote(column)}) AS largest FROM ${qualified(table)}) t
+export function setSequence(table: TableName, column: string, count?: bigint): string {
+  const largest = `greatest((SELECT max(${quote(column)})::numeric FROM ${qualified(table)}), ${count ?? 'NULL'}::numeric)`
+  return `SELECT CASE WHEN fits THEN setval(sequence, largest::bigint) END AS value, fits
+    FROM (SELECT sequence, largest, largest <= q.seqmax AS fits
+      FROM (SELECT pg_get_serial_sequence(${literal(qualified(table))}, ${literal(column)})::regclass AS sequence, ${largest} AS largest) s
+      JOIN pg_sequence q ON q.seqrelid = sequence) t
     WHERE largest > coalesce(pg_sequence_last_value(sequence), 0)`
 }
 

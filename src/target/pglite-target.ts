@@ -134,7 +134,9 @@ function wireOf(db: PGlite): Wire {
     },
     // COPY FROM STDIN does not work here; a file of its own making does, inside transactions too.
     async copyIn(place, frames) {
-      await db.query(`COPY ${place} FROM '/dev/blob' (FORMAT binary)`, [], { blob: new Blob([...frames]) })
+      await db.query(`COPY ${place} FROM '/dev/blob' (FORMAT binary)`, [], {
+        blob: new Blob([...frames] as Uint8Array<ArrayBuffer>[]),
+      })
       return NOTHING
     },
   }

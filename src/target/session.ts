@@ -1,4 +1,5 @@
 import { copyFrames } from './copy-frames.ts'
+import { OWN_MARK } from './own-mark.ts'
 import type { Statement } from './target.ts'
 import {
   closePortal,
@@ -51,7 +52,7 @@ export class Session {
   /** One or several statements; the rows and the command tag of the last. */
   async run(sql: string): Promise<{ readonly rows: readonly TextRow[]; readonly tag: string }> {
     // Asked for at once, so that what is asked for next comes after both.
-    const [, response] = await Promise.all([this.#flush(), this.#exchange(simpleQuery(sql))])
+    const [, response] = await Promise.all([this.#flush(), this.#exchange(simpleQuery(own(sql)))])
     return whole(response)
   }
 
@@ -78,7 +79,9 @@ export class Session {
     const portal = `kvmig_${++this.#portals}`
     let rows = FIRST_PAGE_ROWS
     let next = this.#ahead(
-      this.#messages([{ sql, parameters: parameters.map(asParameter), format: 'binary', portal, rows }]),
+      this.#messages([
+        { sql: own(sql), parameters: parameters.map(asParameter), format: 'binary', portal, rows },
+      ]),
     )
     let open = true
     try {
@@ -148,7 +151,7 @@ export class Session {
 }
 
 const text = (sql: string, parameters: readonly unknown[]): ExtendedQuery => ({
-  sql,
+  sql: own(sql),
   parameters: parameters.map(asParameter),
   format: 'text',
 })
@@ -176,3 +179,6 @@ function pageRows(tuples: readonly Buffer[]): number {
   const wanted = Math.floor((tuples.length * PAGE_BYTES) / Math.max(bytes, 1))
   return Math.max(1, Math.min(wanted, tuples.length * 4, MOST_PAGE_ROWS))
 }
+
+// On a line of its own: what is asked may end with a comment.
+const own = (sql: string): string => `${sql}${OWN_MARK}`

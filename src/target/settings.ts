@@ -20,7 +20,7 @@ export function beginWithSettings(
     ['bytea_output', 'hex'],
     // Rows that a policy hides have to be an error: they would be missing without a word.
     ['row_security', 'off'],
-    ['synchronous_commit', 'on'],
+    ['synchronous_commit', options.mayBeForgotten ? 'off' : 'on'],
     ['statement_timeout', String(options.statementMillis ?? STATEMENT_MILLIS)],
     ['lock_timeout', String(options.lockMillis ?? LOCK_MILLIS)],
     ['idle_in_transaction_session_timeout', String(IDLE_MILLIS)],

@@ -37,6 +37,8 @@ export interface TransactionOptions {
   /** Schemas after pg_catalog. Default none: kvmig qualifies every name; DDL and queries written by users need theirs. */
   readonly searchPath?: readonly string[]
   readonly readOnly?: boolean
+  /** Does it do no harm if the server forgets in a crash that it was committed? Then nobody waits for its disk. Default: no. */
+  readonly mayBeForgotten?: boolean
   readonly statementMillis?: number
   readonly lockMillis?: number
 }

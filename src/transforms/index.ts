@@ -9,6 +9,7 @@ import { date } from './date.ts'
 import { decimal } from './decimal.ts'
 import { defaultTo } from './default.ts'
 import { divide } from './divide.ts'
+import { eachOf } from './each.ts'
 import { epoch } from './epoch.ts'
 import { epochMs } from './epoch-ms.ts'
 import { epochS } from './epoch-s.ts'
@@ -59,6 +60,7 @@ export const TRANSFORMS: readonly Transform[] = [
   decimal,
   defaultTo,
   divide,
+  eachOf(() => TRANSFORMS),
   epoch,
   epochMs,
   epochS,

@@ -7,6 +7,7 @@ import { folderPlace } from '../../src/archive/folder.ts'
 import { letGo } from '../../src/archive/let-go.ts'
 import { openArchive, verifyArchive } from '../../src/archive/read-archive.ts'
 import { restore } from '../../src/archive/restore.ts'
+import { deletedOf } from '../../src/archive/without-deleted.ts'
 import { writeArchive } from '../../src/archive/write-archive.ts'
 import { inParts } from '../../src/sources/part.ts'
 import { redis as adapter } from '../../src/sources/redis.ts'
@@ -78,7 +79,7 @@ test('brings back collections of many parts, and a stream without messages', asy
   expect(await redis.client.exists('empty', 'kvmig:restoring')).toBe(1)
 })
 
-test('lets go of what is as it was archived, and of nothing else', async () => {
+test('H71 lets go of what is as it was archived, and of nothing else: a forgotten writer keeps his keys', async () => {
   await fill(redis.client)
   const archive = await archived()
   await redis.client.set('note:1', 'written by a forgotten instance')
@@ -157,12 +158,63 @@ test('what has expired since stays gone, and what is not wanted back is left', a
   const back = await restore(await openArchive(place, 'old'), source, editor, {
     replace: false,
     signal,
-    without: async () => new Set(['b']),
+    without: deletedOf([{ key: Buffer.from('b'), part: '' }]),
   })
   await editor.close()
   expect(back).toMatchObject({ written: 1, expired: 1, left: 1 })
   expect(await redis.client.keys('*')).toEqual(['a'])
   expect(archive.manifest.keys).toBe(3)
+})
+
+test('elements that were deleted since are left out of their entries', async () => {
+  await redis.client.hset('h', { a: '1', b: '2' })
+  await redis.client.sadd('s', 'x', 'y')
+  await redis.client.zadd('z', 1, 'x', 2, 'y', 3, 'z')
+  await redis.client.hset('gone', { a: '1' })
+  const archive = await archived()
+  await redis.client.flushall()
+  const without = deletedOf(
+    [
+      ['h', 'field:a'],
+      ['s', 'member:y'],
+      ['z', 'member:y'],
+      ['gone', 'field:a'],
+      ['h', 'member:b'],
+    ].map(([key, part]) => ({ key: Buffer.from(key!), part: part! })),
+  )
+  const editor = await source.edit!()
+  const back = await restore(archive, source, editor, { replace: false, signal, without })
+  await editor.close()
+  expect(back).toMatchObject({ written: 3, left: 1 })
+  expect(await redis.client.hgetall('h')).toEqual({ b: '2' })
+  expect(await redis.client.smembers('s')).toEqual(['x'])
+  expect(await redis.client.zrange('z', '0', '-1', 'WITHSCORES')).toEqual(['x', '1', 'z', '3'])
+  expect(await redis.client.exists('gone')).toBe(0)
+})
+
+test('the store says for how long nobody has used a key, and asking is no use', async () => {
+  await redis.client.mset('new', '1', 'old', '1', 'ancient', '1')
+  const age = async (key: string, seconds: number) => {
+    const value = (await redis.client.dumpBuffer(key))!
+    await redis.client.call('RESTORE', ...[key, '0', value, 'REPLACE', 'IDLETIME', String(seconds)])
+  }
+  const uptime = async () => Number(/uptime_in_seconds:(\d+)/.exec(await redis.client.info('server'))![1])
+  // What is as old as the server may be older.
+  await expect.poll(uptime, { timeout: 10_000 }).toBeGreaterThan(5)
+  await redis.client.set('new', '2')
+  await age('old', 2)
+  await age('ancient', 100_000)
+  const editor = await source.edit!()
+  const look = () => editor.idleMillis(['new', 'old', 'ancient', 'none'].map((it) => Buffer.from(it)))
+  const [fresh, old, ancient, none] = (await look())!
+  expect(fresh).toBeLessThanOrEqual(1000)
+  expect(old).toBeGreaterThanOrEqual(2000)
+  expect([ancient, none]).toEqual([undefined, undefined])
+  expect((await look())![1]).toBeGreaterThanOrEqual(old!)
+  await redis.client.config('SET', 'maxmemory-policy', 'allkeys-lfu')
+  expect(await look()).toBeUndefined()
+  await redis.client.config('SET', 'maxmemory-policy', 'noeviction')
+  await editor.close()
 })
 
 describe('what a scan does', () => {
@@ -235,7 +287,7 @@ describe('damage', () => {
     expect(tried).toBeGreaterThan(100)
   })
 
-  test('nothing is deleted on the word of a damaged archive', async () => {
+  test('H70 nothing is deleted on the word of a damaged archive', async () => {
     await fill(redis.client)
     const before = await dump(redis.client)
     const archive = await archived()

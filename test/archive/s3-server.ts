@@ -4,35 +4,154 @@ import { createServer, type IncomingMessage } from 'node:http'
 
 export const ACCESS = { id: 'AKIDEXAMPLE', secret: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY' }
 
-/** What a bucket does, as far as archives need it: PUT and GET of objects, path style, each request signed by version 4 and checked here. */
-export async function startS3(): Promise<{
+export interface S3Server {
   readonly url: string
   readonly objects: Map<string, Buffer>
+  /** How objects are kept: `aws:kms the-key`. */
+  readonly encrypted: Map<string, string>
+  /** Uploads in parts that were begun and neither ended nor taken back. */
+  readonly unfinished: number
+  /** Parts taken so far. */
+  readonly parts: number
   /** Answers this many requests with 503 first. */
   busy(times: number): void
+  /** Cuts so many connections: a request before it is answered, a download in the middle of it. */
+  cut(times: number): void
+  /** Refuses the part with this number, for good. */
+  failPart(number: number | undefined): void
+  /** Changes what arrives in the next upload. */
+  damage(): void
+  /** Takes what is said about encryption, and does not do it. */
+  ignoreEncryption(on: boolean): void
   close(): Promise<void>
-}> {
+}
+
+/** The smallest part but the last. */
+const LEAST = 5 << 20
+
+/**
+ * What a bucket does, as far as archives need it: PUT and GET of objects (GET with Range and If-Match), uploads in parts, encryption; path
+ * style, each request signed by version 4. Signatures and checksums are verified, and what S3 refuses is refused.
+ */
+export async function startS3(): Promise<S3Server> {
   const objects = new Map<string, Buffer>()
-  let busyTimes = 0
+  const encrypted = new Map<string, string>()
+  const uploads = new Map<
+    string,
+    { readonly path: string; readonly parts: Map<number, Buffer>; kept?: string }
+  >()
+  let [busyTimes, cutTimes, parts, ids] = [0, 0, 0, 0]
+  let failing: number | undefined
+  let isDamaging = false
+  let isIgnoring = false
+
+  interface Said {
+    readonly status: number
+    readonly body?: Buffer | string
+    readonly headers?: Record<string, string>
+  }
+  const refuse = (status: number, code: string): Said => ({
+    status,
+    body: `<Error><Code>${code}</Code></Error>`,
+  })
+
+  const keepAs = ({
+    headers,
+  }: IncomingMessage): { kept?: string; headers: Record<string, string> } | undefined => {
+    const kind = headers[`${SSE}`] as string | undefined
+    const key = headers[`${SSE}-aws-kms-key-id`] as string | undefined
+    if (kind === undefined) return key === undefined ? { headers: {} } : undefined
+    if (!['AES256', 'aws:kms', 'aws:kms:dsse'].includes(kind) || (key !== undefined && kind === 'AES256'))
+      return undefined
+    if (isIgnoring) return { headers: {} }
+    return { kept: `${kind}${key === undefined ? '' : ` ${key}`}`, headers: { [SSE]: kind } }
+  }
+
+  const answer = (request: IncomingMessage, sent: Buffer): Said => {
+    const [path = '', text = ''] = request.url!.split('?')
+    const query = new URLSearchParams(text)
+    const body = isDamaging && sent.length > 0 ? Buffer.concat([sent.subarray(1), Buffer.from('x')]) : sent
+    if (busyTimes > 0) {
+      busyTimes -= 1
+      return refuse(503, 'SlowDown')
+    }
+    if (!isSigned(request, sent)) return refuse(403, 'SignatureDoesNotMatch')
+    if (sent.length > 0) isDamaging = false
+    const checksum = request.headers['x-amz-checksum-sha256']
+    if (checksum !== undefined && checksum !== base64(body)) return refuse(400, 'BadDigest')
+    const upload = uploads.get(query.get('uploadId') ?? '')
+    const isPart = query.has('uploadId')
+    if (isPart && upload?.path !== path) return refuse(404, 'NoSuchUpload')
+    if (request.method === 'POST' && query.has('uploads')) {
+      const keep = keepAs(request)
+      if (!keep || request.headers['x-amz-checksum-algorithm'] !== 'SHA256')
+        return refuse(400, 'InvalidArgument')
+      const id = `upload/${++ids}+=`
+      uploads.set(id, { path, parts: new Map(), ...(keep.kept === undefined ? {} : { kept: keep.kept }) })
+      const xml = `<InitiateMultipartUploadResult><UploadId>${id}</UploadId></InitiateMultipartUploadResult>`
+      return { status: 200, body: xml, headers: keep.headers }
+    }
+    if (request.method === 'PUT' && upload) {
+      const number = Number(query.get('partNumber'))
+      if (!(number >= 1 && number <= 10_000) || checksum === undefined) return refuse(400, 'InvalidArgument')
+      if (number === failing) return refuse(403, 'AccessDenied')
+      upload.parts.set(number, body)
+      parts += 1
+      return { status: 200, headers: { etag: etagOf(body) } }
+    }
+    if (request.method === 'DELETE' && upload) {
+      uploads.delete(query.get('uploadId')!)
+      return { status: 204 }
+    }
+    if (request.method === 'POST' && upload) {
+      const listed = [...body.toString().matchAll(PART)].map(([, number, etag, sum]) => ({
+        bytes: upload.parts.get(Number(number)),
+        number: Number(number),
+        etag: etag!.replaceAll('&quot;', '"'),
+        sum: sum!,
+      }))
+      if (listed.length === 0 || listed.some((it, index) => it.number !== index + 1))
+        return refuse(400, 'InvalidPartOrder')
+      if (listed.some(({ bytes, etag, sum }) => !bytes || etag !== etagOf(bytes) || sum !== base64(bytes)))
+        return refuse(400, 'InvalidPart')
+      // As S3 does it: the refusal comes after the 200.
+      if (listed.slice(0, -1).some((it) => it.bytes!.length < LEAST))
+        return { ...refuse(200, 'EntityTooSmall') }
+      objects.set(path, Buffer.concat(listed.map((it) => it.bytes!)))
+      if (upload.kept !== undefined) encrypted.set(path, upload.kept)
+      uploads.delete(query.get('uploadId')!)
+      return { status: 200, body: '<CompleteMultipartUploadResult/>' }
+    }
+    if (request.method === 'PUT') {
+      const keep = keepAs(request)
+      if (!keep) return refuse(400, 'InvalidArgument')
+      objects.set(path, body)
+      if (keep.kept !== undefined) encrypted.set(path, keep.kept)
+      return { status: 200, headers: { etag: etagOf(body), ...keep.headers } }
+    }
+    if (request.method !== 'GET') return refuse(405, 'MethodNotAllowed')
+    const found = objects.get(path)
+    if (!found) return refuse(404, 'NoSuchKey')
+    const match = request.headers['if-match']
+    if (match !== undefined && match !== etagOf(found)) return refuse(412, 'PreconditionFailed')
+    const from = /^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1]
+    if (from === undefined) return { status: 200, body: found, headers: { etag: etagOf(found) } }
+    if (Number(from) >= found.length) return refuse(416, 'InvalidRange')
+    return { status: 206, body: found.subarray(Number(from)), headers: { etag: etagOf(found) } }
+  }
+
   const server = createServer((request, response) => {
     const chunks: Buffer[] = []
     request.on('data', (it) => chunks.push(it))
     request.on('end', () => {
-      const body = Buffer.concat(chunks)
-      const path = request.url!
-      response.statusCode = (() => {
-        if (busyTimes > 0) {
-          busyTimes -= 1
-          return 503
-        }
-        if (!isSigned(request, body)) return 403
-        if (request.method === 'PUT') {
-          objects.set(path, body)
-          return 200
-        }
-        return request.method !== 'GET' ? 405 : objects.has(path) ? 200 : 404
-      })()
-      response.end(response.statusCode === 200 && request.method === 'GET' ? objects.get(path) : '')
+      const said = answer(request, Buffer.concat(chunks))
+      const body = Buffer.from(said.body ?? '')
+      const isCut = cutTimes > 0
+      if (isCut) cutTimes -= 1
+      if (isCut && request.method !== 'GET') return response.destroy()
+      response.writeHead(said.status, { ...said.headers, 'content-length': String(body.length) })
+      if (isCut) response.write(body.subarray(0, body.length >> 1), () => response.destroy())
+      else response.end(body)
     })
   })
   server.listen(0, '127.0.0.1')
@@ -41,8 +160,27 @@ export async function startS3(): Promise<{
   return {
     url: `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`,
     objects,
+    encrypted,
+    get unfinished() {
+      return uploads.size
+    },
+    get parts() {
+      return parts
+    },
     busy: (times) => {
       busyTimes = times
+    },
+    cut: (times) => {
+      cutTimes = times
+    },
+    failPart: (number) => {
+      failing = number
+    },
+    damage: () => {
+      isDamaging = true
+    },
+    ignoreEncryption: (on) => {
+      isIgnoring = on
     },
     close: async () => {
       server.closeAllConnections()
@@ -50,6 +188,12 @@ export async function startS3(): Promise<{
     },
   }
 }
+
+const SSE = 'x-amz-server-side-encryption'
+const PART =
+  /<Part><PartNumber>(\d+)<\/PartNumber><ETag>([^<]+)<\/ETag><ChecksumSHA256>([^<]+)<\/ChecksumSHA256><\/Part>/g
+const base64 = (data: Buffer): string => createHash('sha256').update(data).digest('base64')
+const etagOf = (data: Buffer): string => `"${createHash('md5').update(data).digest('hex')}"`
 
 const sha256 = (data: string | Buffer): string => createHash('sha256').update(data).digest('hex')
 const hmac = (key: string | Buffer, data: string): Buffer => createHmac('sha256', key).update(data).digest()
@@ -63,8 +207,12 @@ function isSigned({ headers, method, url }: IncomingMessage, body: Buffer): bool
   const digest = headers['x-amz-content-sha256'] as string
   if (id !== ACCESS.id || !names || !day || !region) return false
   // An upload says what it uploads.
-  if (method === 'PUT' && digest !== sha256(body)) return false
-  const [path = '', query = ''] = url!.split('?')
+  if (method !== 'GET' && digest !== sha256(body)) return false
+  const [path = '', asked = ''] = url!.split('?')
+  const query = [...new URLSearchParams(asked)]
+    .map((pair) => pair.map(encodeURIComponent).join('='))
+    .sort()
+    .join('&')
   const canonical = [
     method,
     path,

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { letGo } from '../../src/archive/let-go.ts'
 import { openPlace } from '../../src/archive/open-place.ts'
@@ -59,6 +60,129 @@ test('finds damage in a bucket', async () => {
   await expect(openArchive(place(), 'one').then(verifyArchive)).rejects.toMatchObject({
     code: 'ARCHIVE_CORRUPT',
   })
+})
+
+const PART = 8 << 20
+async function* chunked(bytes: Buffer, size = 300_000): AsyncGenerator<Buffer> {
+  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size)
+}
+async function readAll(name: string): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  for await (const it of place().read(name)) chunks.push(it)
+  return Buffer.concat(chunks)
+}
+const noise = (bytes: number): Buffer =>
+  Buffer.alloc(bytes, createHash('sha512').update(String(bytes)).digest())
+
+test.each([
+  ['nothing', 0, 0],
+  ['a byte less than a part', PART - 1, 0],
+  ['just a part', PART, 1],
+  ['a byte more', PART + 1, 2],
+  ['several parts', 2 * PART + 12_345, 3],
+])('a file of %s arrives as it is, in as few parts as can be', async (_, size, parts) => {
+  const bytes = noise(size)
+  const before = s3.parts
+  await place().write('file', chunked(bytes))
+  expect(s3.parts - before).toBe(parts)
+  expect((await readAll('file')).equals(bytes)).toBe(true)
+  expect(s3.unfinished).toBe(0)
+})
+
+test('what is busy or lost on the way is sent and asked for again, as often as it takes', async () => {
+  const bytes = noise(PART + 70_000)
+  s3.busy(2)
+  s3.cut(2)
+  await place().write('file', chunked(bytes))
+  s3.cut(2)
+  s3.busy(1)
+  expect((await readAll('file')).equals(bytes)).toBe(true)
+  s3.cut(100)
+  await expect(readAll('file')).rejects.toMatchObject({
+    code: 'ARCHIVE_PLACE',
+    message: expect.stringContaining('cannot be reached'),
+  })
+  s3.cut(0)
+})
+
+test('the rest of another file is not taken for the rest of this one', async () => {
+  await place().write('file', chunked(noise(100_000)))
+  const reading = place().read('file')[Symbol.asyncIterator]()
+  s3.cut(1)
+  await reading.next()
+  await place().write('file', chunked(noise(100_001)))
+  const rest = async (): Promise<void> => {
+    while (!(await reading.next()).done);
+  }
+  await expect(rest()).rejects.toMatchObject({
+    code: 'ARCHIVE_PLACE',
+    message: expect.stringContaining('412'),
+  })
+})
+
+test('an upload that fails is taken back, and nothing is there', async () => {
+  s3.failPart(2)
+  await expect(place().write('file', chunked(noise(2 * PART + 1)))).rejects.toMatchObject({
+    code: 'ARCHIVE_PLACE',
+  })
+  s3.failPart(undefined)
+  expect([s3.objects.size, s3.unfinished]).toEqual([0, 0])
+  const broken = async function* (): AsyncGenerator<Buffer> {
+    yield noise(PART)
+    throw new Error('the source is gone')
+  }
+  await expect(place().write('file', broken())).rejects.toThrow('the source is gone')
+  expect([s3.objects.size, s3.unfinished]).toEqual([0, 0])
+})
+
+test.each([
+  ['a whole file', 1000],
+  ['a part', PART + 1000],
+])('%s that is damaged on the way is refused by its checksum', async (_, size) => {
+  s3.damage()
+  await expect(place().write('file', chunked(noise(size)))).rejects.toMatchObject({
+    code: 'ARCHIVE_PLACE',
+    message: expect.stringContaining('400'),
+  })
+  expect([s3.objects.size, s3.unfinished]).toEqual([0, 0])
+})
+
+test.each([
+  ['encryption=AES256', 'AES256'],
+  ['encryption=aws:kms', 'aws:kms'],
+  ['encryption=aws:kms&key=arn:aws:kms:eu-west-1:1:key/2', 'aws:kms arn:aws:kms:eu-west-1:1:key/2'],
+  ['encryption=aws:kms:dsse&key=k', 'aws:kms:dsse k'],
+])('%s is how the store keeps it, whole or in parts', async (option, kept) => {
+  const there = place(`s3://bucket/safe?${option}`)
+  expect(there.label).toBe('s3://bucket/safe')
+  await there.write('small', chunked(noise(10)))
+  await there.write('large', chunked(noise(PART + 1)))
+  expect([...s3.encrypted].filter(([path]) => path.startsWith('/bucket/safe/'))).toEqual([
+    ['/bucket/safe/small', kept],
+    ['/bucket/safe/large', kept],
+  ])
+  s3.encrypted.clear()
+})
+
+test('a store that does not encrypt what it was asked to is not taken for a safe place', async () => {
+  s3.ignoreEncryption(true)
+  const there = place('s3://bucket/safe?encryption=AES256')
+  for (const size of [10, PART + 1])
+    await expect(there.write('file', chunked(noise(size)))).rejects.toMatchObject({
+      message: expect.stringContaining('did not encrypt it with AES256'),
+    })
+  expect(s3.unfinished).toBe(0)
+  s3.ignoreEncryption(false)
+})
+
+test.each([
+  's3://bucket?encryption=rot13',
+  's3://bucket?key=k',
+  's3://bucket/x?encryption=AES256&key=k',
+  's3://bucket?region=x',
+  's3:///prefix',
+])('%s is no place', (address) => {
+  expect(() => place(address)).toThrow('The archive has no place')
 })
 
 test.each([

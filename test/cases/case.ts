@@ -28,7 +28,7 @@ export interface Case {
 interface ExpectedKey {
   readonly key: string
   readonly type: EntryType
-  readonly disposition: 'migrate' | 'partial' | 'reject' | 'index' | 'ephemeral' | 'ignore' | 'uncovered'
+  readonly disposition: 'migrate' | 'partial' | 'reject' | 'index' | 'ephemeral' | 'ignore'
 }
 
 interface ExpectedReject {

@@ -64,6 +64,7 @@ const TRIED: Readonly<Record<string, Readonly<Record<string, number>>>> = {
     'vibe waitlist': 10,
     'vibe waitlist_sources': 3,
   },
+  '04-5ducks-credits': { 'credits user_identities': 30 },
   '05-5ducks-replit-full': {
     'database campaigns': 8,
     'database companies': 90,
@@ -105,7 +106,9 @@ describe.each(readCases())('case $name, where a mapping claims a way back', (it)
     })
     if (!project) throw new Error(JSON.stringify(diagnostics))
     compiled = compileProject(project, MAPPING_PARTS)
-    pairs = project.plans.flatMap((plan) =>
+    // Other stores than Redis are not written again.
+    const plans = project.plans.filter(({ source }) => source === 'kv')
+    pairs = plans.flatMap((plan) =>
       mappingsOf(plan)
         .filter((mapping) => groupOf(plan, mapping).length === 1)
         .map((mapping) => compiled.mapping(plan.name, mapping.name))

@@ -3,6 +3,7 @@ import { planRebuild, rebuild } from '../../src/runner/rebuild.ts'
 import { redis } from '../../src/sources/redis.ts'
 import { openProject } from '../runner/harness.ts'
 import { type FreshRedis, freshRedis } from '../setup/redis.ts'
+import { type Beside, startBeside } from './beside.ts'
 import { readCases } from './case.ts'
 import { migrate } from './migrate.ts'
 import { postgres, type Store } from './stores.ts'
@@ -10,6 +11,7 @@ import { postgres, type Store } from './stores.ts'
 /** How many of its mappings have a way back. The others say why they have none; `kvmig plan` names them. */
 const WAYS_BACK: Readonly<Record<string, number>> = {
   '02-vibe-core': 9,
+  '04-5ducks-credits': 1,
   '05-5ducks-replit-full': 7,
   '07-nextauth-upstash': 4,
   '08-vercel-chat': 1,
@@ -23,25 +25,29 @@ describe.each(readCases())('case $name: rows, an empty Redis made of them, and r
   let server: FreshRedis
   let there: Store
   let again: Store
+  let beside: Beside | undefined
   let made: Made
 
   beforeAll(async () => {
     server = await freshRedis()
     await it.seed(server.client)
+    beside = it.beside && (await startBeside(it.beside))
     there = await postgres()
     again = await postgres()
     await there.query(it.ddl)
     await again.query(it.ddl)
-    await migrate({ project: it.project, kv: `${server.url}/0`, database: there.url })
+    const variables = { ...beside?.variables }
+    await migrate({ project: it.project, kv: `${server.url}/0`, database: there.url, variables })
     made = await rebuildInto(`${server.url}/1`)
     // Rows that have no way back themselves, and that others refer to.
     for (const table of it.rows.keys()) if (!made.tables.has(table)) await copy(table)
-    await migrate({ project: it.project, kv: `${server.url}/1`, database: again.url })
+    await migrate({ project: it.project, kv: `${server.url}/1`, database: again.url, variables })
   }, 120_000)
   afterAll(async () => {
     await there.drop()
     await again.drop()
     await server.stop()
+    await beside?.stop()
   })
 
   test('the mappings that claim a way back have one', () => {
@@ -63,10 +69,17 @@ describe.each(readCases())('case $name: rows, an empty Redis made of them, and r
   })
 
   async function rebuildInto(url: string): Promise<Made> {
-    const harness = await openProject(it.project, { KV_URL: `${server.url}/0`, DATABASE_URL: there.url })
+    const harness = await openProject(it.project, {
+      ...beside?.variables,
+      KV_URL: `${server.url}/0`,
+      DATABASE_URL: there.url,
+    })
     try {
       const { session } = harness
-      const what = await planRebuild(session, session.project.plans)
+      const what = await planRebuild(
+        session,
+        session.project.plans.filter(({ source }) => source === 'kv'),
+      )
       const writer = await redis.openWriter!(url, { root: '/', signal: session.signal })
       await rebuild({ session, what, writer })
       await writer.close()

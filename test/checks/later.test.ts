@@ -117,7 +117,7 @@ describe('what the application measures', () => {
     })
   const forget = () => database.query('TRUNCATE kvmig.latency, kvmig.counter')
 
-  test('no data is no pass', async () => {
+  test('H66 no data is no pass', async () => {
     await forget()
     for (const name of ['write_errors', 'error_rate', 'latency', 'divergence'])
       expect(await answer(name, name === 'latency' ? { p95: '500ms' } : {})).toBe('unknown')
@@ -221,7 +221,7 @@ describe('soak', () => {
       `UPDATE kvmig.flip SET at = at - interval '${days} days'; UPDATE kvmig.route SET since = since - interval '${days} days'`,
     )
 
-  test('counts by the clock of the database; a rehearsal does not set it back, a rollback does', async () => {
+  test('H72 counts by the clock of the database; a rehearsal does not set it back, a rollback does', async () => {
     expect(await answer('soak', { value: '14d' })).toBe('pending')
     await target.transaction((tx) => openLedger(target).saveRoute(tx, 'messages', 'A'))
     await flip('B', 'catch-up')

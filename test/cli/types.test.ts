@@ -21,11 +21,23 @@ tables:
     primary_key: [id]
 `
 
+const PETS = `
+version: 1
+plan: pets
+mappings:
+  - { match: 'dog:{id}', type: string, into: dogs, fields: { id: $id, name: $value } }
+  - { match: 'cat:{id:int}', type: string, into: cats, fields: { id: $id, mood: $value } }
+tables:
+  dogs: { columns: { id: text, name: text not null }, primary_key: [id] }
+  cats: { columns: { id: integer, mood: text not null }, primary_key: [id] }
+`
+
 test('prints what the stores take and give, and the tables for Kysely', async () => {
   const folder = projectFolder({
     'migrations.yaml':
       'version: 1\nsources:\n  kv: ndjson:./kv.ndjson\ntarget: pglite:memory\nplans: plans/*.yaml\n',
     'plans/users.yaml': PLAN,
+    'plans/pets.yaml': PETS,
   })
   const { stdout, code } = await runCli(['types'], { cwd: folder.path })
   folder.remove()
@@ -36,6 +48,20 @@ import 'kvmig/runtime'
 
 declare module 'kvmig/runtime' {
   interface Plans {
+    pets: {
+      mappings: {
+        dogs: {
+          row: { id: string; name: string }
+          key: { id: string }
+          input: { id: string; name?: string }
+        }
+        cats: {
+          row: { id: number; mood: string }
+          key: { id: number }
+          input: { id: number; mood?: string }
+        }
+      }
+    }
     users: {
       row: { id: string; name: string; visits: bigint; tags: (string | null)[] | null; joined: string | null }
       key: { id: string }
@@ -46,6 +72,14 @@ declare module 'kvmig/runtime' {
 
 /** For \`new Kysely<Database>(…)\` over pg, whose own conversions hold there. */
 export interface Database {
+  cats: {
+    id: number
+    mood: string
+  }
+  dogs: {
+    id: string
+    name: string
+  }
   users: {
     id: string
     name: string
@@ -63,14 +97,23 @@ export interface Database {
     writeFileSync(
       join(made, 'application.ts'),
       [
+        `import { Kysely, PostgresDialect } from 'kysely'`,
         `import { connect } from 'kvmig/runtime'`,
-        `import './types.ts'`,
-        'const users = (await connect()).store("users")',
+        `import type { Database } from './types.ts'`,
+        'const kvmig = await connect()',
+        'const users = kvmig.store("users")',
         'await users.put({ id: "ann", visits: 3, joined: new Date() })',
         'const visits: bigint | undefined = (await users.get({ id: "ann" }))?.visits',
         'await users.put({ id: "ann", nmae: "Ann" })',
         'await users.get({ handle: "ann" })',
-        'export { visits }',
+        'const cat = await kvmig.store("pets", "cats").get({ id: 7 })',
+        'await kvmig.store("pets", "cats").get({ id: "seven" })',
+        'const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool: async () => { throw new Error("none") } }) })',
+        'const rows: { id: string; visits: string }[] = await db.selectFrom("users").select(["id", "visits"]).execute()',
+        'await db.selectFrom("users").select("nmae").execute()',
+        'await db.insertInto("users").values({ id: "ann", name: "Ann" }).execute()',
+        'await db.insertInto("cats").values({ id: 1 }).execute()',
+        'export const all: unknown[] = [visits, cat?.mood.length, rows]',
       ].join('\n'),
     )
     writeFileSync(
@@ -87,7 +130,7 @@ export interface Database {
       { encoding: 'utf8' },
     )
     const mistakes = [...said.matchAll(/application\.ts\((\d+),/g)].map((it) => Number(it[1]))
-    expect([said, [...new Set(mistakes)]]).toEqual([said, [6, 7]])
+    expect([said, [...new Set(mistakes)]]).toEqual([said, [8, 9, 11, 14, 16]])
   } finally {
     rmSync(made, { recursive: true, force: true })
   }

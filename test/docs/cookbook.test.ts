@@ -22,6 +22,8 @@ test('there is a recipe for each family of layouts, each a plan with examples', 
     'Everything in one key',
     'Double-encoded',
     'Generations',
+    'One row of several keys',
+    'Numbers that the store gives out',
   ])
   for (const { plan } of recipes) expect(plan).toContain('\nexamples:\n')
 })

@@ -1,3 +1,4 @@
+import type { ChainableCommander } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { EXIT } from '../../src/errors.ts'
 import { type Ended, kvmig, projectFolder } from '../setup/cli.ts'
@@ -163,7 +164,7 @@ test('a budget of a run stops it with exit code 5; the next run goes on, and not
   })
 })
 
-test('a budget of a month is shared by everything, and never passed', async () => {
+test('H61 a budget of a month is shared by everything, and never passed', async () => {
   await using('budget: { per_month: 6k }', async (run) => {
     const first = await run('apply', '--phase=A')
     expect(first.code).toBe(EXIT.done)
@@ -193,4 +194,62 @@ test('a quota that Upstash says is used up stops with exit code 5, the date and 
     expect(second.code).toBe(EXIT.done)
     expect(await rows()).toEqual(ALL)
   })
+})
+
+/** Key spaces that cost differently: by the thousand, by the key, by the element; what is left alone costs its name. */
+const SPACES: readonly (readonly [string, (pipeline: ChainableCommander) => void])[] = [
+  ['three keys', (it) => times(3, (id) => it.set(`x:${id}`, 'v'))],
+  ['strings that all expire', (it) => times(1500, (id) => it.set(`x:${id}`, 'v', 'EX', 1_000_000 + id))],
+  [
+    'small sets and lists',
+    (it) => times(400, (id) => (id % 2 ? it.sadd(`x:${id}`, 'a', 'b') : it.rpush(`x:${id}`, 'a', 'a'))),
+  ],
+  [
+    'a big hash, a big list, a big sorted set',
+    (it) =>
+      times(12_000, (id) => it.hset('x:h', `f${id}`, 'v').rpush('x:l', `${id}`).zadd('x:z', id, `m${id}`)),
+  ],
+  [
+    'few keys among many that are ignored',
+    (it) => times(3000, (id) => it.set(`${id % 100 ? 'session' : 'x'}:${id}`, 'v', 'EX', 1_000_000)),
+  ],
+]
+
+const times = (count: number, work: (id: number) => void): void => {
+  for (let id = 1; id <= count; id++) work(id)
+}
+
+test.each(SPACES)('the forecast is within 5 %% of what is used: %s', async (_, fill) => {
+  const server = await freshRedis()
+  const pipeline = server.client.pipeline()
+  fill(pipeline)
+  await pipeline.exec()
+  const there = await startUpstash(server.port)
+  const folder = projectFolder({
+    'migrations.yaml': project('budget: { per_month: 1M }')['migrations.yaml']!,
+    'plans/rest.yaml': `version: 1\nplan: rest\nmappings:\n  - { match: 'x:{_:rest}', into: kvmig.leftovers }\n`,
+  })
+  try {
+    const run = async (...args: string[]) => {
+      const before = there.billed
+      const ended = await kvmig(folder.path, args, {
+        DATABASE_URL: database.url,
+        KV_REST_API_URL: there.url,
+        KV_REST_API_TOKEN: there.token,
+      }).ended
+      return { ...ended, billed: there.billed - before }
+    }
+    const planned = await run('plan', '--live', '--json', '--no-prove')
+    const { commands } = JSON.parse(planned.stdout).live.forecast
+    const applied = await run('apply', '--phase=A', '--yes')
+    expect(await counted()).toBe(applied.billed)
+    expect(
+      Math.abs(applied.billed - commands) / applied.billed,
+      `${commands} of ${applied.billed}`,
+    ).toBeLessThan(0.05)
+  } finally {
+    folder.remove()
+    await there.stop()
+    await server.stop()
+  }
 })

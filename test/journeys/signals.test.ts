@@ -80,7 +80,7 @@ describe.each(SIGNALS)('%s', (signal, exitCode, places) => {
     })
   }
 
-  test.concurrent('twice ends at once, whatever hangs, and the next run completes', async () => {
+  test.concurrent('H69 twice ends at once, whatever hangs, and the next run completes', async () => {
     // The answer never comes: only the second signal can end it.
     const { database, run, close } = await runTo(PLACES[3], (pid) => {
       process.kill(pid, signal)

@@ -87,7 +87,7 @@ $`,
     })
   })
 
-  test('of 20 that start together exactly one runs, and the others say who does', async () => {
+  test('H44 of 20 that start together exactly one runs, and the others say who does', async () => {
     let waiting = 0
     let goOn = (): void => {}
     const held = new Promise<void>((resolve) => {

@@ -87,7 +87,7 @@ function watched(
   }
 }
 
-describe('a connection that is cut around COMMIT', () => {
+describe('H47 a connection that is cut around COMMIT', () => {
   test('loses nothing, doubles nothing, and counts right, whichever COMMIT it is', async () => {
     world = makeWorld({ plan: PLAN, database: database.url, entries, batchRows: 9 })
     const undisturbed = await world.apply()

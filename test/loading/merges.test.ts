@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { planRebuild, rebuild } from '../../src/runner/rebuild.ts'
+import { traceKey } from '../../src/runner/trace-key.ts'
 import type { Entry } from '../../src/sources/source.ts'
 import { type FreshDatabase, freshDatabase } from '../setup/postgres.ts'
 import { hash, list, string } from '../sources/entries.ts'
-import { ordersOf } from './shuffle.ts'
+import { ordersOf, randomOf, shuffled } from './shuffle.ts'
 import { applied, emptied, makeWorld, type World } from './world.ts'
 
 /** Rows that several records give between them, column by column. */
@@ -264,4 +266,213 @@ tables: { users: { columns: { id: text, name: text, at: integer, n: integer }, p
   await applied(world)
   expect(await rows()).toEqual(['1 old 1 1', '2 new 3 3'])
   await world.rollback()
+})
+
+test('merged rows are written again in the layout that says so, and give the same rows', async () => {
+  const plan = `version: 1
+plan: data
+mappings:
+  - from: [{ match: 'a:{id}' }, { match: 'b:{id}', write: true }]
+    type: string
+    decode: json
+    into: users
+    merge: { name: coalesce, n: sum }
+    fields: { id: $id, name: name, n: n }
+tables: { users: { columns: { id: text, name: text, n: integer }, primary_key: [id] } }
+`
+  const world = worldOf(plan, [
+    string('a:1', '{"name":"one","n":1}'),
+    string('b:1', '{"name":"uno","n":2}'),
+    string('a:2', '{"name":"two","n":4}'),
+  ])
+  await applied(world)
+  const written = new Map<string, string>()
+  const why = await world.inSession(async ({ session }) => {
+    const what = await planRebuild(session, session.project.plans)
+    await rebuild({
+      session,
+      what,
+      writer: {
+        label: 'memory',
+        count: async () => written.size,
+        commands: () => 0,
+        exist: async (keys) => keys.map(() => false),
+        write: async (entries) => {
+          for (const { key, value } of entries)
+            if (value?.type === 'string') written.set(key.toString(), value.bytes.toString())
+        },
+        close: async () => {},
+      },
+    })
+    return what.left.map((it) => `${it.compiled.mapping.match.source}: ${it.why}`)
+  })
+  expect(why).toEqual(['a:{id}: rows of users are written as b:{id} (write: true)'])
+  expect(Object.fromEntries(written)).toEqual({
+    'b:1': '{"name":"one","n":3}',
+    'b:2': '{"name":"two","n":4}',
+  })
+  await world.rollback()
+  world.entries = [...written].map(([key, value]) => string(key, value))
+  await applied(world)
+  expect(await world.rows(SELECT)).toEqual(['1 one 3', '2 two 4'])
+})
+
+test('a key is traced to the row that it was merged into', async () => {
+  const world = worldOf(PLAN, entries)
+  await applied(world)
+  const traced = (key: string) =>
+    world.inSession(async ({ session }) => {
+      const { fate, rows } = await traceKey(session, 'kv', Buffer.from(key))
+      return [fate, ...rows.map((it) => `${it.table} ${it.state} ${it.columns}`.trim())]
+    })
+  expect(await traced('old:ann')).toEqual(['migrated', 'users matching'])
+  expect(await traced('visits:ghost')).toEqual(['quarantined', 'users missing'])
+  await world.execute("update users set visits = visits + 5 where id = 'ann'")
+  expect(await traced('visits:ann')).toEqual(['migrated', 'users different visits'])
+})
+
+test('rows that refer to others wait for them, and sums of parents that come late are right', async () => {
+  const plan = `version: 1
+plan: data
+mappings:
+  - from: [{ match: 'pay:{id}' }, { match: 'refund:{id}' }]
+    type: string
+    decode: json
+    into: accounts
+    merge: { balance: sum }
+    fields: { id: $id, owner: owner, balance: n }
+  - { match: 'owner:{id}', type: string, into: owners, fields: { id: $id, name: $value } }
+tables:
+  owners: { columns: { id: text, name: text }, primary_key: [id] }
+  accounts:
+    columns: { id: text, owner: text, balance: integer }
+    primary_key: [id]
+    references: [{ columns: [owner], to: owners(id) }]
+`
+  const of = (kind: string, id: string, owner: string, n: number) =>
+    string(`${kind}:${id}`, JSON.stringify({ owner, n }))
+  const accounts = [
+    of('pay', '1', 'ann', 5),
+    of('refund', '1', 'ann', -2),
+    of('pay', '2', 'bob', 7),
+    of('refund', '2', 'bob', -7),
+  ]
+  const world = worldOf(plan, [...accounts, string('owner:ann', 'Ann')])
+  await applied(world)
+  expect(await world.rows('select * from accounts order by id')).toEqual(['1 ann 3'])
+  expect(await world.quarantine()).toEqual(['ORPHAN pay:2', 'ORPHAN refund:2'])
+  world.entries = [...accounts, string('owner:ann', 'Ann'), string('owner:bob', 'Bob')]
+  await applied(world, { again: true })
+  expect(await world.rows('select * from accounts order by id')).toEqual(['1 ann 3', '2 bob 0'])
+  expect(await world.quarantine()).toEqual([])
+})
+
+test('any records, in any order, changed in any way between copies, give the rows that a model gives', async () => {
+  const plan = `version: 1
+plan: data
+mappings:
+  - from: [{ match: 'a:{id}' }, { match: 'b:{id}' }, { match: 'c:{id}' }]
+    type: string
+    decode: json
+    into: things
+    merge: { name: coalesce, n: sum, last: greatest, first: least }
+    fields: { id: $id, name: name, n: n, last: at, first: at }
+tables: { things: { columns: { id: text, name: text not null, n: integer, last: integer, first: integer }, primary_key: [id] } }
+`
+  interface Thing {
+    readonly name?: string
+    readonly n?: number | 'bad'
+    readonly at?: number
+  }
+  for (const seed of [1, 2, 3, 4, 5, 6]) {
+    await emptied(database)
+    const random = randomOf(seed)
+    const pick = <T>(...of: readonly T[]): T => of[Math.floor(random() * of.length)]!
+    const things = new Map<string, Thing>()
+    const change = (share: number) => {
+      for (const kind of ['a', 'b', 'c'])
+        for (let id = 0; id < 12; id++)
+          if (random() < share)
+            things.set(`${kind}:${id}`, {
+              ...pick({}, { name: `${kind}${id}` }, { name: 'x' }),
+              ...pick({}, { n: Math.floor(random() * 100) - 50 }, { n: 'bad' as const }),
+              ...pick({}, { at: Math.floor(random() * 100) }),
+            })
+    }
+    const expected = () => {
+      const rows: string[] = []
+      const refused: string[] = []
+      for (let id = 0; id < 12; id++) {
+        const keys = ['a', 'b', 'c'].map((it) => `${it}:${id}`).filter((it) => things.has(it))
+        const good = keys.filter((it) => things.get(it)!.n !== 'bad')
+        refused.push(...keys.filter((it) => !good.includes(it)).map((it) => `TYPE_MISMATCH ${it}`))
+        const given = good.map((it) => things.get(it)!)
+        const name = given.find((it) => it.name !== undefined)?.name
+        if (name === undefined) {
+          refused.push(...good.map((it) => `NULL_NOT_ALLOWED ${it}`))
+          continue
+        }
+        const numbers = given.flatMap((it) => (typeof it.n === 'number' ? [it.n] : []))
+        const times = given.flatMap((it) => it.at ?? [])
+        rows.push(
+          [
+            id,
+            name,
+            numbers.length > 0 ? numbers.reduce((a, b) => a + b) : 'null',
+            times.length > 0 ? Math.max(...times) : 'null',
+            times.length > 0 ? Math.min(...times) : 'null',
+          ].join(' '),
+        )
+      }
+      return { rows: rows.sort(), quarantine: refused.sort() }
+    }
+    const world = worldOf(plan, [], pick(1, 2, 5, 300))
+    for (let copy = 0; copy < 4; copy++) {
+      change(copy === 0 ? 0.6 : 0.15)
+      world.entries = shuffled(
+        [...things].map(([key, value]) => string(key, JSON.stringify(value))),
+        seed * 10 + copy,
+      )
+      await applied(world, copy === 0 ? {} : { again: true })
+      expect({
+        seed,
+        copy,
+        rows: (await world.rows('select * from things')).toSorted(),
+        quarantine: await world.quarantine(),
+      }).toEqual({ seed, copy, ...expected() })
+    }
+  }
+})
+
+test('rows that were there before stay as they are, unless the mapping may update them', async () => {
+  const plan = (existing: string) => `version: 1
+plan: data
+mappings:
+  - from: [{ match: 'a:{id}' }, { match: 'b:{id}' }]
+    type: string
+    into: totals
+    existing: ${existing}
+    merge: { n: sum }
+    fields: { id: $id, n: $value | int }
+`
+  const world = makeWorld({
+    plan: plan('keep'),
+    schema: 'CREATE TABLE totals (id text PRIMARY KEY, n integer, note text);',
+    database: database.url,
+    entries: [string('a:1', '1'), string('b:1', '2'), string('a:2', '10'), string('b:2', '20')],
+    batchRows: 1,
+  })
+  worlds.push(world)
+  await database.query(
+    "create table totals (id text primary key, n integer, note text); insert into totals values ('1', 100, 'mine')",
+  )
+  await applied(world)
+  expect(await world.rows('select * from totals order by id')).toEqual(['1 100 mine', '2 30 null'])
+  expect(await world.quarantine()).toEqual(['EXISTING_ROW a:1', 'EXISTING_ROW b:1'])
+  world.edit({ 'plans/data.yaml': plan('update') })
+  await applied(world)
+  expect(await world.rows('select * from totals order by id')).toEqual(['1 3 mine', '2 30 null'])
+  expect(await world.quarantine()).toEqual([])
+  await world.rollback()
+  expect(await world.rows('select * from totals order by id')).toEqual(['1 3 mine'])
 })

@@ -254,7 +254,7 @@ const mixed = [
 ]
 
 describe('a source that gives', () => {
-  test('keys twice is counted once', async () => {
+  test('keys twice is counted once (H06)', async () => {
     for (const entries of [
       [...mixed, ...mixed],
       mixed.flatMap((it) => [it, it]),

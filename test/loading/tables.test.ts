@@ -261,7 +261,7 @@ mappings:
       ...more,
     })
 
-  test('is exactly what it cannot take', async () => {
+  test('is exactly what it cannot take (H49)', async () => {
     const entries = [
       ...Array.from({ length: 30 }, (_, it) => user(it + 1)),
       user(101, { age: -1 }),

@@ -115,6 +115,17 @@ describe('what stands in the key and in the record', () => {
   })
 })
 
+test('a column that is merged of several records has no way back, whichever mapping says so', async () => {
+  const compiled = await compilePlans(`mappings:
+  - { match: 'old:{id}', type: string, into: t, conflict: keep, merge: { n: sum }, fields: { id: $id, n: $value | int } }
+  - { match: 'new:{id}', type: string, into: t, conflict: keep, fields: { id: $id, n: $value | int } }
+tables:
+  t: { columns: { id: text, n: bigint }, primary_key: [id] }
+`)
+  for (const name of ['t', 't.2'])
+    expect(compiled.mapping(name).oneWay).toEqual([{ column: 'n', why: 'made of several records (sum)' }])
+})
+
 describe('the way back', () => {
   test('writes a document from its columns, NULL left out', async () => {
     const mapping = await mappingOf(`decode: json\n${RECORD}`, COLUMNS)

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { answering } from '../../src/mapping/answering.ts'
 import { forwardClaims } from '../../src/mapping/claim.ts'
+import { Limit } from '../../src/mapping/held.ts'
 import { memorySource } from '../../src/sources/memory.ts'
 import type { Entry, Source } from '../../src/sources/source.ts'
 import { type Compiled, compilePlans, hash, json, list, set, string, zset } from './compiled.ts'
@@ -342,4 +343,15 @@ tables:
       compilePlans(PIECES.replace('type: string', 'type: hash').replace('decode: json', '')),
     ).rejects.toThrow(/KV037 .*Only strings/)
   })
+})
+
+test('what has to be held in memory has a limit, which is told before the memory is full', () => {
+  const limit = new Limit({ label: 'a file' }, 1000)
+  for (let held = 0; held < 5; held++) limit.add(100)
+  expect(() => limit.add(100)).toThrow(
+    expect.objectContaining({
+      code: 'LOOKUP_TOO_LARGE',
+      message: expect.stringMatching(/^a file: the keys/),
+    }),
+  )
 })

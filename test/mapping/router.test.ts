@@ -65,6 +65,37 @@ describe('the router', () => {
     })
   })
 
+  test('rejects what `where` says no to only where the mapping says so, and no later rule takes it', async () => {
+    const strict =
+      '{ match: "{id:rest}", type: hash, where: "has(r.v)", otherwise: reject, into: t, fields: { id: $id, v: v } }'
+    const { forward } = await compilePlans(
+      rules(
+        strict,
+        '{ match: "old:{id}", type: hash, where: "has(r.name)", into: u, fields: { id: $id, v: name } }',
+        '{ match: "cache:{_:rest}", ignore: made again }',
+      ),
+    )
+    const code = (name: string, value: Record<string, string>) =>
+      forward(hash(name, value)).rejects.map((it) => it.code)
+    expect(forward(hash('a', { v: 'x' })).rows).toHaveLength(1)
+    expect(code('a', { w: 'x' })).toEqual(['NOT_WANTED'])
+    expect(forward(hash('old:1', { name: 'x' })).rows).toHaveLength(1)
+    expect(code('old:1', { w: 'x' })).toEqual(['NOT_WANTED'])
+    expect(forward(hash('cache:1', { w: 'x' })).claimed).toBe('ignored')
+  })
+
+  test('rejects records that `where` leaves out, one by one', async () => {
+    const { forward } = await compilePlans(
+      rules(
+        '{ match: h, each: field, where: "field != \'x\'", otherwise: reject, into: t, fields: { id: $field, v: $value } }',
+      ),
+    )
+    expect(forward(hash('h', { a: '1', x: '2' }))).toMatchObject({
+      rows: [{ cells: { id: 'a' } }],
+      rejects: [{ code: 'NOT_WANTED' }],
+    })
+  })
+
   test('claims a key for the whole group if one of its mappings takes it', async () => {
     const { forward } = await compilePlans(
       rules(

@@ -15,7 +15,7 @@ const alike = async () => {
   expect(target).toEqual(source)
 }
 
-test('goes from A to B to C, back to B and back to A, and loses no write', async () => {
+test('H01 H05 goes from A to B to C, back to B and back to A, and loses no write', async () => {
   world = await startWorld({ files: { 'plans/users.yaml': DRIFTING } })
   const a = await world.run(A)
   expect(a.stdout + a.stderr).toContain('Gate B is open')
@@ -104,7 +104,7 @@ test('names the instances that have not confirmed, and goes on when they have', 
   await alike()
 })
 
-test('a store that was emptied takes no row along', async () => {
+test('H59 a store that was emptied takes no row along', async () => {
   world = await startWorld({ files: { 'plans/users.yaml': DRIFTING.replace('20%', '100%') } })
   await world.run(A)
   await world.instance('web-1')
@@ -122,7 +122,7 @@ test('a store that was emptied takes no row along', async () => {
   await alike()
 })
 
-test('reconcile repairs the source from Postgres, and says what it cannot judge', async () => {
+test('H57 reconcile repairs the source from Postgres, and says what it cannot judge', async () => {
   world = await startWorld({ files: { 'plans/users.yaml': DRIFTING, 'plans/scores.yaml': SCORES } })
   const { client } = world.redis
   await client.hset('scores:chess', { ann: '1', bo: '2' })

@@ -92,7 +92,7 @@ test('retires the source: asks, archives, lets go of what is as it was archived;
   expect((await world.users()).source).toEqual(before.source)
 })
 
-test('goes back from D: both stores are written again, and Postgres rebuilds the source', async () => {
+test('H65 goes back from D: both stores are written again, and Postgres rebuilds the source', async () => {
   await world.redis.client.del(...(await world.redis.client.keys('*')))
   const before = await world.users()
   expect((await world.run(['rollback', '--to=C'])).stdout).toMatch(/done {2}users {2}route {2}phase C/)

@@ -97,7 +97,7 @@ test('gate C wants somebody to watch, then a trigger goes back by itself, and fo
   expect((await world.runConfirmed(['apply', '--phase=C'])).code).toBe(0)
 })
 
-test('reported bugs count, and what cannot be measured fires nothing', async () => {
+test('H66 reported bugs count, and what cannot be measured fires nothing', async () => {
   expect((await world.run(['report-bug', 'users', '--note', 'slow'])).stdout).toContain(
     '1 in the last 24 hours',
   )

@@ -17,6 +17,7 @@ test('leftovers take strings, fields, items and members, byte for byte, with the
     list('misc:c', ['x', 'x']),
     set('misc:d', [bytes]),
     zset('misc:e', [['m', 1.5]]),
+    stream('misc:s', [['1-1', { a: 'b' }]]),
   ].flatMap((it) => forward(it).rows.map(({ cells }) => cells))
   const row = (key: string, part: unknown, type: string, value: Buffer, more = {}) => ({
     key,
@@ -33,14 +34,15 @@ test('leftovers take strings, fields, items and members, byte for byte, with the
     row('misc:c', '1', 'list', Buffer.from('x')),
     row('misc:d', sha(''), 'set', bytes),
     row('misc:e', sha(''), 'zset', Buffer.from('m'), { score: 1.5 }),
+    { key: 'misc:s', part: '1-1', type: 'stream', fields: '{"a": "b"}', expires_at: null },
   ])
 })
 
 test('leave nothing untold, and refuse what they cannot take', async () => {
   const { forward } = await compilePlans(PLAN)
   expect(forward(hash('misc:b', { f: 'x' })).unmapped).toEqual([])
-  expect(forward(stream('misc:s', [['1-1', { a: 'b' }]])).rejects).toMatchObject([
-    { code: 'KEY_TYPE_MISMATCH' },
+  expect(forward(stream('misc:s', [['1-1', { a: Buffer.from([255]) }]])).rejects).toMatchObject([
+    { code: 'INVALID_UTF8' },
   ])
 })
 
@@ -53,6 +55,7 @@ test('have one table, in the schema of kvmig', async () => {
     'list',
     'set',
     'zset',
+    'stream',
   ])
 })
 

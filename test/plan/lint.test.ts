@@ -31,12 +31,14 @@ test.each<[string, string | RegExp, string, string, string, string?]>([
     'a comma begins the next key',
   ],
   [MESSAGES, 'decode: json', 'decode: []', 'KV011 []', 'empty list'],
+  [MESSAGES, 'decode: json', 'otherwise: reject\n    decode: json', 'KV011 reject', 'no "where:"'],
   [
     MESSAGES,
     'decode: json',
     'one_way: accept\n    decode: json',
-    'KV065 one_way:',
-    'comes with a later version',
+    'KV010 one_way:',
+    'no key "one_way"',
+    'Gate C asks one_way',
   ],
   [MESSAGES, 'decode: json', 'merge: newest\n    decode: json', 'KV012 newest', 'a map from columns'],
   [

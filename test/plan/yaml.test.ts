@@ -78,6 +78,8 @@ test.each([
   ['a: %x\nb: @y\n', '1:4 KV001', '2:4 KV001'],
   ['a: 1\na: 2\nb: 1\nb: 2\n', '2:1 KV002', '4:1 KV002'],
   ['a: *\n', '1:4 KV001'],
+  // One mistake in { } makes the rest of the file unreadable, and is still one.
+  ['a:\n  - { f: x | default([]) }\n  - { f: y }\nb:\n  c: 1\nd: 2\n', '2:22 KV001'],
   ['a: [1\n', '2:1 KV001'],
   ['a:\n\tb: 1\n', '2:1 KV001'],
   ['a: 1\nb: 2\na: 3\n', '3:1 KV002'],

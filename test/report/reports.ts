@@ -385,6 +385,7 @@ export const testReport: TestReport = {
             { column: 'id', expected: 'm1', actual: 'm1', same: true },
             { column: 'from_user', expected: 'ann', actual: '@Ann', same: false },
             { column: 'text', actual: 'hi', same: true },
+            { column: 'mood', expected: 'good ', actual: 'good', same: false },
             {
               column: 'doc',
               expected: '{"a": 1}',
@@ -401,6 +402,7 @@ export const testReport: TestReport = {
         actual: ['FIELD_MISSING'],
         reasons: ['FIELD_MISSING in to_user: The value is missing.'],
       },
+      notes: [],
     },
     {
       plan: 'handles',
@@ -409,6 +411,7 @@ export const testReport: TestReport = {
       status: 'pass',
       rows: [],
       rejects: { expected: [], actual: [], reasons: [] },
+      notes: ['No column takes mood.'],
     },
   ],
 }

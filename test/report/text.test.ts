@@ -305,6 +305,7 @@ describe('the text of a report', () => {
            id         m1        m1
         ≠  from_user  ann       @Ann
            text       ·         hi
+        ≠  mood       "good "   "good"
         ≠  doc        {"a": 1}  {"a": 2}
              doc.a    1         2
 
@@ -312,6 +313,7 @@ describe('the text of a report', () => {
         ≠  id         r1        ·
 
       ✓ pass  handles   handle:ann  plans/handles.yaml:30:5
+        No column takes mood.
 
       Test: 1 of 2 examples failed. Mend the mapping, or what the example expects.
       "

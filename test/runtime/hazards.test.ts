@@ -277,7 +277,7 @@ describe('routes', () => {
     for (let n = 0; n < 20; n++) expect(await users.get({ id: `h64-${n}` })).toMatchObject({ name: `v${n}` })
   })
 
-  test('an epoch that only the source knows is told, not waited for', async () => {
+  test('H60 an epoch that only the source knows is told, not waited for: it was written under another ledger', async () => {
     await world.flip('users', 'A')
     await expect
       .poll(async () => (await fleet(world.target)).every((it) => it.epochs.get('users')! > 0))

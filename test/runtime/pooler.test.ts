@@ -2,6 +2,18 @@ import { expect, test } from 'vitest'
 import { outboxDepth } from '../../src/state/outbox.ts'
 import { startWorld } from './world.ts'
 
+const listening = (world: Awaited<ReturnType<typeof startWorld>>) =>
+  world.rows(
+    "SELECT query FROM pg_stat_activity WHERE datname = current_database() AND query ILIKE 'listen %'",
+  )
+
+test('notifications are listened for on direct connections', async () => {
+  const world = await startWorld()
+  await world.applyA()
+  await world.connect({ shadow: 0 })
+  await expect.poll(async () => (await listening(world)).length).toBe(1)
+})
+
 test('through a transaction pooler: writes, flips and counts as without one (H45, H54)', async () => {
   const world = await startWorld('pgbouncer')
   await world.applyA()
@@ -9,6 +21,8 @@ test('through a transaction pooler: writes, flips and counts as without one (H45
     [1, 2].map(() => world.connect({ shadow: 0, connections: 3 }, { drainMillis: 100, ownMillis: 100 })),
   )
   const stores = instances.map((it) => it.store('users'))
+  // LISTEN would stay behind in a session that is the next client's.
+  expect(await listening(world)).toEqual([])
   await world.flip('users', 'B')
   // Nobody can listen there: the flip is seen by looking.
   await expect

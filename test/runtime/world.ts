@@ -1,7 +1,8 @@
-import { afterAll } from 'vitest'
+import { afterAll, inject } from 'vitest'
 import { apply, loadProject } from '../../src/index.ts'
 import type { Phase, Project } from '../../src/plan/plan.ts'
 import { type ConnectOptions, connect, type Internals, type Kvmig } from '../../src/runtime/connect.ts'
+import { fleet, laggards } from '../../src/state/instances.ts'
 import { flipRoute, readRoutes } from '../../src/state/route.ts'
 import { openTarget } from '../../src/target/connect.ts'
 import type { Target } from '../../src/target/target.ts'
@@ -100,9 +101,20 @@ export async function startWorld(
       open.push(made)
       return made
     },
-    flip: (plan: string, phase: Phase, rollout = false) => flip(target, plan, phase, rollout),
+    flip: async (plan: string, phase: Phase, rollout = false): Promise<void> => {
+      await flip(target, plan, phase, rollout)
+      if (inject('poolerPort') !== 0) await known(target, plan)
+    },
     rows: (sql: string) => target.transaction((tx) => tx.query(sql), { searchPath: ['public'] }),
   }
+}
+
+/** Behind a pooler instances cannot listen, and look every second: a little time to see it, for those that do. */
+async function known(target: Target, plan: string): Promise<void> {
+  const { epoch } = (await readRoutes(target)).get(plan)!
+  const until = Date.now() + 1500
+  while (laggards(await fleet(target), plan, epoch).length > 0 && Date.now() < until)
+    await new Promise((resolve) => setTimeout(resolve, 20))
 }
 
 const rest = ({ variables: _, ...others }: ConnectOptions): ConnectOptions => others

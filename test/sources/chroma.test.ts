@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { afterEach, describe, expect, test } from 'vitest'
 import { ChromaSource } from '../../src/sources/chroma/chroma-source.ts'
 import { rawItems, rawMembers } from '../../src/sources/chroma/raw-json.ts'
@@ -6,6 +5,7 @@ import { chroma } from '../../src/sources/chroma.ts'
 import type { HttpLimits } from '../../src/sources/http-line.ts'
 import type { Entry } from '../../src/sources/source.ts'
 import { type ChromaSeed, type ChromaServer, startChroma } from '../setup/chroma-server.ts'
+import { fillChroma, REAL_CHROMA } from '../setup/real-chroma.ts'
 import type { Fault } from '../setup/upstash-server.ts'
 import { describeSource } from './conformance.ts'
 import { byKey, entriesOf, pagesOf, string } from './entries.ts'
@@ -38,48 +38,34 @@ function seedsOf(entries: readonly Entry[]): Map<string, ChromaSeed[]> {
 describeSource({
   name: 'chroma',
   adapter: chroma,
+  reached: 'by http',
   as,
   start: async (entries) => {
     const server = await startChroma()
     for (const [name, seeds] of seedsOf(entries)) server.add(name, seeds)
-    return { open: (context) => chroma.open(`chroma+${server.url}`, context), stop: server.stop }
+    return {
+      open: (context) => chroma.open(`chroma+${server.url}`, context),
+      stop: server.stop,
+      network: {
+        port: Number(new URL(server.url).port),
+        open: (context, port) => chroma.open(`chroma+http://127.0.0.1:${port}`, context),
+        refuse: (...statuses) => server.fail(...statuses.map((status) => ({ status }))),
+      },
+    }
   },
 })
 
-// The real server, where there is one: KVMIG_CHROMA=http://127.0.0.1:8000 (npx -y -p chromadb@3.0.3 chroma run).
-const REAL = process.env.KVMIG_CHROMA
-if (REAL !== undefined) {
+if (REAL_CHROMA !== undefined) {
+  const real = REAL_CHROMA
   describeSource({
     name: 'chroma, the real server',
     adapter: chroma,
+    reached: { not: 'faults on the way are shown with the server of the tests' },
     as,
     start: async (entries) => {
-      const database = `kvmig_${randomUUID()}`
-      const post = async (path: string, body: unknown): Promise<{ id: string }> => {
-        const response = await fetch(`${REAL}/api/v2/tenants/default_tenant/databases${path}`, {
-          method: 'POST',
-          headers: { 'content-type': 'application/json' },
-          body: JSON.stringify(body),
-        })
-        if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`)
-        return response.json() as Promise<{ id: string }>
-      }
-      await post('', { name: database })
-      for (const [name, seeds] of seedsOf(entries)) {
-        const { id } = await post(`/${database}/collections`, { name })
-        for (let at = 0; at < seeds.length; at += 1000) {
-          const some = seeds.slice(at, at + 1000)
-          await post(`/${database}/collections/${id}/add`, {
-            ids: some.map((it) => it.id),
-            documents: some.map((it) => it.document),
-            embeddings: some.map((it) => JSON.parse(it.embedding)),
-          })
-        }
-      }
-      return {
-        open: (context) => chroma.open(`chroma+${REAL}/default_tenant/${database}`, context),
-        stop: async () => {},
-      }
+      const collections = [...seedsOf(entries)].map(([name, seeds]) => [name, { seeds }] as const)
+      const address = await fillChroma(real, Object.fromEntries(collections))
+      return { open: (context) => chroma.open(`chroma+${address}`, context), stop: async () => {} }
     },
   })
 }

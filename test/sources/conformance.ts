@@ -1,6 +1,9 @@
 import { isUtf8 } from 'node:buffer'
 import { afterEach, describe, expect, test } from 'vitest'
+import { Held } from '../../src/mapping/held.ts'
+import { parseKeyPattern } from '../../src/plan/key-pattern.ts'
 import { PART } from '../../src/sources/part.ts'
+import type { Answer, Question } from '../../src/sources/question.ts'
 import type {
   Capability,
   Entry,
@@ -9,12 +12,23 @@ import type {
   SourceAdapter,
   SourceContext,
 } from '../../src/sources/source.ts'
-import { byKey, entriesOf, hash, list, pagesOf, set, stream, string, zset } from './entries.ts'
+import { type FaultyProxy, startProxy } from '../setup/proxy.ts'
+import { buffer, byKey, entriesOf, hash, list, pagesOf, set, stream, string, zset } from './entries.ts'
 
 /** A store that holds the entries of a test. */
 export interface Started {
   open(context: SourceContext): Promise<Source>
   stop(): Promise<void>
+  /** There where the store is reached by the network. */
+  readonly network?: Network
+}
+
+export interface Network {
+  readonly port: number
+  /** By another port, behind which is the same. */
+  open(context: SourceContext, port: number): Promise<Source>
+  /** The next requests are answered with these statuses, one each. Only where the store speaks HTTP. */
+  refuse?(...statuses: readonly number[]): void
 }
 
 export interface SourceUnderTest {
@@ -25,9 +39,21 @@ export interface SourceUnderTest {
   start(entries: readonly Entry[]): Promise<Started>
   /** An entry as such a store gives it, which `start` is then handed; undefined where it cannot hold it. */
   readonly as?: (entry: Entry) => Entry | undefined
+  /** How the store is reached: then faults on the way are tried too. */
+  readonly reached: 'by tcp' | 'by http' | { readonly not: string }
   /** What this one cannot show besides, and why. */
   readonly skip?: readonly { readonly test: string; readonly because: string }[]
 }
+
+const EVERY_KEY = parseKeyPattern('{_:rest}', { file: '', line: 1, column: 1 }).pattern!
+
+/** One thing that is in each collection. */
+const itemsOf = (entries: readonly Entry[]): readonly Buffer[] =>
+  entries.flatMap(({ value }) => {
+    if (value?.type === 'hash') return value.pairs.slice(0, 1)
+    if (value?.type === 'list') return value.items.slice(-1)
+    return value?.type === 'set' || value?.type === 'zset' ? value.members.slice(0, 1) : []
+  })
 
 /** What every source promises, whatever it reads from. */
 export function describeSource({
@@ -35,21 +61,39 @@ export function describeSource({
   adapter: { lacks },
   start,
   as = (it) => it,
+  reached,
   skip = [],
 }: SourceUnderTest): void {
-  const opened: { source: Source; started: Started; stop: AbortController }[] = []
+  const opened: { source: Source; started: Started; proxy?: FaultyProxy }[] = []
 
   const open = async (entries: readonly Entry[]): Promise<{ source: Source; stop: AbortController }> => {
     const started = await start(entries)
     const stop = new AbortController()
     const source = await started.open({ root: process.cwd(), signal: stop.signal })
-    opened.push({ source, started, stop })
+    opened.push({ source, started })
     return { source, stop }
   }
 
+  /** The same with a network in between that can be made to behave badly. */
+  const openFar = async (entries: readonly Entry[]) => {
+    const started = await start(entries)
+    const network = started.network
+    if (!network) throw new Error(`${name} says no port`)
+    const proxy = await startProxy(network.port)
+    const context = { root: process.cwd(), signal: new AbortController().signal }
+    const source = await network.open(context, proxy.port)
+    opened.push({ source, started, proxy })
+    return { source, proxy, network }
+  }
+
   const skipped = new Set(skip.map((it) => it.test))
-  const it = (title: string, run: () => Promise<void>, needs?: Capability): void => {
-    const because = skip.find((entry) => entry.test === title)?.because ?? (needs && lacks[needs])
+  const unlike = (way: 'by tcp' | 'by http'): string | undefined => {
+    if (typeof reached !== 'string') return reached.not
+    return way === 'by http' && reached !== way ? 'it does not speak HTTP' : undefined
+  }
+  const it = (title: string, run: () => Promise<void>, needs?: Capability | 'by tcp' | 'by http'): void => {
+    const lacking = needs === 'by tcp' || needs === 'by http' ? unlike(needs) : needs && lacks[needs]
+    const because = skip.find((entry) => entry.test === title)?.because ?? lacking
     skipped.delete(title)
     if (because === undefined) test(title, run)
     else test.skip(`${title} (${because})`, run)
@@ -64,11 +108,13 @@ export function describeSource({
       .flatMap((it) => as(it) ?? [])
   const EVERY_TYPE = fitting(everyType)
   const MANY = fitting(many)
+  const SOME = MANY.slice(0, 600)
 
   describe(name, () => {
     afterEach(async () => {
-      for (const { source, started } of opened.splice(0)) {
+      for (const { source, started, proxy } of opened.splice(0)) {
         await source.close()
+        await proxy?.close()
         await started.stop()
       }
     })
@@ -343,6 +389,24 @@ export function describeSource({
       expect(await entriesOf(source.read([]))).toEqual([])
     })
 
+    it('answers what lookups ask as one who holds the whole store would', async () => {
+      const { source } = await open(EVERY_TYPE)
+      if (!source.ask) return
+      const items = ['', 'a', 'b', 'one', 'nothing', ...itemsOf(EVERY_TYPE)].map(buffer)
+      const questions = [...EVERY_TYPE.map(({ key }) => key), buffer('no such key')].flatMap(
+        (key): Question[] => [
+          { kind: 'get', key },
+          ...items.flatMap((item) =>
+            (['hget', 'score', 'member'] as const).map((kind) => ({ kind, key, item })),
+          ),
+        ],
+      )
+      const shown = (it: Answer) => (typeof it === 'object' && 'wrong' in it ? 'another type' : it)
+      const held = new Held(source, [EVERY_KEY], Date.now)
+      expect((await source.ask(questions)).map(shown)).toEqual((await held.ask(questions)).map(shown))
+      expect(await source.ask([])).toEqual([])
+    })
+
     it('reads many keys', async () => {
       const { source } = await open(MANY)
       expect(byKey(await entriesOf(source.read(MANY.map(({ key }) => key))))).toEqual(byKey(MANY))
@@ -455,6 +519,62 @@ export function describeSource({
       await expect(scanning).rejects.toMatchObject({ code: 'SOURCE_CLOSED' })
       await source.close()
     })
+
+    it(
+      'goes on where the connection was cut, wherever that was',
+      async () => {
+        const { source, proxy } = await openFar(SOME)
+        for (const bytes of [1, 300, 5000, 25_000]) {
+          proxy.cutAfter(bytes)
+          expect(byKey(await entriesOf(source.scan(EVERYTHING)))).toEqual(byKey(SOME))
+        }
+        expect(proxy.connections).toBeGreaterThan(1)
+      },
+      'by tcp',
+    )
+
+    it(
+      'waits for a server that was away',
+      async () => {
+        const { source, proxy } = await openFar(SOME)
+        const before = proxy.connections
+        let tries = 0
+        proxy.onRequest(() => {
+          tries += 1
+        })
+        proxy.cutAfter(300)
+        proxy.refuse(true)
+        const scanning = entriesOf(source.scan(EVERYTHING))
+        // Once nobody was there when it came back.
+        await expect.poll(() => proxy.connections, { timeout: 10_000 }).toBeGreaterThan(before)
+        proxy.refuse(false)
+        expect(byKey(await scanning)).toEqual(byKey(SOME))
+        expect(tries).toBeGreaterThan(0)
+      },
+      'by tcp',
+    )
+
+    it(
+      'takes answers that come slowly, a few bytes at a time',
+      async () => {
+        const { source, proxy } = await openFar(EVERY_TYPE)
+        proxy.pieces(3)
+        expect(byKey(await entriesOf(source.scan(EVERYTHING)))).toEqual(byKey(EVERY_TYPE))
+      },
+      'by tcp',
+    )
+
+    it(
+      'asks again after 429 and 5xx, and gives nothing twice for it',
+      async () => {
+        const { source, network } = await openFar(SOME)
+        network.refuse!(429, 500, 503, 502)
+        const entries = await entriesOf(source.scan(EVERYTHING))
+        expect(byKey(entries)).toEqual(byKey(SOME))
+        expect(new Set(entries.map(({ key }) => key.toString('latin1'))).size).toBe(entries.length)
+      },
+      'by http',
+    )
 
     it('names itself without credentials', async () => {
       const { source } = await open([])

@@ -4,6 +4,7 @@ import { describeSource } from './conformance.ts'
 describeSource({
   name: 'memory',
   adapter: { lacks: {} },
+  reached: { not: 'it is in memory' },
   start: async (entries) => ({
     open: async (context) => memorySource(entries, context),
     stop: async () => {},

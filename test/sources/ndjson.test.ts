@@ -24,6 +24,7 @@ const EVERYTHING = { prefix: Buffer.alloc(0), want: () => 'entry' as const }
 describeSource({
   name: 'ndjson',
   adapter: ndjson,
+  reached: { not: 'it is a file on this machine' },
   start: async (entries) => {
     const address = file(entries.flatMap((entry) => [...inParts(entry)].map(entryToLine)).join(''))
     return { open: (context) => ndjson.open(address, { ...context, root: folder }), stop: async () => {} }

@@ -229,9 +229,54 @@ describe('what stands beside the keys is passed over:', () => {
   })
 })
 
+describe('arrays of Redis 8.8', () => {
+  const wide = (place: bigint) => [0x81, ...int64(place).toReversed()]
+  // Every kind of element: an integer, a double, a string, one packed as a number, a short string; with and without a next place.
+  const array = (version = 14) =>
+    redis(version)
+      .key(28, 'a')
+      .raw(5, 1, wide(-2n))
+      .raw(0, 1, int64(-5n))
+      .raw(1, 2, Buffer.alloc(8, 7))
+      .raw(wide(2n ** 40n), 0)
+      .string('text')
+      .raw(63, 0, [0xc0, 9])
+      .raw([0x41, 0], 3)
+      .string('abc')
+      .key(28, 'empty')
+      .raw(0, 0)
+      .key(0, 'k')
+      .string('v')
+
+  test('are named and passed over, for no plan can name their type', async () => {
+    const found = await read(array().end())
+    expect([...found].map(([key, { type, value }]) => [key, type, value])).toEqual([
+      ['a', 'unknown:array', undefined],
+      ['empty', 'unknown:array', undefined],
+      ['k', 'string', 'v'],
+    ])
+  })
+
+  test('cut off anywhere, or with an element of no kind, are refused with the place', async () => {
+    const whole = array().end()
+    for (let length = 9; length < whole.length; length++)
+      await expect(open(whole.subarray(0, length))).rejects.toMatchObject({
+        code: 'SOURCE_CORRUPT',
+        message: expect.stringMatching(/byte \d+/),
+      })
+    await expect(open(redis(14).key(28, 'a').raw(1, 0, 0, 4).end())).rejects.toThrow(
+      'an element of an array with tag 4',
+    )
+    await expect(open(redis(14).key(28, 'a').raw(1, 2).end())).rejects.toThrow('neither there nor missing')
+  })
+
+  test('are damage in a file of an older server', async () => {
+    await expect(open(array(13).end())).rejects.toThrow('there is no kind of entry 28')
+  })
+})
+
 describe('what this build cannot read is refused with its name and its place:', () => {
   test.each<readonly [string, Buffer, string]>([
-    ['arrays of Redis 8.8', redis(14).key(28, 's').end(), 'an array of Redis 8.8 (kind 28)'],
     [
       'functions of release candidates',
       redis(10).raw(246).string('x').end(),

@@ -1,8 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import type { Question } from '../../src/sources/question.ts'
 import { bySlot, SLOTS, slotOf } from '../../src/sources/redis-cluster/slot.ts'
 import { readNodes } from '../../src/sources/redis-cluster/topology.ts'
 import { cluster } from '../../src/sources/redis-cluster.ts'
 import type { Entry, Source } from '../../src/sources/source.ts'
+import { openProject } from '../runner/harness.ts'
+import { projectFolder } from '../setup/cli.ts'
+import { freshDatabase } from '../setup/postgres.ts'
 import { type FreshCluster, freshCluster } from '../setup/redis-cluster.ts'
 import { describeSource } from './conformance.ts'
 import { byKey, entriesOf, hash, list, string } from './entries.ts'
@@ -16,6 +20,7 @@ afterAll(() => servers.stop())
 describeSource({
   name: 'a cluster of three',
   adapter: cluster,
+  reached: { not: 'its nodes name each other by their own ports; each is read as a single Redis is' },
   start: async (entries) => {
     await servers.flush()
     await servers.write(entries)
@@ -77,7 +82,7 @@ test('reads what a node says of its cluster', () => {
   expect([...moving]).toEqual([8001, 5])
 })
 
-describe('slots that move', () => {
+describe('H09 slots that move', () => {
   // Those of half the keys of the first node, whichever they are.
   const slotsOf = (node: number): number[] => {
     const first = Math.floor((node * SLOTS) / 3)
@@ -136,6 +141,29 @@ describe('slots that move', () => {
     }
     await settling
     expect(byKey(entries)).toEqual(byKey(MANY))
+    await source.close()
+  })
+
+  test.each([
+    ['have moved', undefined],
+    ['are on their way', 'open' as const],
+  ])('are asked where they are, when they %s since', async (_, how) => {
+    await servers.flush()
+    await servers.write(MANY)
+    const source = await open()
+    const questions = MANY.map(
+      ({ key, type }): Question =>
+        type === 'hash' ? { kind: 'hget', key, item: Buffer.from('f') } : { kind: 'get', key },
+    )
+    const right = MANY.map(({ key }) => key.toString().slice(2))
+    const answers = async () => (await source.ask!(questions)).map((it) => String(it))
+    expect(await answers()).toEqual(right)
+    const slots = slotsOf(0)
+    await servers.move(slots, 0, 1, how)
+    moved.push({ slots, from: 0, to: 1 })
+    const asked = answers()
+    if (how === 'open') await servers.settle(slots, 0, 1)
+    expect(await asked).toEqual(right)
     await source.close()
   })
 
@@ -218,5 +246,40 @@ describe('a master that fails', () => {
     expect(byKey(await entriesOf(source.scan(EVERYTHING)))).toEqual(byKey(MANY))
     await source.close()
     await own.stop()
+  }, 60_000)
+
+  test('does not stop a copy: every row is there, and the gate says so', async () => {
+    const own = await freshCluster(1)
+    await own.write(MANY)
+    await own.nodes[0]!.client.wait(1, 5000)
+    const database = await freshDatabase()
+    const folder = projectFolder({
+      'migrations.yaml': `version: 1\nsources: { kv: '${own.url}' }\ntarget: \${DATABASE_URL}\nplans: plans/*.yaml\n`,
+      'plans/k.yaml': `version: 1
+plan: k
+mappings:
+  - { match: 'k:{id:int}', type: string, into: k, fields: { id: $id, v: $value } }
+  - { match: 'k:{id:int}', type: hash, into: k, fields: { id: $id, v: f } }
+tables:
+  k: { columns: { id: integer, v: text not null }, primary_key: [id] }
+`,
+    })
+    const harness = await openProject(folder.path, { DATABASE_URL: database.url }, { batchRows: 100 })
+    let killing: Promise<void> | undefined
+    const { steps, findings } = await harness.apply({
+      listener: ({ kind }) => {
+        if (kind === 'progress') killing ??= own.nodes[0]!.kill()
+      },
+    })
+    await killing
+    expect(killing, 'it was killed in the middle').toBeDefined()
+    expect(steps.flatMap((it) => it.error?.message ?? [])).toEqual([])
+    expect([...findings.values()].flat().filter((it) => it.status !== 'pass')).toEqual([])
+    const { rows } = await database.query('SELECT count(*) AS rows, sum((id::text = v)::int) AS same FROM k')
+    expect(rows).toEqual([{ rows: String(MANY.length), same: String(MANY.length) }])
+    await harness.close()
+    await own.stop()
+    await database.drop()
+    folder.remove()
   }, 60_000)
 })

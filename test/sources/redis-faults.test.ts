@@ -183,7 +183,7 @@ describe('a server that is silent', () => {
 })
 
 describe('another server at the same address', () => {
-  test('after a restart ends the scan, and the next one is of the new server', async () => {
+  test('H08 after a restart ends the scan, and the next one is of the new server', async () => {
     const own = await freshRedis()
     try {
       await writeEntries(own.client, MANY)
@@ -233,7 +233,7 @@ describe('while the application goes on writing', () => {
     return source
   }
 
-  test('a value and its expiry are of the same instant', async () => {
+  test('H12 a value and its expiry are of the same instant', async () => {
     const keys = numbers(50).map((it) => `pair:${it}`)
     for (const kind of ['string', 'hash'] as const) {
       await server.client.flushall()
@@ -277,7 +277,7 @@ describe('while the application goes on writing', () => {
     }
   })
 
-  test('keys that change their type are given as what they are at some instant', async () => {
+  test('H13 keys that change their type are given as what they are at some instant', async () => {
     await server.client.flushall()
     const keys = numbers(20).map((it) => `flip:${it}`)
     const shapes = [
@@ -357,7 +357,7 @@ describe('while the application goes on writing', () => {
     for (const [key, it] of byKey(MANY)) expect(found.get(key)).toEqual(it)
   })
 
-  test('keys that are renamed appear under a name they had, with their own value', async () => {
+  test('H07 keys that are renamed appear under a name they had, with their own value', async () => {
     await fill(numbers(2000).map((it) => string(`old:${it}`, it)))
     const source = await disturb(async (count) => {
       const pipeline = server.client.pipeline()

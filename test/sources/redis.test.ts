@@ -14,16 +14,25 @@ afterAll(() => server.stop())
 describeSource({
   name: 'redis',
   adapter: redis,
+  reached: 'by tcp',
   start: async (entries) => {
     await server.client.flushall()
     await writeEntries(server.client, entries)
-    return { open: (context) => redis.open(server.url, context), stop: async () => {} }
+    return {
+      open: (context) => redis.open(server.url, context),
+      stop: async () => {},
+      network: {
+        port: server.port,
+        open: (context, port) => redis.open(`redis://127.0.0.1:${port}`, context),
+      },
+    }
   },
 })
 
 describeSource({
   name: 'redis, another database, at a limited pace',
   adapter: redis,
+  reached: 'by tcp',
   start: async (entries) => {
     await server.client.flushall()
     await server.client.select(5)
@@ -32,6 +41,11 @@ describeSource({
     return {
       open: (context) => redis.open(`${server.url}/5`, { ...context, perSecond: 1_000_000 }),
       stop: async () => {},
+      network: {
+        port: server.port,
+        open: (context, port) =>
+          redis.open(`redis://127.0.0.1:${port}/5`, { ...context, perSecond: 1_000_000 }),
+      },
     }
   },
 })

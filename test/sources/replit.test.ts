@@ -16,6 +16,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 describeSource({
   name: 'replit',
   adapter: replit,
+  reached: 'by http',
   start: async (entries) => {
     const server = await startReplit()
     for (const { key, value } of entries) {
@@ -27,6 +28,16 @@ describeSource({
       open: (context) =>
         replit.open('replit:', { ...context, variables, options: { file: join(folder, 'none') } }),
       stop: server.stop,
+      network: {
+        port: Number(new URL(server.url).port),
+        open: (context, port) => {
+          const url = new URL(server.url)
+          url.port = String(port)
+          const options = { file: join(folder, 'none') }
+          return replit.open('replit:', { ...context, variables: { REPLIT_DB_URL: url.href }, options })
+        },
+        refuse: (...statuses) => server.fail(...statuses.map((status) => ({ status }))),
+      },
     }
   },
 })

@@ -19,32 +19,41 @@ const EVERYTHING = { prefix: Buffer.alloc(0), want: () => 'entry' as const }
 
 const textOf = ({ value }: Entry): string => (value?.type === 'string' ? value.bytes.toString() : '')
 
-describeSource({
-  name: 'sqlite',
-  adapter: sqlite,
-  as: (entry) => {
-    const [, table, id] = /^([^:%]+):(.*)$/s.exec(entry.key.toString()) ?? []
-    if (table === undefined || id === undefined) return undefined
-    return string(entry.key, JSON.stringify({ id, value: textOf(entry) }))
-  },
-  start: async (entries) => {
-    const path = newPath()
-    const database = await openWritable(path)
-    database.exec('BEGIN')
-    for (const table of new Set(entries.map(({ key }) => key.toString().replace(/:.*$/s, ''))))
-      database.exec(
-        `CREATE TABLE "${table.replaceAll('"', '""')}" (id TEXT PRIMARY KEY, value TEXT NOT NULL)`,
-      )
-    for (const entry of entries) {
-      const table = entry.key.toString().replace(/:.*$/s, '')
-      const { id, value } = JSON.parse(textOf(entry))
-      database.run(`INSERT INTO "${table.replaceAll('"', '""')}" VALUES (?, ?)`, [id, value])
-    }
-    database.exec('COMMIT')
-    database.close()
-    return { open: (context) => sqlite.open(`sqlite:${path}`, context), stop: async () => {} }
-  },
-})
+const KINDS = [
+  { name: 'sqlite', options: {} },
+  { name: 'sqlite, watched for changes', options: { changed: 'rowid' } },
+]
+for (const { name, options } of KINDS)
+  describeSource({
+    name,
+    adapter: sqlite,
+    reached: { not: 'it is a file on this machine' },
+    as: (entry) => {
+      const [, table, id] = /^([^:%]+):(.*)$/s.exec(entry.key.toString()) ?? []
+      if (table === undefined || id === undefined) return undefined
+      return string(entry.key, JSON.stringify({ id, value: textOf(entry) }))
+    },
+    start: async (entries) => {
+      const path = newPath()
+      const database = await openWritable(path)
+      database.exec('BEGIN')
+      for (const table of new Set(entries.map(({ key }) => key.toString().replace(/:.*$/s, ''))))
+        database.exec(
+          `CREATE TABLE "${table.replaceAll('"', '""')}" (id TEXT PRIMARY KEY, value TEXT NOT NULL)`,
+        )
+      for (const entry of entries) {
+        const table = entry.key.toString().replace(/:.*$/s, '')
+        const { id, value } = JSON.parse(textOf(entry))
+        database.run(`INSERT INTO "${table.replaceAll('"', '""')}" VALUES (?, ?)`, [id, value])
+      }
+      database.exec('COMMIT')
+      database.close()
+      return {
+        open: (context) => sqlite.open(`sqlite:${path}`, { ...context, options }),
+        stop: async () => {},
+      }
+    },
+  })
 
 /** A database made by this SQL, and its entries, key by key, as text. */
 async function rowsOf(sql: string): Promise<{ path: string; rows: Record<string, string>; source: Source }> {

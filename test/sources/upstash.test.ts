@@ -29,6 +29,7 @@ for (const { name, server, more } of KINDS) {
   describeSource({
     name,
     adapter: upstash,
+    reached: 'by http',
     start: async (entries) => {
       await redis.client.flushall()
       await writeEntries(redis.client, entries)
@@ -37,6 +38,14 @@ for (const { name, server, more } of KINDS) {
       return {
         open: (context) => upstash.open('upstash:', { ...context, ...more, variables }),
         stop: rest.stop,
+        network: {
+          port: Number(new URL(rest.url).port),
+          open: (context, port) => {
+            const there = { ...variables, UPSTASH_REDIS_REST_URL: `http://127.0.0.1:${port}` }
+            return upstash.open('upstash:', { ...context, ...more, variables: there })
+          },
+          refuse: (...statuses) => rest.fail(...statuses.map((status) => ({ status }))),
+        },
       }
     },
   })

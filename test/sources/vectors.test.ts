@@ -1,11 +1,17 @@
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { neighbours } from '../../src/checks/neighbours.ts'
 import { scopeFor } from '../../src/runner/gates.ts'
 import { Surveys } from '../../src/runner/surveys.ts'
+import { startBeside } from '../cases/beside.ts'
+import { readCases } from '../cases/case.ts'
 import { type Harness, openProject } from '../runner/harness.ts'
-import { type ChromaSeed, type ChromaServer, type ChromaSpace, startChroma } from '../setup/chroma-server.ts'
+import { type ChromaSeed, startChroma } from '../setup/chroma-server.ts'
 import { projectFolder } from '../setup/cli.ts'
 import { freshDatabase } from '../setup/postgres.ts'
+import { type ChromaCollection, fillChroma, REAL_CHROMA } from '../setup/real-chroma.ts'
 
 const DIMENSIONS = 6
 
@@ -32,16 +38,21 @@ afterEach(async () => {
   for (const close of opened.splice(0).reverse()) await close()
 })
 
-async function server(collections: Readonly<Record<string, { seeds: ChromaSeed[]; space?: ChromaSpace }>>) {
+/** The address of a Chroma with these collections: the real one where there is one, unless they hold what it would not take. */
+async function server(
+  collections: Readonly<Record<string, ChromaCollection>>,
+  what?: 'odd',
+): Promise<string> {
+  if (REAL_CHROMA !== undefined && what === undefined) return fillChroma(REAL_CHROMA, collections)
   const chroma = await startChroma()
   opened.push(chroma.stop)
   for (const [name, it] of Object.entries(collections)) chroma.add(name, it.seeds, it.space)
-  return chroma
+  return chroma.url
 }
 
 /** A project that takes these collections into one table, applied. */
 async function applied(
-  chroma: ChromaServer,
+  chroma: string,
   database: string,
   {
     collections = ['docs'],
@@ -50,7 +61,7 @@ async function applied(
   }: { collections?: readonly string[]; index?: string | null; type?: string } = {},
 ): Promise<Harness & { readonly failed: readonly string[] }> {
   const folder = projectFolder({
-    'migrations.yaml': `version: 1\nsources: { chroma: 'chroma+${chroma.url}' }\ntarget: \${DATABASE_URL}\nplans: plans/*.yaml\n`,
+    'migrations.yaml': `version: 1\nsources: { chroma: 'chroma+${chroma}' }\ntarget: \${DATABASE_URL}\nplans: plans/*.yaml\n`,
     'plans/notes.yaml': `version: 1
 plan: notes
 mappings:
@@ -76,8 +87,11 @@ ${index === null ? '' : `    indexes: { notes_near: ${index} }`}
   return { ...harness, failed: steps.flatMap((it) => (it.error ? [it.error.message] : [])) }
 }
 
-async function ask({ session }: Harness, options: Parameters<typeof neighbours.run>[1] = {}) {
-  const [plan] = session.project.plans
+async function ask(
+  { session }: Harness,
+  options: Parameters<typeof neighbours.run>[1] = {},
+  plan = session.project.plans[0],
+) {
   const surveys = new Surveys(session, [plan!], { compare: true, signal: session.signal })
   return neighbours.run(scopeFor(session, plan!, { surveys, signal: session.signal }), options)
 }
@@ -121,17 +135,20 @@ describe.each(SERVERS)('into %s', async (kind) => {
     title('every number is the same 32-bit float; other lengths and numbers that are none are rejected'),
     async () => {
       const odd = ['0.1', '-1e-20', '3.4028235e38', '0.33333334', '16777216', '1.1754944e-38']
-      const chroma = await server({
-        docs: {
-          seeds: [
-            { id: 'odd', document: null, embedding: `[${odd.join(',')}]`, metadata: 'null' },
-            { id: 'none', document: 'no vector', embedding: 'null', metadata: 'null' },
-            { id: 'short', document: '', embedding: '[1,2]', metadata: 'null' },
-            { id: 'infinite', document: '', embedding: '[1,2,3,4,5,null]', metadata: 'null' },
-            { id: 'beyond', document: '', embedding: '[1,2,3,4,5,1e39]', metadata: 'null' },
-          ],
+      const chroma = await server(
+        {
+          docs: {
+            seeds: [
+              { id: 'odd', document: null, embedding: `[${odd.join(',')}]`, metadata: 'null' },
+              { id: 'none', document: 'no vector', embedding: 'null', metadata: 'null' },
+              { id: 'short', document: '', embedding: '[1,2]', metadata: 'null' },
+              { id: 'infinite', document: '', embedding: '[1,2,3,4,5,null]', metadata: 'null' },
+              { id: 'beyond', document: '', embedding: '[1,2,3,4,5,1e39]', metadata: 'null' },
+            ],
+          },
         },
-      })
+        'odd',
+      )
       const harness = await applied(chroma, await database(), { index: null })
       const rows = await query(
         harness,
@@ -241,3 +258,31 @@ async function withoutExtension(): Promise<string | undefined> {
   await database.drop()
   return rows.length > 0 ? undefined : 'this server has no pgvector'
 }
+
+test('case 06 with vector(8) in place of real[]: the same numbers, and the same neighbours', async () => {
+  const it = readCases().find(({ name }) => name.startsWith('06'))!
+  const beside = await startBeside(it.beside!)
+  const folder = mkdtempSync(join(tmpdir(), 'kvmig vectors '))
+  opened.push(beside.stop, async () => rmSync(folder, { recursive: true }))
+  cpSync(it.project, folder, { recursive: true })
+  const ddl = it.ddl.replace('real[], ', 'vector(8), ')
+  expect(ddl).not.toBe(it.ddl)
+  writeFileSync(join(folder, 'expected.sql'), ddl)
+  const harness = await openProject(folder, {
+    ...beside.variables,
+    KV_URL: 'ndjson:./none.ndjson',
+    DATABASE_URL: 'pglite:memory',
+  })
+  opened.push(harness.close)
+  for (const sql of ['CREATE EXTENSION vector', ...ddl.split(/;\s*\n/)]) await query(harness, sql)
+  const { steps, findings } = await harness.apply({ plans: ['frames', 'embeddings'] })
+  expect(steps.flatMap((step) => step.error?.message ?? [])).toEqual([])
+  expect([...findings.values()].flat().filter(({ status }) => status !== 'pass')).toEqual([])
+  const rows = await query(harness, 'SELECT id, embedding::real[]::text AS numbers FROM embeddings')
+  const expected = it.rows.get('embeddings')!
+  expect(new Map(rows.map(({ id, numbers }) => [id, numbers]))).toEqual(
+    new Map(expected.map((row) => [row.id, row.embedding && `{${(row.embedding as number[]).join(',')}}`])),
+  )
+  const plan = harness.session.project.plans.find(({ name }) => name === 'embeddings')!
+  expect(await ask(harness, {}, plan)).toMatchObject({ status: 'pass', data: { recall: 1 } })
+})

@@ -120,7 +120,7 @@ describe('a connection that goes', () => {
 })
 
 describe('transactions in each other’s way', () => {
-  test('run again after a deadlock', async () => {
+  test('H50 run again after a deadlock', async () => {
     await database.query('TRUNCATE t; INSERT INTO t VALUES (1), (2)')
     const both = gate(2)
     let runs = 0

@@ -22,7 +22,7 @@ describe.each(TARGETS)('a transaction on %s', async (kind) => {
     expect(await target.transaction((tx) => tx.query('SELECT 1 FROM public.t WHERE id = 2'))).toEqual([])
   })
 
-  test('throws when a swallowed error turned its COMMIT into a ROLLBACK', async () => {
+  test('H48 throws when a swallowed error turned its COMMIT into a ROLLBACK', async () => {
     const work = target.transaction(async (tx) => {
       await tx.query('SELECT 1/0').catch(() => {})
     })

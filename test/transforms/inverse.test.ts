@@ -38,6 +38,17 @@ const CASES: readonly (readonly [name: string, args: readonly Literal[], inputs:
   ['decimal', [], decimal],
   ['default', ['x'], text],
   ['divide', [number('4096')], decimal],
+  [
+    'each',
+    ['int'],
+    fc.array(
+      fc.oneof(
+        integerText.map((it) => new Decimal(it)),
+        fc.constant(null),
+      ),
+    ),
+  ],
+  ['each', ['split', ','], fc.array(text)],
   ['epoch_ms', [], seconds.map((it) => new Decimal(`${it}001`))],
   ['epoch_s', [], seconds.map((it) => new Decimal(String(it)))],
   ['epoch_us', [], seconds.map((it) => new Decimal(`${it}000001`))],

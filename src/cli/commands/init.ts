@@ -73,7 +73,7 @@ Next:
   kvmig plan        what would happen; needs no store
   kvmig test        the example at the end of plans/users.yaml
 
-With your own data: put KV_URL=redis://... (or rdb:./dump.rdb) into .env, then
+With your own data: put KV_URL=redis://... (or rdb:./dump.rdb; 'upstash:' in migrations.yaml) into .env, then
   kvmig inspect     the keys that are there, by pattern
   kvmig plan --live what your plans make of them
 `
@@ -81,7 +81,7 @@ With your own data: put KV_URL=redis://... (or rdb:./dump.rdb) into .env, then
 const PROJECT = `version: 1
 
 sources:
-  kv: \${KV_URL:-rdb:./dump.rdb}              # redis://, rediss://, rdb: (a Redis backup), ndjson:
+  kv: \${KV_URL:-rdb:./dump.rdb}              # redis://, rediss://, 'upstash:', 'replit:', sqlite:./app.db, rdb: (a Redis backup), ndjson:
 
 target: \${DATABASE_URL:-pglite:./.kvmig/pg}  # embedded Postgres unless a server is given
 

@@ -185,7 +185,10 @@ async function oneWayFields(
     plans.map((plan) => {
       const losses = mappingsOf(plan).flatMap(({ name }) => {
         const mapping = mappings.mapping(plan.name, name)
-        return lossesOf(plan, mapping).map((it) => ({ table: mapping.table.name.table, ...it }))
+        const writers = mappings.writers(mapping.table.name)
+        // Nothing is lost where another layout is written for its rows.
+        if (!mapping.mapping.write && writers.some((it) => it.mapping.write)) return []
+        return lossesOf(plan, mapping, writers).map((it) => ({ table: mapping.table.name.table, ...it }))
       })
       // Two mappings into one table often lose the same thing.
       return [

@@ -16,15 +16,26 @@ export interface RestoreOptions extends CommonOptions {
   readonly archive: string
   readonly into?: string | undefined
   readonly replace?: boolean | undefined
+  /** Records that the application has deleted since come back as well. */
+  readonly withDeleted?: boolean | undefined
+  /** They are left out. */
+  readonly withoutDeleted?: boolean | undefined
   readonly yes?: boolean | undefined
   readonly json?: boolean | undefined
 }
 
-/** Brings an archive back into a store, with its expiries. Keys that are there stay, unless --replace. */
+/** Brings an archive back into a store, with its expiries. Keys that are there stay, unless --replace.
+ * Where records were deleted since, somebody has to say what becomes of them. */
 export async function run(options: RestoreOptions, io: Io): Promise<number> {
   const { project } = await loadProject(options, io)
   const into = sourceNamed(project, options.into)
   const replace = options.replace ?? false
+  const { withDeleted, withoutDeleted } = options
+  if (withDeleted && withoutDeleted)
+    throw new KvmigError('USAGE', '--with-deleted and --without-deleted contradict each other.', {
+      hint: 'Leave one of them out.',
+    })
+  const deleted = withDeleted ? 'bring back' : withoutDeleted ? 'leave out' : undefined
   return withSession({ project, options, io }, async (session) => {
     const { label } = await session.source(into)
     const how = replace ? 'Keys that are there are replaced.' : 'Keys that are there stay as they are.'
@@ -40,6 +51,7 @@ export async function run(options: RestoreOptions, io: Io): Promise<number> {
           root: io.cwd,
           into,
           replace,
+          deleted,
           signal,
           progress: counter.tell,
         })

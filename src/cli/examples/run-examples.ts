@@ -7,6 +7,7 @@ import type { Example, ExampleEntry, Plan, Project } from '../../plan/plan.ts'
 import type { Step } from '../../plan/step.ts'
 import { printable } from '../../printable.ts'
 import type { ComparedRow, TestedExample } from '../../report/report.ts'
+import { counted, listed } from '../../report/wording.ts'
 import { memorySource } from '../../sources/memory.ts'
 import type { Entry } from '../../sources/source.ts'
 import type { Row } from '../../value.ts'
@@ -81,10 +82,12 @@ async function runExample(
     ...(made.message === undefined ? {} : { message: made.message }),
     rows,
     rejects: codes,
+    notes: made.notes,
   }
 }
 
 interface Made {
+  readonly notes: readonly string[]
   readonly rows: readonly { readonly mapping: CompiledMapping; readonly row: Row }[]
   readonly rejects: readonly Rejected[]
   /** Why the example is not about what it seems to be about. */
@@ -96,6 +99,8 @@ type Rejected = { readonly code: string; readonly column?: string | undefined; r
 async function forward(plan: Plan, example: Example, compiled: CompiledProject): Promise<Made> {
   const rows: { mapping: CompiledMapping; row: Row }[] = []
   const rejects: Rejected[] = []
+  const unmapped = new Set<string>()
+  let left = 0
   const router = compiled.router(plan.source)
   const store = memorySource([example.entry, ...example.beside].map(entryOf))
   // Whatever an example says of expiry, it is about an entry that is there.
@@ -106,19 +111,26 @@ async function forward(plan: Plan, example: Example, compiled: CompiledProject):
       claim = forwardClaims(router.route(entry.key, entry.type), entry, (mapping) => ({
         row: (row) => rows.push({ mapping, row }),
         reject: (reject) => rejects.push(reject),
-        filtered: () => {},
-        unmapped: () => {},
+        filtered: () => {
+          left += 1
+        },
+        unmapped: (field) => unmapped.add(field),
       }))
     }
   }
-  if (claim === undefined) return { rows, rejects, message: 'No rule takes this key.' }
+  const notes = [
+    ...(unmapped.size > 0 ? [`No column takes ${listed([...unmapped])}.`] : []),
+    ...(left > 0 ? [`"where" leaves out ${counted(left, 'record')} of it.`] : []),
+  ]
+  if (claim === undefined) return { rows, rejects, notes, message: 'No rule takes this key.' }
   if (claim.plan !== plan.name)
     return {
       rows: [],
       rejects: [],
+      notes: [],
       message: `Another rule takes this key: ${claim.plan ?? 'one of the project'}.`,
     }
-  return { rows, rejects }
+  return { rows, rejects, notes }
 }
 
 const entryOf = ({ key, value, expiresAt }: ExampleEntry): Entry => ({

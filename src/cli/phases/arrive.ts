@@ -85,8 +85,11 @@ async function arriveB(later: Later, { plan, route, evidence }: Arriving): Promi
 async function arriveC(later: Later, { plan, route, evidence }: Arriving): Promise<boolean> {
   const { session, context, acts, graph, executors } = later
   // What the application wrote during B has moved on: numbers behind sequences too.
-  for (const { data } of graph.vertices)
-    if (data.plan === plan.name && data.kind === 'sequence') await executors.sequence.run(data, context)
+  const setSequences = async () => {
+    for (const { data } of graph.vertices)
+      if (data.plan === plan.name && data.kind === 'sequence') await executors.sequence.run(data, context)
+  }
+  await setSequences()
   const { route: now, fleet } = await enterC(session, context, {
     plan,
     route,
@@ -94,6 +97,8 @@ async function arriveC(later: Later, { plan, route, evidence }: Arriving): Promi
     evidence: evidenceOf(later, plan, 'C', evidence),
   })
   const isComplete = isConfirmed(fleet)
+  // Until the last instance has confirmed, counters of the store went on counting.
+  if (isComplete && plan.sequences) await setSequences()
   acts.push({
     plan: plan.name,
     status: route.phase === 'C' ? 'kept' : 'done',

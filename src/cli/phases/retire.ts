@@ -5,7 +5,7 @@ import type { Plan } from '../../plan/plan.ts'
 import { printable } from '../../printable.ts'
 import { counted, listed, number } from '../../report/wording.ts'
 import { isConfirmed, showFleet } from '../../runner/phases/fleet.ts'
-import { archiveOnce, idleOf, letGoOf, stopSource } from '../../runner/phases/retire.ts'
+import { archiveOnce, idleOf, letGoOf, stopSource, touchedSince } from '../../runner/phases/retire.ts'
 import type { Route } from '../../state/ledger.ts'
 import { databaseClock } from '../../target/clock.ts'
 import { confirm } from '../confirm.ts'
@@ -96,6 +96,16 @@ export async function beginRetire(later: Later, retiring: Retiring): Promise<voi
     acts.push({ plan: name, status: 'waiting', verb: 'let go', detail: waits.join('; ') })
     return
   }
+  const touched = await touchedSince(session, { plan, archive, wantedMillis: idle.wantedMillis, now })
+  if (touched.keys > 0) {
+    acts.push({
+      plan: name,
+      status: 'waiting',
+      verb: 'let go',
+      detail: `${counted(touched.keys, 'archived key was', 'archived keys were')} read or written in the store within ${span(idle.wantedMillis)}, e.g. ${listed(touched.samples.map((it) => printable(it)))}: who is that? (kvmig diff, inspect and plan --live read, too.)`,
+    })
+    return
+  }
   const question = `Delete ${number(archive.keys)} archived keys of ${name} from the source?`
   if (!(await confirm(question, options.yes, io))) {
     acts.push({ plan: name, status: 'waiting', verb: 'let go', detail: 'nobody confirmed it' })
@@ -110,7 +120,7 @@ export async function beginRetire(later: Later, retiring: Retiring): Promise<voi
     plan: name,
     status: changed > 0 ? 'failed' : 'done',
     verb: 'let go',
-    detail: `${counted(removed, 'key')} deleted${gone > 0 ? `, ${number(gone)} gone already` : ''}${kept}`,
+    detail: `${counted(removed, 'key')} deleted${touched.isKnown ? '' : ' (this store does not know when a key was last used)'}${gone > 0 ? `, ${number(gone)} gone already` : ''}${kept}`,
   })
 }
 

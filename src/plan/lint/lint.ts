@@ -10,6 +10,7 @@ import { planNames } from './plan-names.ts'
 import { queries } from './queries.ts'
 import { records } from './records.ts'
 import type { LintRule, LintScope } from './scope.ts'
+import { sequences } from './sequences.ts'
 import { shadows } from './shadows.ts'
 import { tables } from './tables.ts'
 import { upkeep } from './upkeep.ts'
@@ -20,6 +21,7 @@ const RULES: readonly LintRule[] = [
   upkeep, // expiry and partitions
   mappingTables, // `into` and the columns of `fields` exist, NOT NULL is filled
   mappingKeys, // `key` identifies rows, `conflict` can decide
+  sequences, // counters set sequences that are there
   merges, // `merge` fits its columns, `write` stands once
   records, // type, each and decode fit together
   expressions, // kinds fit transforms and columns

@@ -1,5 +1,5 @@
 import type { TableDefinition } from '../table.ts'
-import { showTable } from '../table.ts'
+import { partitionColumn, showTable } from '../table.ts'
 import type { LintScope } from './scope.ts'
 import { noColumn } from './tables.ts'
 
@@ -28,7 +28,7 @@ function checkExpiry(table: TableDefinition, { notes }: LintScope): void {
 }
 
 function checkPartitions(table: TableDefinition, { notes }: LintScope): void {
-  const { partitions, partitionBy, columns, name } = table
+  const { partitions, partitionBy, primaryKey, unique, columns, name } = table
   if (!partitions) return
   const at = notes.at(table, 'partitions')
   const by = partitionColumn(partitionBy)
@@ -47,6 +47,16 @@ function checkPartitions(table: TableDefinition, { notes }: LintScope): void {
       `The column "${column.name}" is ${column.type.sql}, and partitions by ${partitions.every} want a time.`,
       'It has to be timestamptz, timestamp or date.',
     )
+  } else if (
+    partitions.with &&
+    [primaryKey, ...unique].some((it) => it.length > 0 && !it.includes(column.name))
+  ) {
+    notes.error(
+      'KV054',
+      at,
+      `TimescaleDB keeps nothing unique without the column "${column.name}", by which it divides the table.`,
+      `Add ${column.name} to the primary key and to what is unique.`,
+    )
   }
   if (Buffer.byteLength(name.table) > LONGEST_NAME)
     notes.error(
@@ -56,10 +66,6 @@ function checkPartitions(table: TableDefinition, { notes }: LintScope): void {
       `It may have ${LONGEST_NAME} bytes.`,
     )
 }
-
-/** The one column of `range (created_at)`. */
-export const partitionColumn = (partitionBy: string | undefined): string | undefined =>
-  /^\s*range\s*\(\s*"?([A-Za-z_]\w*)"?\s*\)\s*$/i.exec(partitionBy ?? '')?.[1]
 
 const TIMES: ReadonlySet<string> = new Set(['timestamptz', 'timestamp', 'date'])
 // 63, less "_p20260101".

@@ -1,9 +1,9 @@
-import { showTable } from '../table.ts'
+import { partitionColumn, showTable } from '../table.ts'
 import { edges, type Pass, place, stepsAbout } from './pass.ts'
 
 /** Partitions of kvmig's own tables, before a row comes: one that has none takes no rows at all. */
 export const addPartitions: Pass = (draft) => {
-  const steps = draft.tables.flatMap(({ definition: { name, partitions }, plan }) =>
+  const steps = draft.tables.flatMap(({ definition: { name, partitions, partitionBy }, plan }) =>
     partitions
       ? [
           {
@@ -12,6 +12,7 @@ export const addPartitions: Pass = (draft) => {
             every: partitions.every,
             ...(partitions.from === undefined ? {} : { from: partitions.from }),
             ahead: partitions.ahead,
+            ...(partitions.with && { with: partitions.with, column: partitionColumn(partitionBy)! }),
           },
         ]
       : [],

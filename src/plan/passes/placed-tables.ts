@@ -74,7 +74,8 @@ function sharedNames(tables: readonly PlacedTable[]): readonly Diagnostic[] {
   for (const { definition } of tables)
     take(definition.name.schema, definition.name.table, `table ${showTable(definition.name)}`, definition.at)
   for (const { definition } of tables) {
-    const { name, expiry, at } = definition
+    const { name, expiry, history, at } = definition
+    if (history !== undefined) take(name.schema, history, `history ${history} of ${showTable(name)}`, at)
     if (expiry) take(name.schema, expiry.view, `view ${expiry.view} of ${showTable(name)}`, at)
     for (const { name, at } of definition.indexes) {
       take(definition.name.schema, name, `index ${name} of ${showTable(definition.name)}`, at)

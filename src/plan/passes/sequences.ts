@@ -1,17 +1,32 @@
-import { type ColumnDefinition, showTable } from '../table.ts'
+import { type ColumnDefinition, sameTable, showTable } from '../table.ts'
 import { edges, type Pass, place, stepsAbout } from './pass.ts'
 
-/** Sequences behind columns that a mapping fills: the application's first own row must not collide with a copied one. */
+/**
+ * Sequences behind columns that a mapping fills, or for which a plan names a counter: the application's first own row must not collide
+ * with a copied one, nor get a number that was given out before.
+ */
 export const addSequences: Pass = (draft) => {
+  const counters = draft.plans.flatMap(({ plan }) =>
+    (plan.sequences ?? []).map(({ at, table, column, ...counter }) => ({
+      table,
+      column,
+      counter: { source: plan.source, ...counter },
+    })),
+  )
   const sequences = draft.tables.flatMap(({ definition: { name, columns }, plan, fillers }) => {
     const filled = new Set(fillers.flatMap(({ mapping }) => mapping.fields.map(({ column }) => column)))
-    return columns
-      .filter((column) => filled.has(column.name) && hasSequence(column))
-      .map((column) => ({
-        ...place(plan, 'sequence', `${showTable(name)}.${column.name}`),
-        table: name,
-        column: column.name,
-      }))
+    return columns.filter(hasSequence).flatMap((column) => {
+      const counter = counters.find((it) => sameTable(it.table, name) && it.column === column.name)?.counter
+      if (!counter && !filled.has(column.name)) return []
+      return [
+        {
+          ...place(plan, 'sequence', `${showTable(name)}.${column.name}`),
+          table: name,
+          column: column.name,
+          ...(counter && { counter }),
+        },
+      ]
+    })
   })
   return {
     steps: sequences,
@@ -19,5 +34,6 @@ export const addSequences: Pass = (draft) => {
   }
 }
 
-const hasSequence = ({ identity, type, default: value }: ColumnDefinition): boolean =>
+/** Do the column's numbers come from a sequence? */
+export const hasSequence = ({ identity, type, default: value }: ColumnDefinition): boolean =>
   identity || /^(?:small|big)?serial[248]?$/i.test(type.sql.trim()) || /\bnextval\s*\(/i.test(value ?? '')

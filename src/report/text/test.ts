@@ -16,9 +16,10 @@ export function testLines({ examples }: TestReport, painter: Painter): string[] 
     0,
   )
   return examples.flatMap((example, index) => {
-    if (example.status === 'pass') return [heads[index]!]
+    const notes = example.notes.map((it) => line(it, painter.dim, 2))
+    if (example.status === 'pass') return [heads[index]!, ...notes]
     const isLast = index === examples.length - 1
-    return [heads[index]!, ...failure(example, painter), ...(isLast ? [] : [''])]
+    return [heads[index]!, ...failure(example, painter), ...notes, ...(isLast ? [] : [''])]
   })
 }
 
@@ -50,8 +51,7 @@ function rowLines({ table, status, columns: cells }: ComparedRow, painter: Paint
         [
           same ? '' : painted('≠', 'bad'),
           whole(column, same ? undefined : 'bad'),
-          expected ?? '·',
-          actual ?? '·',
+          ...(same ? [expected ?? '·', actual ?? '·'] : apart(expected, actual)),
         ],
         ...inside.map((it) => [
           '',
@@ -63,6 +63,15 @@ function rowLines({ table, status, columns: cells }: ComparedRow, painter: Paint
     ],
     painter,
   )
+}
+
+/** Values that differ, so that one can see it: in quotes where white space or characters without a shape make the difference. */
+function apart(expected: string | undefined, actual: string | undefined): readonly [string, string] {
+  const isHidden = [expected, actual].some(
+    (it) => it !== undefined && (it === '' || /^\s|\s$|[^\P{C}\n]/u.test(it)),
+  )
+  const show = (it: string | undefined) => (it === undefined ? '·' : isHidden ? JSON.stringify(it) : it)
+  return [show(expected), show(actual)]
 }
 
 const MEANINGS = {

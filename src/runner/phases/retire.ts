@@ -1,6 +1,6 @@
 import { type LetGo, letGo } from '../../archive/let-go.ts'
 import { openPlace } from '../../archive/open-place.ts'
-import { openArchive } from '../../archive/read-archive.ts'
+import { archivedKeys, openArchive } from '../../archive/read-archive.ts'
 import type { Context } from '../../executors/executor.ts'
 import { parseDuration } from '../../plan/duration.ts'
 import type { Plan } from '../../plan/plan.ts'
@@ -94,6 +94,71 @@ export async function idleOf({ target }: Session, plan: Plan): Promise<Idle> {
   }
 }
 
+/** What the store itself remembers of the use of its keys. */
+export interface Touched {
+  readonly keys: number
+  readonly samples: readonly Buffer[]
+  /** False: the store keeps no such times, so that it proves nothing. */
+  readonly isKnown: boolean
+}
+
+const TOGETHER = 500
+/** Times that stores keep are whole seconds, and so are the clocks they keep them by. */
+const SLACK_MILLIS = 3_000
+
+/**
+ * Which keys of an archive somebody has read or written in the store since it was archived, within the time that it has to be idle for:
+ * also those who do not use kvmig/runtime. Asks the store for the age of the last use, which is no use of its own.
+ */
+export async function touchedSince(
+  session: Session,
+  {
+    plan,
+    archive,
+    wantedMillis,
+    now,
+  }: {
+    readonly plan: Plan
+    readonly archive: ArchiveRecord
+    readonly wantedMillis: number
+    readonly now: number
+  },
+): Promise<Touched> {
+  const nothing = { keys: 0, samples: [], isKnown: true }
+  // Whoever deletes compares first: a run that was killed at it has read what it left.
+  if (archive.lettingGo) return nothing
+  const sinceMillis = now - Date.parse(archive.verifiedAt ?? archive.archivedAt)
+  const restedMillis = Math.min(wantedMillis, sinceMillis) - SLACK_MILLIS
+  const editor = await editorOf(await session.source(plan.source))
+  let keys = 0
+  const samples: Buffer[] = []
+  const look = async (batch: readonly Buffer[]): Promise<boolean> => {
+    const idle = await editor.idleMillis(batch)
+    for (const [index, millis] of (idle ?? []).entries()) {
+      if (millis === undefined || millis >= restedMillis) continue
+      keys += 1
+      if (samples.length < 3) samples.push(batch[index]!)
+    }
+    return idle !== undefined
+  }
+  try {
+    let batch: Buffer[] = []
+    for await (const { parts } of archivedKeys(await openFolder(session, plan, archive))) {
+      batch.push(parts[0]!.key)
+      if (batch.length < TOGETHER) continue
+      if (!(await look(batch))) return { ...nothing, isKnown: false }
+      batch = []
+    }
+    const isKnown = batch.length === 0 || (await look(batch))
+    return { keys, samples, isKnown }
+  } finally {
+    await editor.close()
+  }
+}
+
+const openFolder = (session: Session, plan: Plan, { to, folder }: ArchiveRecord) =>
+  openArchive(openPlace(session.resolve(to, plan.at), session.project.root, session.variables), folder)
+
 /** Deletes from the source exactly what an archive holds, where it is still as it was archived. */
 export async function letGoOf(
   session: Session,
@@ -105,16 +170,16 @@ export async function letGoOf(
   }: { readonly plan: Plan; readonly archive: ArchiveRecord; readonly progress?: (keys: number) => void },
 ): Promise<LetGo> {
   const { target, lease, signal } = context
-  const place = openPlace(session.resolve(archive.to, plan.at), session.project.root, session.variables)
   const editor = await editorOf(await session.source(plan.source))
   try {
-    const gone = await letGo(await openArchive(place, archive.folder), editor, {
+    await save(context, { ...archive, lettingGo: true })
+    const gone = await letGo(await openFolder(session, plan, archive), editor, {
       signal,
       fence: () => target.transaction((tx) => lease.fence(tx)),
       ...(progress ? { progress } : {}),
     })
     const { samples: _, ...counts } = gone
-    await save(context, { ...archive, letGo: counts })
+    await save(context, { ...archive, lettingGo: true, letGo: counts })
     return gone
   } finally {
     await editor.close()

@@ -14,7 +14,19 @@ type Client = Record<string | symbol, any>
  * The application's ioredis client, with its commands on keys that a plan claims routed by that plan; everything else reaches the client as
  * it is. A command on a claimed key that cannot be carried out right is refused, in every phase from A on.
  */
-export function wrapClient<C extends object>(client: C, parts: WrapParts): C {
+export function wrapClient<C extends object>(client: C, given: WrapParts): C {
+  const { options, scriptsSet } = client as Client
+  // Others have commands of these names too, and take and give something else.
+  if (typeof scriptsSet !== 'object')
+    throw refuse(
+      'wrap',
+      'a client that is neither of ioredis nor of @upstash/redis',
+      'Use one of these, or store().',
+    )
+  // The keys of plans are whole keys; those of this client's commands would be halves.
+  if (options?.keyPrefix)
+    throw refuse('wrap', 'a client that has a keyPrefix', 'Leave it out, and put it into the keys.')
+  const parts = { ...given, keysOf: withScripts(client, given.keysOf) }
   return new Proxy(client, {
     get: (target, property) => {
       const value = (target as Client)[property]
@@ -24,6 +36,16 @@ export function wrapClient<C extends object>(client: C, parts: WrapParts): C {
           batch(value.apply(target, args), property, parts, wrapClient(client, parts))
       if (property === 'duplicate')
         return (...args: unknown[]) => wrapClient(value.apply(target, args), parts)
+      if (property === 'sendCommand')
+        return (...args: unknown[]) => {
+          const { name, args: words } = args[0] as {
+            readonly name: string
+            readonly args: readonly unknown[]
+          }
+          if (parts.runner.isClaimed(callOf(name, words, parts).keys))
+            throw refuse(name, 'a key that a plan claims, by sendCommand(),', 'Call the command by its name.')
+          return value.apply(target, args)
+        }
       if (OTHERS.has(property)) return value.bind(target)
       return (...args: unknown[]) => {
         const called = callOf(property, args, parts)
@@ -34,10 +56,23 @@ export function wrapClient<C extends object>(client: C, parts: WrapParts): C {
   })
 }
 
+/** The same, with the keys of the commands that the application defined as scripts: nobody else knows that they have any. */
+function withScripts(client: Client, keysOf: WrapParts['keysOf']): WrapParts['keysOf'] {
+  return (name, args) => {
+    const scripts: Readonly<Record<string, { readonly numberOfKeys: number | null }>> =
+      client.scriptsSet ?? {}
+    const found = Object.keys(scripts).find((it) => it.toLowerCase() === name)
+    if (found === undefined) return keysOf(name, args)
+    const count = scripts[found]!.numberOfKeys
+    const keys = count === null ? args.slice(1, 1 + Number(String(args[0]))) : args.slice(0, count)
+    return keys.map((it) => Buffer.from(it))
+  }
+}
+
 /** Methods of ioredis that are no commands, or have no keys. */
 const OTHERS: ReadonlySet<string> = new Set(
   `on once off addListener removeListener removeAllListeners emit listeners listenerCount connect disconnect quit end exec defineCommand
-  monitor subscribe psubscribe unsubscribe punsubscribe publish setMaxListeners getMaxListeners eventNames silentEmit sendCommand`.split(
+  monitor subscribe psubscribe unsubscribe punsubscribe publish setMaxListeners getMaxListeners eventNames silentEmit`.split(
     /\s+/,
   ),
 )

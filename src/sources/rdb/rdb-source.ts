@@ -10,7 +10,7 @@ import { Crc64 } from './crc64.ts'
 import { encodingOf } from './encodings.ts'
 import { readString } from './primitives.ts'
 import { type KeyRecord, nextRecord } from './records.ts'
-import { readModule, type Survey, skipValue, survey } from './survey.ts'
+import { readUnnamed, type Survey, skipValue, survey } from './survey.ts'
 
 /** One database of a Redis backup, in the order of the file. */
 export class RdbSource implements Source {
@@ -189,7 +189,7 @@ function bare(file: ByteFile, record: KeyRecord, { format }: Survey): Entry {
   if (encoding) skipValue(file, record, format)
   return {
     key,
-    type: encoding?.type ?? `unknown:${readModule(file)}`,
+    type: encoding?.type ?? `unknown:${readUnnamed(file, typeByte)}`,
     expiresAt,
     offset: 0,
     more: false,

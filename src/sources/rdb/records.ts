@@ -1,4 +1,5 @@
 import { SourceError } from '../../errors.ts'
+import { ARRAY } from './array.ts'
 import type { ByteFile } from './byte-file.ts'
 import { isReadable } from './encodings.ts'
 import { readModuleName, skipModuleData } from './module.ts'
@@ -128,7 +129,8 @@ export function nextRecord(
         const known = format.server === 'redis' && UNREADABLE.find((it) => it.kind === opcode)
         if (known && format.version >= known.since)
           throw unreadable(file, `${known.what} (kind ${opcode})`, at)
-        if (!isReadable(opcode, format)) throw file.damaged(`there is no kind of entry ${opcode}`, at)
+        if (!isReadable(opcode, format) && !isArray(opcode, format))
+          throw file.damaged(`there is no kind of entry ${opcode}`, at)
         return { offset, typeByte: opcode, key: readString(file), expiresAt }
       }
     }
@@ -154,6 +156,9 @@ const OPCODE = {
   end: 255,
 } as const
 
+const isArray = (typeByte: number, { server, version }: Format): boolean =>
+  typeByte === ARRAY.typeByte && server === 'redis' && version >= ARRAY.since
+
 /** Kinds that have a meaning and no reader here. */
 const UNREADABLE: readonly {
   readonly kind: number
@@ -162,7 +167,6 @@ const UNREADABLE: readonly {
   readonly what: string
 }[] = [
   { kind: 6, since: 8, what: 'a value of a module in the form of release candidates of Redis 4.0' },
-  { kind: 28, since: 14, what: 'an array of Redis 8.8' },
   { kind: 246, since: 10, what: 'functions in the form of release candidates of Redis 7.0' },
 ]
 

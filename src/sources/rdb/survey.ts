@@ -1,4 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises'
+import { ARRAY, skipArray } from './array.ts'
 import type { ByteFile } from './byte-file.ts'
 import type { Crc64 } from './crc64.ts'
 import { encodingOf } from './encodings.ts'
@@ -64,11 +65,15 @@ export function skipValue(
 ): void {
   const encoding = encodingOf(typeByte, format)
   if (encoding) encoding.skip(file, pass)
-  else readModule(file)
+  else readUnnamed(file, typeByte)
 }
 
-/** Passes over a module's value and gives the name of its type. */
-export function readModule(file: ByteFile): string {
+/** Passes over a value of a type that no plan can name, and says which it is. */
+export function readUnnamed(file: ByteFile, typeByte: number): string {
+  if (typeByte === ARRAY.typeByte) {
+    skipArray(file)
+    return ARRAY.type
+  }
   const name = readModuleName(file)
   skipModuleData(file)
   return name

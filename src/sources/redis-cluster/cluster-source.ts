@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { SourceError } from '../../errors.ts'
+import type { Answer, Question } from '../question.ts'
 import type { RedisAddress } from '../redis/address.ts'
 import { LIMITS, type Limits } from '../redis/connection.ts'
 import { explain, mayPass } from '../redis/explain.ts'
@@ -112,6 +113,34 @@ export class ClusterSource implements Source {
     } finally {
       this.#watching.delete(moved)
     }
+  }
+
+  /** Every master is asked about its own keys; questions about slots that are on their way are asked again when they have arrived. */
+  async ask(questions: readonly Question[]): Promise<readonly Answer[]> {
+    const answers = new Map<Question, Answer>()
+    let topology = this.#topology ?? (await this.#look())
+    for (let round = 0; answers.size < questions.length; round++) {
+      if (round === ROUNDS) throw this.#restless()
+      const moved = new Set<number>()
+      for (const master of topology.masters) {
+        const own = questions.filter(
+          (it) => !answers.has(it) && topology.owners[slotOf(it.key)] === master.id,
+        )
+        if (own.length === 0) continue
+        try {
+          const given = await (await this.#node(master)).ask(own)
+          for (const [place, it] of own.entries()) answers.set(it, given[place])
+        } catch (error) {
+          // MOVED, ASK and TRYAGAIN: one of the slots is at another node, or on its way.
+          const isElsewhere =
+            error instanceof SourceError && ['SOURCE_CLUSTER', 'SOURCE_BUSY'].includes(error.code)
+          if (!isElsewhere) throw error
+          for (const it of own) moved.add(slotOf(it.key))
+        }
+      }
+      if (answers.size < questions.length) topology = await this.#settled(moved)
+    }
+    return questions.map((it) => answers.get(it))
   }
 
   async count(): Promise<number> {

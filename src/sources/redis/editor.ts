@@ -18,6 +18,8 @@ export interface EditedRedis {
 
 /** Keys that are watched, read and deleted together. */
 const TOGETHER = 100
+/** A server loads its keys a little after it was started. */
+const UPTIME_SLACK = 2
 /** Where a key grows before it gets its name, so that it is there whole or not at all. */
 const GROWING = Buffer.from('kvmig:restoring')
 
@@ -49,6 +51,21 @@ export class RedisEditor implements StoreEditor {
     { replace }: { readonly replace: boolean },
   ): Promise<Put> {
     return this.#put(parts, replace)
+  }
+
+  async idleMillis(keys: readonly Buffer[]): Promise<readonly (number | undefined)[] | undefined> {
+    return this.#patiently(async () => {
+      const connection = await this.#connected()
+      const request = new Request().add('INFO', 'server')
+      for (const key of keys) request.add('OBJECT', 'IDLETIME', key)
+      const [info, ...replies] = await connection.ask(request)
+      // "… while an LFU maxmemory policy is selected", and stores that do not know the command.
+      if (replies.some((it) => it instanceof ReplyError && !/no such key/i.test(it.text))) return undefined
+      const uptime = /uptime_in_seconds:(\d+)/.exec(Buffer.isBuffer(info) ? info.toString() : String(info))
+      // Keys that were loaded at a start count from there, whatever was done to them before.
+      const since = uptime ? Number(uptime[1]) - UPTIME_SLACK : Number.POSITIVE_INFINITY
+      return replies.map((it) => (typeof it === 'number' && it < since ? it * 1000 : undefined))
+    })
   }
 
   async close(): Promise<void> {

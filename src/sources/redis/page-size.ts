@@ -1,4 +1,4 @@
-import { bytesOf } from '../part.ts'
+import { bytesOf, elements } from '../part.ts'
 import type { Entry } from '../source.ts'
 
 /**
@@ -24,9 +24,14 @@ export class PageSize {
 
   /** These came together. */
   learn(entries: readonly Entry[]): void {
-    const bytes = entries.reduce((sum, { value }) => sum + (value ? bytesOf(value) : 0), 0)
+    let [bytes, items] = [0, 0]
+    for (const { value } of entries) {
+      if (!value) continue
+      bytes += bytesOf(value)
+      items += elements(value)
+    }
     if (bytes === 0) return
-    const fitting = Math.floor((entries.length * BYTES) / bytes)
+    const fitting = Math.floor(entries.length * Math.min(BYTES / bytes, ITEMS / items))
     this.#count = Math.max(LEAST, Math.min(fitting, this.#count * 2, this.#most))
   }
 }
@@ -35,5 +40,7 @@ const FIRST = 20
 const LEAST = 1
 const MOST = 1000
 const GENTLE = 200
+/** Of the collections of one page: what is kept of each costs the garbage collector more than it costs Redis to be asked more often. */
+const ITEMS = 4000
 /** Of one page; three are under way. */
 const BYTES = 4 * 1024 * 1024

@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import { createHash } from 'node:crypto'
 import { SourceError } from '../../errors.ts'
 import { startsWith } from '../prefix.ts'
+import type { Answer, Question } from '../question.ts'
 import { Pace } from '../redis/pace.ts'
 import { PageSize } from '../redis/page-size.ts'
 import { runAhead } from '../run-ahead.ts'
@@ -65,6 +66,20 @@ export class ReplitSource implements Source {
       if (entries.length > 0) yield { entries, expired: 0 }
       at += some.length
     }
+  }
+
+  /** All keys hold strings: there is nothing in them to ask for. */
+  async ask(questions: readonly Question[]): Promise<readonly Answer[]> {
+    const keys = [...new Map(questions.map(({ key }) => [key.toString('latin1'), key])).values()]
+    const values = new Map<string, Buffer>()
+    for await (const { entries } of this.read(keys))
+      for (const { key, value } of entries)
+        if (value?.type === 'string') values.set(key.toString('latin1'), value.bytes)
+    return questions.map(({ kind, key }) => {
+      const value = values.get(key.toString('latin1'))
+      if (value === undefined) return kind === 'member' ? false : undefined
+      return kind === 'get' ? value : { wrong: 'string' }
+    })
   }
 
   async count(): Promise<number> {

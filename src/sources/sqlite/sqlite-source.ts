@@ -6,8 +6,9 @@ import { startsWith } from '../prefix.ts'
 import { PageSize } from '../redis/page-size.ts'
 import type { Cursor, Entry, Page, Selection, Source } from '../source.ts'
 import { type Cell, openSqliteFile, type SqliteFile } from './file.ts'
+import { BEGINNING, type Reached, readPlace, START, showPlace } from './place.ts'
 import { rowJson } from './row-json.ts'
-import { type Place, readPlace, rowKey, tablePrefix } from './row-key.ts'
+import { type Place, readPlace as readKey, rowKey, tablePrefix } from './row-key.ts'
 import { askFor, readStored, type Stored } from './stored.ts'
 import { listTables, quote, type SqliteTable } from './tables.ts'
 
@@ -33,13 +34,21 @@ export class SqliteSource implements Source {
   #shape: Shape
   #isClosed = false
 
-  static async open(path: string, label: string, signal: AbortSignal): Promise<SqliteSource> {
+  /** A scan from the end of another one gives what has changed since. */
+  readonly goesOn: boolean
+  readonly #changed: readonly string[]
+
+  /** `changed`: columns that grow with every change of a row, the best first. Throws SourceError. */
+  static async open(
+    path: string,
+    { label, signal, changed = [] }: { label: string; signal: AbortSignal; changed?: readonly string[] },
+  ): Promise<SqliteSource> {
     const file = await openSqliteFile(path, label)
     try {
       const { dev, ino } = await stat(path)
       const place = digestOf(`${await realpath(path)}:${dev}:${ino}`)
       const shape = await patiently(() => shapeOf(file), signal)
-      return new SqliteSource(file, { label, place, shape, signal })
+      return new SqliteSource(file, { label, place, shape, signal, changed })
     } catch (error) {
       file.close()
       throw error
@@ -53,6 +62,7 @@ export class SqliteSource implements Source {
       readonly place: string
       readonly shape: Shape
       readonly signal: AbortSignal
+      readonly changed: readonly string[]
     },
   ) {
     this.#file = file
@@ -60,6 +70,8 @@ export class SqliteSource implements Source {
     this.#place = it.place
     this.#shape = it.shape
     this.#signal = it.signal
+    this.#changed = it.changed
+    this.goesOn = it.changed.length > 0
   }
 
   /** The file and the version of its tables. Rows may come and go: a place among them stays one. */
@@ -70,22 +82,28 @@ export class SqliteSource implements Source {
 
   /** Rows in the order of table and rowid (or primary key, where there is no rowid), which is where the cursor says it is. */
   async *scan({ prefix, want }: Selection, from: Cursor = START): AsyncGenerator<Page> {
-    const start = this.#readCursor(from)
-    if (start === END) return
+    const place = readPlace(from, this.label)
+    if (place === undefined) return
+    const { at, since } = place
+    const marks = new Map(place.marks)
     const { tables, virtual } = this.#shape
-    const begun = start?.table
-    const left = tables.filter((it) => begun === undefined || compare(it.name, begun) >= 0)
+    const left = tables.filter((it) => at === undefined || compare(it.name, at.table) >= 0)
     for (const table of left) {
       const own = Buffer.from(tablePrefix(table.name))
       if (!startsWith(own, prefix) && !startsWith(prefix, own)) continue
-      let after = table.name === begun ? start!.after : undefined
+      let after = table.name === at?.table ? at.after : undefined
+      const change = changeOf(table, this.#changed)
+      // Before the first row is read: what changes meanwhile is read once more.
+      if (change && after === undefined) await this.#mark(table, change, marks)
+      const from = change && since.has(table.name) ? { change, mark: since.get(table.name)! } : undefined
       for (;;) {
         const count = this.#size.count
-        const rows = await this.#rows(table, after, count)
+        const rows = await this.#rows(table, { after, from, count })
         const entries = rows.flatMap((row) => wanted(row.entry, prefix, want))
         this.#size.learn(entries)
         after = rows.at(-1)?.order ?? after
-        if (rows.length > 0) yield pageOf(entries, cursorOf(table.name, after!))
+        if (rows.length > 0)
+          yield this.#page(entries, { at: { table: table.name, after: after! }, since, marks })
         if (rows.length < count) break
       }
     }
@@ -96,7 +114,7 @@ export class SqliteSource implements Source {
       return wanted(entry, prefix, want)
     })
     await this.#breathe()
-    yield pageOf(listed, END)
+    yield this.#page(listed, { ...BEGINNING, marks })
   }
 
   async *read(keys: readonly Buffer[]): AsyncGenerator<Page> {
@@ -139,18 +157,47 @@ export class SqliteSource implements Source {
     this.#file.close()
   }
 
-  async #rows(table: SqliteTable, after: readonly Cell[] | undefined, count: number): Promise<Row[]> {
+  // Where the place is too long to be kept, the next one will do.
+  #page(entries: readonly Entry[], place: Reached): Page {
+    const cursor = showPlace(place, this.goesOn)
+    return cursor.length > (this.goesOn ? LONGEST_MARKED : LONGEST)
+      ? { entries, expired: 0 }
+      : { entries, expired: 0, cursor }
+  }
+
+  async #mark(table: SqliteTable, change: Change, marks: Map<string, Cell>): Promise<void> {
+    const [[mark = null] = []] = await this.#all(`SELECT max(${change.sql}) FROM ${quote(table.name)}`)
+    if (mark === null) marks.delete(table.name)
+    else marks.set(table.name, mark)
+  }
+
+  async #rows(
+    table: SqliteTable,
+    {
+      after,
+      from,
+      count,
+    }: {
+      readonly after: readonly Cell[] | undefined
+      readonly from: { readonly change: Change; readonly mark: Cell } | undefined
+      readonly count: number
+    },
+  ): Promise<Row[]> {
     const { order } = table
-    const where = after ? `WHERE (${order.join(', ')}) > (${order.map(() => '?').join(', ')})` : ''
-    const rows = await this.#all(
-      `${select(table)} ${where} ORDER BY ${order.join(', ')} LIMIT ${count}`,
-      after ?? [],
-    )
+    const conditions = [
+      ...(after ? [`(${order.join(', ')}) > (${order.map(() => '?').join(', ')})`] : []),
+      ...(from ? [changedSince(from.change)] : []),
+    ]
+    const where = conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : ''
+    const rows = await this.#all(`${select(table)} ${where} ORDER BY ${order.join(', ')} LIMIT ${count}`, [
+      ...(after ?? []),
+      ...(from ? [from.mark] : []),
+    ])
     return rows.map((cells) => this.#readRow(table, cells))
   }
 
   async #row(table: SqliteTable, key: Buffer, rest: Buffer): Promise<Entry | undefined> {
-    const place = readPlace(table, rest)
+    const place = readKey(table, rest)
     if (!place) return undefined
     const { sql, parameters } = whereOf(table, place, this.#shape.encoding)
     const rows = await this.#all(`${select(table)} WHERE ${sql}`, parameters)
@@ -198,22 +245,6 @@ export class SqliteSource implements Source {
     if (this.#isClosed)
       throw new SourceError('SOURCE_CLOSED', `${this.label} was closed while it was being read.`)
   }
-
-  #readCursor(from: Cursor): Reached | typeof END | undefined {
-    if (from === START) return undefined
-    if (from === END) return END
-    try {
-      const [table, ...after] = JSON.parse(Buffer.from(from, 'base64url').toString())
-      if (typeof table === 'string' && after.length > 0)
-        return { table, after: after.map((it: string) => readCell(it)) }
-    } catch {
-      // Told below.
-    }
-    throw new SourceError(
-      'SOURCE_CURSOR',
-      `What was kept as the place in ${this.label} is no place in a SQLite database.`,
-    )
-  }
 }
 
 interface Row {
@@ -222,13 +253,30 @@ interface Row {
   readonly entry: Entry
 }
 
-interface Reached {
-  readonly table: string
-  readonly after: readonly Cell[]
+/** Characters of a place; those with marks of every table take more. */
+const LONGEST = 300
+const LONGEST_MARKED = 16_000
+
+/** What grows with every change of a row, as SQL; `isNew`: with every row that is added, and no two rows have the same. */
+interface Change {
+  readonly sql: string
+  readonly isNew: boolean
 }
 
-const START: Cursor = 'start'
-const END = 'end'
+// Rows of the same moment may have come later, and nobody knows when one without a moment did.
+const changedSince = ({ sql, isNew }: Change): string =>
+  isNew ? `${sql} > ?` : `(${sql} >= ? OR ${sql} IS NULL)`
+
+/** What tells that a row of the table has changed; undefined: the table is read whole each time. */
+function changeOf({ columns, order }: SqliteTable, changed: readonly string[]): Change | undefined {
+  for (const name of changed) {
+    const column = columns.find((it) => it.toLowerCase() === name.toLowerCase())
+    if (column !== undefined) return { sql: quote(column), isNew: false }
+    if (name.toLowerCase() === 'rowid' && order.length === 1 && /^(rowid|_rowid_|oid)$/.test(order[0]!))
+      return { sql: order[0]!, isNew: true }
+  }
+  return undefined
+}
 
 // Every result column has a name of its own: a library that gives rows as objects would drop the others.
 const select = ({ name, columns, order }: SqliteTable): string =>
@@ -259,27 +307,6 @@ function wanted(entry: Entry, prefix: Buffer, want: Selection['want']): Entry[] 
   if (answer === 'entry') return [entry]
   const { value: _, ...bare } = entry
   return [bare]
-}
-
-// Where the place is too long to be kept, the next one will do.
-const pageOf = (entries: readonly Entry[], cursor: Cursor): Page =>
-  cursor.length > 300 ? { entries, expired: 0 } : { entries, expired: 0, cursor }
-
-const cursorOf = (table: string, after: readonly Cell[]): Cursor =>
-  Buffer.from(JSON.stringify([table, ...after.map(showCell)])).toString('base64url')
-
-function showCell(cell: Cell): string {
-  if (typeof cell === 'bigint') return `i${cell}`
-  if (typeof cell === 'number') return `r${cell}`
-  if (typeof cell === 'string') return `t${cell}`
-  return `b${Buffer.from(cell ?? []).toString('base64')}`
-}
-
-function readCell(text: string): Cell {
-  const rest = text.slice(1)
-  if (text[0] === 'i') return BigInt(rest)
-  if (text[0] === 'r') return Number(rest)
-  return text[0] === 't' ? rest : Buffer.from(rest, 'base64')
 }
 
 function shapeOf(file: SqliteFile): Shape {

@@ -236,5 +236,5 @@ async function inHalves<K, T>(keys: readonly K[], work: (keys: readonly K[]) => 
   }
 }
 
-const unexpected = (): SourceError =>
+export const unexpected = (): SourceError =>
   new SourceError('SOURCE_REPLY', 'Upstash answered with another kind of reply than the command has.')

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { SourceError } from '../../errors.ts'
 import { startsWith } from '../prefix.ts'
+import type { Answer, Question } from '../question.ts'
 import { startingWith } from '../redis/glob.ts'
 import { Pace } from '../redis/pace.ts'
 import { PageSize } from '../redis/page-size.ts'
@@ -8,6 +9,7 @@ import { ReplyError } from '../redis/resp.ts'
 import { runAhead } from '../run-ahead.ts'
 import type { Cursor, Entry, Page, Selection, Source, SourceContext } from '../source.ts'
 import type { UpstashAddress } from './address.ts'
+import { askAll } from './ask.ts'
 import type { Command } from './command.ts'
 import { explain } from './explain.ts'
 import { readEntries, readUntyped, typesOf } from './reader.ts'
@@ -83,6 +85,10 @@ export class UpstashSource implements Source {
       for await (const page of readUntyped(this.#store, keys.slice(at, at + COUNT)))
         if (page.entries.length > 0) yield page
     }
+  }
+
+  ask(questions: readonly Question[]): Promise<readonly Answer[]> {
+    return askAll(this.#store, questions)
   }
 
   async count(): Promise<number> {

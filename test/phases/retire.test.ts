@@ -1,0 +1,78 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { startWorld, USERS, type World } from './world.ts'
+
+let world: World
+const D = ['apply', '--phase=D', '--point-of-no-return', '--yes']
+let archive: string
+
+beforeAll(async () => {
+  world = await startWorld({
+    count: 12,
+    files: {
+      'plans/users.yaml': `${USERS}gates: { B: [{ full: { drift: 20% }, because: busy }], D: [{ idle: 24h }] }\n`,
+    },
+  })
+  await world.run(['apply', '--phase=A'])
+  const app = await world.instance('web-1', { shadow: 0 })
+  await world.run(['apply', '--phase=B', '--expect=1'])
+  await world.run(['reconcile'])
+  expect((await world.run(['apply', '--phase=C'])).code).toBe(0)
+  const begun = await world.run(D)
+  expect(begun.code).toBe(5)
+  archive = /keys in \.\/(archive\/\S+),/.exec(begun.stdout)![1]!
+  await app.store('users').delete({ id: '3' })
+})
+afterAll(() => world?.stop())
+
+/** As if so many days had passed: for the ledger, and for the archive's keys in the store. */
+async function passDays(days: number): Promise<void> {
+  const then = `interval '${days} days'`
+  await world.database.query(`UPDATE kvmig.flip SET at = at - ${then};
+    UPDATE kvmig.route SET since = since - ${then};
+    DELETE FROM kvmig.counter;
+    UPDATE kvmig.step SET outcome = outcome || jsonb_build_object(
+      'archivedAt', to_jsonb(((outcome->>'archivedAt')::timestamptz - ${then})::text),
+      'verifiedAt', to_jsonb(((outcome->>'verifiedAt')::timestamptz - ${then})::text),
+      'keepUntil', to_jsonb(((outcome->>'keepUntil')::timestamptz - ${then})::text)) WHERE kind = 'archive'`)
+  for (const key of await world.redis.client.keys('user:*')) await rest(key, days)
+}
+const rest = async (key: string, days: number) =>
+  world.redis.client.call(
+    'RESTORE',
+    ...[key, '0', (await world.redis.client.dumpBuffer(key))!, 'REPLACE', 'IDLETIME', String(days * 86_400)],
+  )
+
+test('an archive brings nothing back that was deleted since, unless somebody says so', async () => {
+  const refused = await world.run(['restore', archive, '--yes', '--replace'])
+  expect(refused.stderr).toContain(
+    'DELETED_SINCE  1 record of users was deleted by the application since this archive was made',
+  )
+  expect(refused.code).toBe(1)
+  await world.redis.client.del('user:3', 'user:4')
+  const without = await world.run(['restore', archive, '--yes', '--without-deleted'])
+  expect(without.stdout).toContain('1 written, 10 same, 1 left')
+  expect(await world.redis.client.exists('user:3')).toBe(0)
+  const all = await world.run(['restore', archive, '--yes', '--with-deleted'])
+  expect(all.stdout).toContain('1 written, 11 same')
+  expect((await world.run(['restore', archive, '--with-deleted', '--without-deleted'])).stderr).toContain(
+    'USAGE',
+  )
+})
+
+test('whoever still reads the old store is noticed by the store itself, and keeps its keys there', async () => {
+  await passDays(31)
+  // Not by way of kvmig/runtime.
+  await world.redis.client.get('user:7')
+  const held = await world.run(D)
+  expect(held.stdout).toMatch(
+    /let go {2}1 archived key was read or written in the store within 1 day, e\.g\. user:7: who is that\?/,
+  )
+  expect(held.code).toBe(5)
+  expect(await world.redis.client.keys('user:*')).toHaveLength(12)
+
+  await rest('user:7', 2)
+  const done = await world.run(D)
+  expect(done.stdout).toMatch(/let go {2}12 keys deleted/)
+  expect(done.code).toBe(0)
+  expect(await world.redis.client.keys('user:*')).toEqual([])
+})
