@@ -47,7 +47,7 @@ export const PHASE_PAGES: Readonly<Record<string, readonly [title: string, help:
   ],
   LIVE_NONE: [
     'the store cannot take part in dual-write',
-    'It cannot compare and set. Phase A works with it; the later phases want a Redis.',
+    'It is a file, or a store that is only read. Phase A works with it; the later phases want a Redis, an Upstash, or a Replit database.',
   ],
   LOAD: [
     'no load could be made',

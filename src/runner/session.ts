@@ -100,8 +100,8 @@ export class Session {
     })
     if (live) return live
     const { label } = await this.source(name)
-    throw new KvmigError('LIVE_NONE', `${label} cannot take part in dual-write: it cannot compare and set.`, {
-      hint: 'Phase A works with it; for the phases after it the source has to be a Redis.',
+    throw new KvmigError('LIVE_NONE', `${label} cannot take part in dual-write: it is only read.`, {
+      hint: 'Phase A works with it; for the phases after it the source has to be a Redis, an Upstash, or a Replit database.',
     })
   }
 
