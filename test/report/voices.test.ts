@@ -107,7 +107,7 @@ describe('github', () => {
 ::error title=messages/A/index/idx::messages/A/index/idx stopped: no space left on device Make room.
 ::error file=plans/messages.yaml,title=KV301 row_count%3A gate B of messages::fail: 1,000 in source, 998 in target. Expected the same number. Look at kvmig diff.
 ::error file=plans/messages.yaml,title=KV308 index_use%3A gate B of messages::unknown: The table has 3 rows. Expected a plan that uses idx_messages_thread.
-::error file=plans/messages.yaml,line=60,col=5,title=Example of messages%3A message%3Am1::messages.from_user differs, messages.doc differs, a row of reactions is missing and the rejects differ.
+::error file=plans/messages.yaml,line=60,col=5,title=Example of messages%3A message%3Am1::messages.from_user differs, messages.mood differs, messages.doc differs, a row of reactions is missing and the rejects differ.
 `,
     )
   })

@@ -23,6 +23,8 @@ import { writeEntries } from './redis-commands.ts'
 import { hasFieldExpiry } from './server-version.ts'
 
 const EVERYTHING: Selection = { prefix: Buffer.alloc(0), want: () => 'entry' }
+/** As docs/sources.md has them, for plans with lookups. */
+const LOOKUP_COMMANDS = ['+hget', '+hexists', '+zscore', '+sismember']
 const SECRET = 'p%s:s/w?o#rd'
 const SECRET_ENCODED = encodeURIComponent(SECRET)
 
@@ -73,6 +75,7 @@ describeSource({
       'old',
       '~*',
       ...ACL_COMMANDS.replace(' +pexpiretime', '').replace(' +info', '').split(' '),
+      ...LOOKUP_COMMANDS,
       ...(hasFieldExpiry() ? ['+hpexpiretime'] : []),
     )
     return { open: (context) => redis.open(as('old'), context), stop: async () => {} }
