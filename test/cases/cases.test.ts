@@ -22,6 +22,7 @@ const ROUTES = [
   { from: 'Replit', to: 'Postgres', open: postgres },
   { from: 'Upstash', to: 'Postgres', open: postgres },
   { from: 'Redis', to: 'Postgres', open: postgres },
+  { from: 'Redis', to: 'PGlite', open: pglite },
   { from: 'a backup', to: 'Postgres', open: postgres },
   { from: 'a backup', to: 'PGlite', open: pglite },
 ] as const
