@@ -54,7 +54,7 @@ const rowsOf = async (database: FreshDatabase) =>
 describe.each([
   ['backfill.batch-copied', [1, 4]],
   ['backfill.batch-before-commit', [2, 9]],
-  ['backfill.batch-committed', [1, 6]],
+  ['backfill.batch-committed', [1, 3]],
   ['backfill.scanned', [1]],
   ['backfill.settled', [1, 2]],
 ] as const)('killed at %s', (name, passages) => {
