@@ -77,3 +77,25 @@ test.each(presets)(
     }
   },
 )
+
+test('rows that are made of several records are refused, by each of their mappings', async () => {
+  const folder = projectFolder({
+    'migrations.yaml':
+      'version: 1\nsources:\n  kv: redis://127.0.0.1:1\ntarget: pglite:./pg\nplans: plans/*.yaml\n',
+    'plans/totals.yaml': `version: 1
+plan: totals
+mappings:
+  - { match: 'hits:{id}', type: string, into: totals, merge: { hits: sum }, fields: { id: $id, hits: $value | int } }
+  - { match: 'old-hits:{id}', type: string, into: totals, fields: { id: $id, hits: $value | int } }
+tables: { totals: { columns: { id: text, hits: bigint }, primary_key: [id] } }
+`,
+  })
+  try {
+    const all = verdicts(await load(join(folder.path, 'migrations.yaml')))
+    expect(all.map((it) => it.because)).toEqual(
+      Array(2).fill('rows of totals are made of several records, and a write would have to know them all'),
+    )
+  } finally {
+    folder.remove()
+  }
+})
