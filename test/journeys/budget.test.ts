@@ -197,7 +197,7 @@ test('a quota that Upstash says is used up stops with exit code 5, the date and 
 })
 
 /** Key spaces that cost differently: by the thousand, by the key, by the element; what is left alone costs its name. */
-const SPACES: readonly (readonly [string, (pipeline: ChainableCommander) => void])[] = [
+const SPACES: readonly (readonly [string, (pipeline: ChainableCommander) => void, string?])[] = [
   ['three keys', (it) => times(3, (id) => it.set(`x:${id}`, 'v'))],
   ['strings that all expire', (it) => times(1500, (id) => it.set(`x:${id}`, 'v', 'EX', 1_000_000 + id))],
   [
@@ -213,43 +213,63 @@ const SPACES: readonly (readonly [string, (pipeline: ChainableCommander) => void
     'few keys among many that are ignored',
     (it) => times(3000, (id) => it.set(`${id % 100 ? 'session' : 'x'}:${id}`, 'v', 'EX', 1_000_000)),
   ],
+  [
+    'documents that ask two other keys',
+    (it) =>
+      times(1200, (id) => it.set(`x:${id}`, 'v').zadd('order', id, `${id}`).set(`name:${id}`, `n${id}`)),
+    `
+  - match: x:{id}
+    type: string
+    into: things
+    fields: { id: $id, value: $value, place: "score('order', $id)", name: "get('name:{$id}')" }
+tables:
+  things: { columns: { id: text, value: text, place: double precision, name: text }, primary_key: [id] }
+`,
+  ],
 ]
+
+const LEFTOVERS = `
+  - { match: 'x:{_:rest}', into: kvmig.leftovers }
+`
 
 const times = (count: number, work: (id: number) => void): void => {
   for (let id = 1; id <= count; id++) work(id)
 }
 
-test.each(SPACES)('%s: what is used is what was forecast, but for a twentieth', async (_, fill) => {
-  const server = await freshRedis()
-  const pipeline = server.client.pipeline()
-  fill(pipeline)
-  await pipeline.exec()
-  const there = await startUpstash(server.port)
-  const folder = projectFolder({
-    'migrations.yaml': project('budget: { per_month: 1M }')['migrations.yaml']!,
-    'plans/rest.yaml': `version: 1\nplan: rest\nmappings:\n  - { match: 'x:{_:rest}', into: kvmig.leftovers }\n`,
-  })
-  try {
-    const run = async (...args: string[]) => {
-      const before = there.billed
-      const ended = await kvmig(folder.path, args, {
-        DATABASE_URL: database.url,
-        KV_REST_API_URL: there.url,
-        KV_REST_API_TOKEN: there.token,
-      }).ended
-      return { ...ended, billed: there.billed - before }
+test.each(SPACES.map(([name, fill, plan = LEFTOVERS]) => ({ name, fill, plan })))(
+  '$name: what is used is what was forecast, but for a twentieth',
+  async ({ fill, plan }) => {
+    const server = await freshRedis()
+    const pipeline = server.client.pipeline()
+    fill(pipeline)
+    await pipeline.exec()
+    const there = await startUpstash(server.port)
+    const folder = projectFolder({
+      'migrations.yaml': project('budget: { per_month: 1M }')['migrations.yaml']!,
+      'plans/rest.yaml': `version: 1\nplan: rest\nmappings:${plan}`,
+    })
+    try {
+      const run = async (...args: string[]) => {
+        const before = there.billed
+        const ended = await kvmig(folder.path, args, {
+          DATABASE_URL: database.url,
+          KV_REST_API_URL: there.url,
+          KV_REST_API_TOKEN: there.token,
+        }).ended
+        return { ...ended, billed: there.billed - before }
+      }
+      const planned = await run('plan', '--live', '--json', '--no-prove')
+      const { commands } = JSON.parse(planned.stdout).live.forecast
+      const applied = await run('apply', '--phase=A', '--yes')
+      expect(await counted()).toBe(applied.billed)
+      expect(
+        Math.abs(applied.billed - commands) / applied.billed,
+        `${commands} of ${applied.billed}`,
+      ).toBeLessThan(0.05)
+    } finally {
+      folder.remove()
+      await there.stop()
+      await server.stop()
     }
-    const planned = await run('plan', '--live', '--json', '--no-prove')
-    const { commands } = JSON.parse(planned.stdout).live.forecast
-    const applied = await run('apply', '--phase=A', '--yes')
-    expect(await counted()).toBe(applied.billed)
-    expect(
-      Math.abs(applied.billed - commands) / applied.billed,
-      `${commands} of ${applied.billed}`,
-    ).toBeLessThan(0.05)
-  } finally {
-    folder.remove()
-    await there.stop()
-    await server.stop()
-  }
-})
+  },
+)
