@@ -123,7 +123,8 @@ export class Connection {
     if (selected instanceof ReplyError) throw explain(label, selected)
     const text = Buffer.isBuffer(info) ? info.toString('latin1') : ''
     this.runId = /^run_id:(\w+)/m.exec(text)?.[1]
-    if (/^redis_mode:cluster/m.test(text) && !this.#line.isNode) throw explain(label, new ReplyError('MOVED'))
+    // Valkey calls it server_mode.
+    if (/^(redis|server)_mode:cluster/m.test(text) && !this.#line.isNode) throw explain(label, new ReplyError('MOVED'))
   }
 
   #answer(reply: Reply): void {
