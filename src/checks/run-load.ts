@@ -10,7 +10,6 @@ interface Cannon {
   ): void
   on(event: 'reqError', listen: () => void): void
   stop(): void
-  // biome-ignore lint/suspicious/noThenProperty: autocannon's instance is a thenable
   then(done: (result: { readonly duration: number }) => void, failed: (error: unknown) => void): void
 }
 type Autocannon = (options: {

@@ -39,7 +39,7 @@ export async function carryUnderLock(
   })
   const newest = changes.flatMap(({ version: _, ...change }, at) => (isNewest[at] ? [change] : []))
   const applied = newest.length > 0 && (await store.apply({ plan, epoch, changes: newest }))
-  if (applied && applied.fenced) return applied
+  if (applied !== false && applied.fenced) return applied
   const carried = changes.flatMap(({ key, part, version }, at) =>
     isNewest[at] && version !== undefined ? [{ key, part, version }] : [],
   )

@@ -282,7 +282,7 @@ describe('a source that gives', () => {
     // The list was longer when it was read first, and its second half changed meanwhile.
     const anew = (page: Page): readonly Page[] => {
       const [entry] = page.entries
-      if (!entry || entry.key.toString() !== 'l:1' || entry.offset > 0) return [page]
+      if (entry?.key.toString() !== 'l:1' || entry.offset > 0) return [page]
       const before = { ...entry, value: list('l:1', ['void', 'void', 'void', 'void']).value!, more: true }
       const gone = { ...before, key: Buffer.from('l:gone') }
       return [{ entries: [gone], expired: 0 }, { entries: [before], expired: 0 }, page]

@@ -124,7 +124,8 @@ export class Connection {
     const text = Buffer.isBuffer(info) ? info.toString('latin1') : ''
     this.runId = /^run_id:(\w+)/m.exec(text)?.[1]
     // Valkey calls it server_mode.
-    if (/^(redis|server)_mode:cluster/m.test(text) && !this.#line.isNode) throw explain(label, new ReplyError('MOVED'))
+    if (/^(redis|server)_mode:cluster/m.test(text) && !this.#line.isNode)
+      throw explain(label, new ReplyError('MOVED'))
   }
 
   #answer(reply: Reply): void {
