@@ -14,10 +14,10 @@ import { rowKeyOf } from '../target/row-key.ts'
 import { cellsOf, keyTupleOf, openTableRows, reachTypes, type TableRows } from '../target/table-rows.ts'
 import type { Target, Transaction } from '../target/target.ts'
 import { allMergedRows, type MergedRow, type MergedTable, mergedRows } from './merged-rows.ts'
-import { ownRows } from './own-rows.ts'
 import type { Reread } from './read-records.ts'
 import { RowTally } from './row-tally.ts'
 import type { TableSurvey } from './survey.ts'
+import { TableSide } from './table-side.ts'
 
 /** Rows that a mapping makes of the source, waiting to be compared with the table. */
 export interface Expected {
@@ -84,7 +84,9 @@ const MOST_SUSPECTS = 500_000
 export class Compared {
   readonly #options: ComparedOptions
   #inSource = new RowTally([])
-  #inTable = new RowTally([])
+  /** Undefined without a comparison. */
+  #side: TableSide | undefined
+  #summing: Promise<void> | undefined
   /** Mappings may fill different columns of the table, so each compares its own. */
   readonly #rows = new Map<CompiledMapping, TableRows>()
   #expected = 0
@@ -96,7 +98,7 @@ export class Compared {
   readonly #different: Found = { kind: 'different', count: 0, samples: [] }
   readonly #extra: Found = { kind: 'extra', count: 0, samples: [] }
   /** Key tuples (in latin1, too) of rows in sums that do not add up. */
-  readonly #suspects = new Map<string, Buffer>()
+  readonly #suspects = new Set<string>()
   /** Rows (their keys) that records of a sample were merged into. */
   #merged: Buffer[] = []
   /** Could all rows be summed up, rather than looked up? */
@@ -118,18 +120,30 @@ export class Compared {
     const table = comparison && first && this.#rows.get(first)
     this.isSummed =
       table !== undefined && !table.staged && !tracked && writers.length === 1 && own.length === 1
-    this.#sumBy(this.isSummed ? table!.keyIndexes : (first?.keyIndexes.map((_, place) => place) ?? []))
+    if (table) this.#sumOf(table, this.isSummed ? 'rows' : 'keys')
   }
 
   /** Rows that are not summed up are looked up: then only keys are summed up, to find what nothing in the source gives. */
   lookUp(): void {
     this.isSummed = false
-    this.#sumBy(this.#options.writers[0]!.keyIndexes.map((_, place) => place))
+    if (this.#side) this.#sumOf(this.#rows.get(this.#options.writers[0]!)!, 'keys')
   }
 
-  #sumBy(keyIndexes: readonly number[]): void {
-    this.#inSource = new RowTally(keyIndexes)
-    this.#inTable = new RowTally(keyIndexes)
+  #sumOf(rows: TableRows, of: 'rows' | 'keys'): void {
+    const { comparison, own: mappings, tracked, now } = this.#options
+    this.#side = new TableSide({ target: comparison!.target, rows, mappings, tracked, now, of })
+    this.#inSource = this.#side.newTally()
+  }
+
+  /**
+   * Sums the table up while the source is being read, once another one is done with. What is written meanwhile, on either side, differs, and
+   * is then looked at row by row.
+   */
+  sumAhead(after: Promise<void>): Promise<void> {
+    if (!this.isSummed) return after
+    this.#summing = after.then(() => this.#side!.sum())
+    // It is awaited later: a failure until then is nobody's unhandled rejection.
+    return this.#summing.catch(() => {})
   }
 
   /** How rows of a mapping are written to be compared. */
@@ -147,12 +161,12 @@ export class Compared {
   /** A row that the source gives, the last of a writer. */
   sum(tuples: TupleWriter): void {
     const row = tuples.count - 1
-    this.#inSource.add(tuples.memory, tuples.startOf(row), tuples.endOf(row))
+    this.#inSource.add(tuples.memory, tuples.startOf(row))
   }
 
   /** May this row, the last of a writer, not be there as it is? */
   isSuspect(tuples: TupleWriter): boolean {
-    return this.#inSource.differsAt(tuples.memory, tuples.startOf(tuples.count - 1), this.#inTable)
+    return this.#inSource.differsAt(tuples.memory, tuples.startOf(tuples.count - 1), this.#side!.tally)
   }
 
   async compare(expected: Expected): Promise<void> {
@@ -265,7 +279,7 @@ export class Compared {
   }
 
   #sumKey(keyTuple: Buffer): void {
-    if (!this.isSummed) this.#inSource.add(keyTuple, 0, keyTuple.length)
+    if (!this.isSummed) this.#inSource.add(keyTuple, 0)
   }
 
   /** Records that do not have the row they give: they may be in the quarantine, or have given way to another one. */
@@ -334,32 +348,16 @@ export class Compared {
     )
   }
 
-  /** Reads our rows (their keys, where all rows were looked up already), and says whether the sums of both sides differ. */
+  /** Sums up our rows (their keys, where all rows were looked up already), and says whether the sums of both sides differ. */
   async mayDiffer(): Promise<boolean> {
-    const { comparison, writers } = this.#options
-    if (!comparison) return false
-    const columns = this.isSummed ? this.#rows.get(writers[0]!)!.wires : undefined
-    await comparison.target.transaction(async (tx) => {
-      // Another try counts anew.
-      this.#actual = 0
-      this.#inTable.clear()
-      for await (const rows of this.#ownRows(tx, { columns })) {
-        this.#actual += rows.length
-        for (const it of rows) this.#inTable.add(it, 0, it.length)
-      }
-    })
-    if (this.isSummed) this.#matching += this.#inTable.alike(this.#inSource)
-    if (!this.#inSource.differs(this.#inTable)) return false
-    await comparison.target.transaction(async (tx) => {
-      for await (const rows of this.#ownRows(tx, { columns })) {
-        for (const it of rows) {
-          if (this.#suspects.size >= MOST_SUSPECTS) return
-          if (!this.#inSource.differsAt(it, 0, this.#inTable)) continue
-          const key = columns ? keyTupleOf(this.#rows.get(writers[0]!)!, it) : Buffer.from(it)
-          this.#suspects.set(key.toString('latin1'), key)
-        }
-      }
-    })
+    const side = this.#side
+    if (!side) return false
+    await (this.#summing ?? side.sum())
+    this.#actual = side.tally.total
+    if (this.isSummed) this.#matching += side.tally.alike(this.#inSource)
+    if (!this.#inSource.differs(side.tally)) return false
+    for (const key of await side.keysThatDiffer(this.#inSource, MOST_SUSPECTS))
+      this.#suspects.add(key.toString('latin1'))
     return this.isSummed || this.#suspects.size > 0
   }
 
@@ -378,12 +376,11 @@ export class Compared {
   async settleExtra(): Promise<void> {
     const { comparison, tracked, writers } = this.#options
     if (!comparison || this.#suspects.size === 0) return
-    const left: Buffer[] = []
+    let left: readonly Buffer[] = []
+    const counted = this.#actual
     const records = await comparison.target.transaction(async (tx) => {
-      left.length = 0
-      for await (const keys of this.#ownRows(tx, { expired: 'now' }))
-        left.push(...keys.filter((it) => this.#suspects.has(it.toString('latin1'))))
-      this.#actual -= this.#suspects.size - left.length
+      left = await this.#side!.stillThere(tx, this.#suspects)
+      this.#actual = counted - (this.#suspects.size - left.length)
       if (!tracked) return trace(tx, left, this.#rows.get(writers[0]!)!, writers, comparison.ledger, false)
       const origins = await comparison.ledger.origins.find(tx, this.#name, left.map(rowKeyOf))
       return origins.map((it): Traced | undefined => it && tracedTo(it, writers))
@@ -432,17 +429,6 @@ export class Compared {
 
   get #name(): string {
     return showTable(this.#options.writers[0]!.table.name)
-  }
-
-  #ownRows(
-    tx: Transaction,
-    {
-      expired = this.#options.now,
-      columns,
-    }: Partial<Pick<Parameters<typeof ownRows>[2], 'expired' | 'columns'>>,
-  ): AsyncIterable<readonly Buffer[]> {
-    const { writers, own, tracked } = this.#options
-    return ownRows(tx, this.#rows.get(writers[0]!)!, { mappings: own, tracked, expired, columns })
   }
 }
 

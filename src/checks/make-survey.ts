@@ -97,9 +97,13 @@ class SurveyPass {
   }
 
   async read(): Promise<void> {
-    const { compiled, plans } = this.#options
+    const { compiled, plans, share } = this.#options
     for (const table of this.#tables.values()) await table.open()
     this.#agree()
+    if (share === undefined) {
+      let before = Promise.resolve()
+      for (const table of this.#tables.values()) before = table.sumAhead(before)
+    }
     for (const plan of plans) {
       for (const { name, into } of mappingsOf(plan)) {
         const made = compiled.mapping(plan.name, name)
