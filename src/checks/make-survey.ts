@@ -315,9 +315,9 @@ class SurveyPass {
 
   #count(plan: string | undefined, fate: Fate, keys: number): void {
     const name = plan ?? ''
-    const fates = this.#fates.get(name) ?? emptyFates()
-    fates[fate] += keys
-    this.#fates.set(name, fates)
+    const fates = this.#fates.get(name)
+    if (fates) fates[fate] += keys
+    else this.#fates.set(name, { ...emptyFates(), [fate]: keys })
   }
 
   #isExpired({ expiresAt }: Entry): boolean {

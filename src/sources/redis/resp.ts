@@ -161,11 +161,16 @@ export class Request {
   }
 
   #argument(argument: Buffer | string): void {
-    const size = typeof argument === 'string' ? Buffer.byteLength(argument) : argument.length
+    const bytes = typeof argument === 'string' ? bytesOf(argument) : argument
+    const size = bytes.length
     this.#header(DOLLAR, size)
     this.#reserve(size + 2)
-    if (typeof argument === 'string') this.#bytes.write(argument, this.#length)
-    else this.#bytes.set(argument, this.#length)
+    // Most are short: a call into native code would cost more than a loop.
+    if (size > SHORT) this.#bytes.set(bytes, this.#length)
+    else {
+      const [into, at] = [this.#bytes, this.#length]
+      for (let place = 0; place < size; place++) into[at + place] = bytes[place]!
+    }
     this.#length += size
     this.#bytes[this.#length++] = CR
     this.#bytes[this.#length++] = LF
@@ -187,6 +192,19 @@ export class Request {
     this.#bytes.copy(wider, 0, 0, this.#length)
     this.#bytes = wider
   }
+}
+
+/** Names of commands, which come again a million times. */
+const NAMES = new Map<string, Buffer>()
+const MOST_NAMES = 100
+const SHORT = 64
+
+function bytesOf(text: string): Buffer {
+  const known = NAMES.get(text)
+  if (known) return known
+  const bytes = Buffer.from(text)
+  if (NAMES.size < MOST_NAMES && /^[A-Z]+$/.test(text)) NAMES.set(text, bytes)
+  return bytes
 }
 
 const CR = 13
