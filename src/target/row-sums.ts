@@ -1,6 +1,7 @@
 import type { TableName } from '../plan/table.ts'
 import { encodeTuple, fieldAt } from './codec.ts'
 import { builtInType } from './column-types.ts'
+import { quote } from './ddl.ts'
 import { hashRow, keyHash, ROW_HASH, ROW_HASH_SINCE, rowHash } from './row-hash.ts'
 import { sentValues } from './sent-values.ts'
 import type { StageColumn } from './stage.ts'
@@ -38,7 +39,11 @@ export async function hashesRows(
   if (columns.some(({ wire: { type } }) => type.array && type.base === 'other')) return false
   const texts = Array.from({ length: 26 }, (_, length) => 'abcdefghijklmnopqrstuvwxyz'.slice(0, length))
   const values = [...texts.map((it) => `textsend('${it}')`), 'textsend(NULL::text)', 'int8send(-17)']
-  const [row] = await tx.query(`SELECT ${rowHash(values)} AS row, ${keyHash(values)} AS key`)
+  const [row] = await tx.query(
+    `SELECT ${rowHash(values)} AS row, ${keyHash(values)} AS key, current_setting('server_encoding') AS encoding`,
+  )
+  // Texts are hashed as they are stored.
+  if (row!.encoding !== 'UTF8') return false
   const bigint = builtInType({ base: 'bigint', array: false, sql: 'bigint' })
   const text = builtInType({ base: 'text', array: false, sql: 'text' })
   const types = [...texts.map(() => text), text, bigint]
@@ -54,7 +59,7 @@ export async function* sumRows(
   { table, from, parameters }: Rows,
   { columns, key }: { readonly columns: readonly StageColumn[]; readonly key: readonly StageColumn[] },
 ): AsyncGenerator<RowSum> {
-  const row = rowHash(await sent(tx, table, columns))
+  const row = rowHash(await hashed(tx, table, columns))
   const bucket = await bucketSql(tx, table, key)
   // A hash table of buckets, and no file of sorted rows: Postgres cannot know that there are so few of them.
   await tx.query('SET LOCAL enable_sort = off; SET LOCAL work_mem = 65536; SET LOCAL jit = off')
@@ -88,7 +93,7 @@ export async function* hashRows(
   { table, from, parameters }: Rows,
   { columns, most }: { readonly columns: readonly StageColumn[]; readonly most: number },
 ): AsyncGenerator<Buffer> {
-  const row = rowHash(await sent(tx, table, columns))
+  const row = rowHash(await hashed(tx, table, columns))
   await tx.query('SET LOCAL enable_sort = off; SET LOCAL work_mem = 65536; SET LOCAL jit = off')
   const pieces = tx.copyOut(
     `SELECT string_agg(int8send(hash), ''::bytea)
@@ -100,17 +105,16 @@ export async function* hashRows(
 
 const PIECES = 64
 
-const sent = (
-  tx: Transaction,
-  table: TableName,
-  columns: readonly StageColumn[],
-): Promise<readonly string[]> =>
-  sentValues(
-    tx,
-    table,
-    columns.map(({ name }) => name),
-    't',
+/** What is hashed: bytes, and of texts, which are stored as they are sent, the texts themselves. */
+async function hashed(tx: Transaction, table: TableName, columns: readonly StageColumn[]): Promise<string[]> {
+  const names = columns.map(({ name }) => name)
+  const sent = await sentValues(tx, table, names, 't')
+  return columns.map(({ name, wire: { type } }, at) =>
+    TEXTS.includes(type.base) && !type.array ? `t.${quote(name)} COLLATE "C"` : sent[at]!,
   )
+}
+
+const TEXTS: readonly string[] = ['text', 'varchar']
 
 const bucketSql = async (tx: Transaction, table: TableName, key: readonly StageColumn[]): Promise<string> =>
-  `(${keyHash(await sent(tx, table, key))} & ${BUCKETS - 1})`
+  `(${keyHash(await hashed(tx, table, key))} & ${BUCKETS - 1})`
