@@ -5,7 +5,6 @@ import { decide } from '../mapping/resolve.ts'
 import type { RowBatch } from '../mapping/row-batch.ts'
 import type { Merge } from '../plan/plan.ts'
 import { showTable } from '../plan/table.ts'
-import { printable } from '../printable.ts'
 import type { Ledger, Origin, Rival } from '../state/ledger.ts'
 import { type Traced, trace, tracedTo, writerName } from '../state/trace.ts'
 import { TupleWriter } from '../target/codec.ts'
@@ -13,6 +12,7 @@ import { readRowsAt } from '../target/read-rows.ts'
 import { rowKeyOf } from '../target/row-key.ts'
 import { cellsOf, keyTupleOf, openTableRows, reachTypes, type TableRows } from '../target/table-rows.ts'
 import type { Target, Transaction } from '../target/target.ts'
+import { type Difference, Differences } from './differences.ts'
 import { allMergedRows, type MergedRow, type MergedTable, mergedRows } from './merged-rows.ts'
 import type { Reread } from './read-records.ts'
 import { RowTally } from './row-tally.ts'
@@ -43,18 +43,6 @@ export interface Comparison {
   readonly reread?: Reread
 }
 
-export interface Difference {
-  readonly table: string
-  readonly kind: 'missing' | 'different' | 'extra'
-  /** Undefined for a row whose record cannot be told. */
-  readonly key: Buffer | undefined
-  readonly part: Part
-  /** The mapping that gives the row, or gave it. */
-  readonly writer?: Pick<CompiledMapping, 'plan'> & { readonly mapping: string }
-  /** The key tuple of the row, where there is one or should be one. */
-  readonly row?: Buffer
-}
-
 export interface ComparedOptions {
   /** All mappings that write the table, in file order. */
   readonly writers: readonly CompiledMapping[]
@@ -70,7 +58,6 @@ export interface ComparedOptions {
   readonly now: number
 }
 
-const SAMPLES = 10
 /** Row keys that are remembered while extra rows are looked for. */
 const MOST_SUSPECTS = 500_000
 
@@ -94,10 +81,8 @@ export class Compared {
   #matching = 0
   /** Rows of ours that differ; `different` counts records that should have changed another one's row as well. */
   #changed = 0
-  readonly #missing: Found = { kind: 'missing', count: 0, samples: [] }
-  readonly #different: Found = { kind: 'different', count: 0, samples: [] }
-  readonly #extra: Found = { kind: 'extra', count: 0, samples: [] }
-  /** Key tuples (in latin1, too) of rows in sums that do not add up. */
+  readonly #found: Differences
+  /** Key tuples, in latin1, of rows in sums that do not add up. */
   readonly #suspects = new Set<string>()
   /** Rows (their keys) that records of a sample were merged into. */
   #merged: Buffer[] = []
@@ -106,6 +91,7 @@ export class Compared {
 
   constructor(options: ComparedOptions) {
     this.#options = options
+    this.#found = new Differences(this.#name, options.comparison?.onDifference)
   }
 
   async open(): Promise<void> {
@@ -203,9 +189,9 @@ export class Compared {
       return
     }
     const [first, ...others] = records
-    this.#note(verdict === 'missing' ? this.#missing : this.#different, first, keyTuple)
+    this.#found.note(verdict, first, keyTuple)
     // It takes all of them to mend it.
-    for (const it of others) this.#tell(verdict, it, keyTuple)
+    for (const it of others) this.#found.tell(verdict, it, keyTuple)
     if (verdict === 'missing') return
     this.#changed += 1
     this.#sumKey(keyTuple)
@@ -230,7 +216,7 @@ export class Compared {
     const rowKeys = tracked ? keys.map(rowKeyOf) : []
     const origins = tracked ? await ledger.origins.find(tx, this.#name, rowKeys) : undefined
     const rivals = await this.#rivalsOf(tx, origins)
-    const odd: Odd[] = all.flatMap((it) => (refused.has(it.number) ? { it, found: this.#missing } : []))
+    const odd: Odd[] = all.flatMap((it) => (refused.has(it.number) ? { it, found: 'missing' } : []))
     for (const [index, it] of records.entries()) {
       const [origin, given_, there_] = [origins?.[index], given[index]!, there[index]]
       const keyTuple = keys[index]!
@@ -252,7 +238,7 @@ export class Compared {
       }
       odd.push({
         it,
-        found: there_ ? this.#different : this.#missing,
+        found: there_ ? 'different' : 'missing',
         keyTuple,
         ...(owns ? { owns } : {}),
         ...(!owns && origin?.state === 'stands' && there_
@@ -319,8 +305,8 @@ export class Compared {
       const isRival = giving && rivals.has(`${giving.row.toString('latin1')}${nameOf(it)}`)
       if (isRival && this.#givesWay(it, giving, compiled, table)) continue
       const { plan, mapping } = compiled
-      this.#note(found, { key: it.key, part: it.part, plan, mapping: mapping.name }, keyTuple)
-      if (!owns || found !== this.#different) continue
+      this.#found.note(found, { key: it.key, part: it.part, plan, mapping: mapping.name }, keyTuple)
+      if (!owns || found !== 'different') continue
       this.#changed += 1
       this.#sumKey(keyTuple!)
     }
@@ -385,46 +371,27 @@ export class Compared {
       const origins = await comparison.ledger.origins.find(tx, this.#name, left.map(rowKeyOf))
       return origins.map((it): Traced | undefined => it && tracedTo(it, writers))
     })
-    for (const [index, it] of records.entries()) this.#note(this.#extra, it, left[index])
+    for (const [index, it] of records.entries()) this.#found.note('extra', it, left[index])
   }
 
   result(): TableSurvey {
+    const { missing, different, extra } = this.#found
     const isCompared = this.#options.comparison !== undefined
     // Every row of ours is alike, different or extra, however often a scan gave its record.
     const matching =
       isCompared && this.#actual > 0
-        ? Math.min(this.#matching, this.#actual - this.#changed - this.#extra.count)
+        ? Math.min(this.#matching, this.#actual - this.#changed - extra.count)
         : this.#matching
     return {
       table: this.#name,
       compared: isCompared,
-      expected: isCompared ? matching + this.#different.count + this.#missing.count : this.#expected,
+      expected: isCompared ? matching + different.count + missing.count : this.#expected,
       actual: this.#actual,
       matching,
-      missing: this.#missing,
-      different: this.#different,
-      extra: this.#extra,
+      missing,
+      different,
+      extra,
     }
-  }
-
-  #note(found: Found, record: Traced | undefined, row: Buffer | undefined): void {
-    found.count += 1
-    const { key, part = '' } = record ?? {}
-    if (found.samples.length < SAMPLES)
-      found.samples.push(key ? sample(key, part) : `a row of ${this.#name} of unknown origin`)
-    this.#tell(found.kind, record, row)
-  }
-
-  #tell(kind: Difference['kind'], record: Traced | undefined, row: Buffer | undefined): void {
-    const { key, part = '' } = record ?? {}
-    this.#options.comparison?.onDifference?.({
-      table: this.#name,
-      kind,
-      key: key && Buffer.from(key),
-      part,
-      ...(record ? { writer: { plan: record.plan, mapping: record.mapping } } : {}),
-      ...(row ? { row } : {}),
-    })
   }
 
   get #name(): string {
@@ -432,16 +399,10 @@ export class Compared {
   }
 }
 
-interface Found {
-  readonly kind: Difference['kind']
-  count: number
-  readonly samples: string[]
-}
-
 /** A record without the row it gives. */
 interface Odd {
   readonly it: Record
-  readonly found: Found
+  readonly found: 'missing' | 'different'
   readonly keyTuple?: Buffer
   /** The row is its own, and differs or is not there. */
   readonly owns?: boolean
@@ -460,6 +421,3 @@ const isOf = ({ writer, key, part }: Rival, compiled: CompiledMapping, it: Recor
   writer === writerName(compiled) && key.equals(it.key) && part === it.part
 
 const nameOf = ({ key, part }: Pick<Record, 'key' | 'part'>): string => `${key.toString('latin1')}\0${part}`
-
-const sample = (key: Buffer, part: Part): string =>
-  part === '' ? printable(key) : `${printable(key)} ${part}`
