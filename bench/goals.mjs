@@ -14,6 +14,8 @@ export const RATIOS = [
   { of: 'diff', to: 'backfill', most: 0.5 },
   { of: 'again', to: 'backfill', most: 0.5 },
   { of: 'catch up', to: 'backfill', most: 0.6 },
+  { of: 'catch up told', to: 'sqlite', most: 0.3 },
+  { of: 'sqlite', to: 'backfill' },
   { of: 'repair', to: 'backfill' },
   { of: 'reconcile', to: 'backfill' },
   { of: 'apply', to: 'backfill' },
@@ -23,7 +25,19 @@ export const RATIOS = [
 
 /** Megabytes of the process of kvmig, at its peak. */
 export const MEMORY = {
-  lanes: ['apply', 'again', 'catch up', 'diff', 'rdb', 'ndjson', 'pooled', 'repair', 'reconcile'],
+  lanes: [
+    'apply',
+    'again',
+    'catch up',
+    'catch up told',
+    'sqlite',
+    'diff',
+    'rdb',
+    'ndjson',
+    'pooled',
+    'repair',
+    'reconcile',
+  ],
   most: 250,
 }
 

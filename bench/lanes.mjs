@@ -5,12 +5,13 @@ import { damageRows, forgetVersions } from './damage.mjs'
 import { missingPooler, startPooler } from './pooler.mjs'
 import { run } from './processes.mjs'
 import { closeForeignTable, insertSome, missingRedisFdw, openForeignTable } from './redis-fdw.mjs'
+import { missingSqlite, openTold } from './told.mjs'
 
 const here = import.meta.dirname
 
 /**
  * In the order in which a round runs them: those that read what another left behind come after it. `optional`: only if asked for, or with
- * `all`. `missing` says why this machine cannot run it.
+ * `all`. `missing` says why this machine cannot run it; `only`: the shapes that it is about.
  */
 export const LANES = {
   copy: {
@@ -123,6 +124,32 @@ export const LANES = {
       if (!detail.includes(` ${some.toLocaleString('en')} records repaired in the source`))
         throw new Error(`${bench.name}: expected ${some} records to be repaired, kvmig says: ${detail}`)
       return cost
+    },
+  },
+  'catch up told': {
+    summary:
+      'the same from a source that can tell what changed: the rows in a SQLite database, each with the number of its change',
+    only: ['json', 'small'],
+    missing: () => missingSqlite,
+    run: async (bench) => {
+      const some = Math.ceil(bench.keys / 100)
+      const told = openTold(bench)
+      try {
+        bench.forget()
+        const first = await apply(bench, [], { cwd: told.folder })
+        expect(bench, first.step, { inserted: bench.keys })
+        told.change(some)
+        const { cost, step } = await apply(bench, ['--again'], { cwd: told.folder })
+        // The row of the last change comes again: another may have had the same number.
+        expect(bench, step, { keys: some + 1, updated: some })
+        return {
+          sqlite: { ...first.cost, seconds: first.step.millis / 1000 },
+          'catch up told': { ...cost, seconds: step.millis / 1000 },
+        }
+      } finally {
+        bench.forget()
+        told.close()
+      }
     },
   },
   rdb: {

@@ -82,7 +82,10 @@ try {
 
   /** Every lane once a round, so that a slow minute of the machine falls on all of them. */
   async function measureShape(name) {
-    const wanted = Object.keys(LANES).filter((it) => lanes.includes(it) && (!smoke || inSmoke(it, name)))
+    const wanted = Object.keys(LANES).filter(
+      (it) =>
+        lanes.includes(it) && (LANES[it].only ?? [name]).includes(name) && (!smoke || inSmoke(it, name)),
+    )
     if (wanted.length === 0) return undefined
     const bench = await openShape(name, { keys, folder: newFolder(), lanes: wanted, newFolder })
     try {

@@ -41,9 +41,9 @@ export async function openShape(name, { keys, folder, lanes, newFolder }) {
     sortedFile: join(folder, 'sorted.copy'),
     ndjsonFile: join(folder, 'dump.ndjson'),
     rdbFile: join(folder, 'dump.rdb'),
-    kvmig: (args, { env = {}, servers = {}, until } = {}) =>
+    kvmig: (args, { env = {}, servers = {}, until, cwd = folder } = {}) =>
       kvmig(args, {
-        cwd: folder,
+        cwd,
         servers: { ...bench.servers, ...servers },
         until,
         env: { KV_URL: redis.url, DATABASE_URL: postgres.url, ...env },
@@ -63,9 +63,10 @@ export async function openShape(name, { keys, folder, lanes, newFolder }) {
   try {
     process.stderr.write(`${name}: ${keys.toLocaleString('en')} records, ${shape.summary}\n`)
     await bench.seed(0, keys)
-    await writeFile(bench.rowsFile, function* () {
-      for (let i = 0; i < keys; i++) yield copyLine(shape.row((i * SCATTER) % keys))
-    })
+    if (lanes.includes('copy'))
+      await writeFile(bench.rowsFile, function* () {
+        for (let i = 0; i < keys; i++) yield copyLine(shape.row((i * SCATTER) % keys))
+      })
     if (lanes.includes('copy sorted'))
       await writeFile(bench.sortedFile, function* () {
         for (let i = 0; i < keys; i++) yield copyLine(shape.row(i))

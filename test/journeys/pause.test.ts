@@ -49,7 +49,7 @@ async function copySlowly(
   table: string,
   project = shop.project.path,
 ): Promise<{ readonly ended: Promise<Ended> }> {
-  const ended = shop.runIn(project, ['apply', '--phase=A', '--yes', '--json', '--rate', '60'], database.url)
+  const ended = shop.runIn(project, ['apply', '--phase=A', '--yes', '--json', '--rate', '100'], database.url)
   let isOver = false
   void ended.finally(() => {
     isOver = true
@@ -60,6 +60,7 @@ async function copySlowly(
 }
 
 test('a copy under way comes to rest at a place where it can go on, and after resume it goes on there', async () => {
+  await run(...APPLY, 'customers')
   const copying = await copySlowly('orders')
   expect((await pause('orders')).stdout).toContain('kvmig resume orders')
   const stopped = await copying.ended
@@ -147,7 +148,7 @@ ignore: [{ match: 'customer:{_}', because: not about them }, { match: 'client:{_
 test('a saved plan of which a part is paused is refused as a whole, and stays good', async () => {
   await pause('orders')
   const file = join(shop.project.path, 'paused.plan')
-  expect((await run('plan', '--out', file)).code).toBe(0)
+  expect((await run('plan', '--no-prove', '--out', file)).code).toBe(0)
   const refused = await run('apply', file, '--phase=A')
   expect(refused.code).toBe(EXIT.notYet)
   expect(refused.stderr).toContain('PAUSED')
