@@ -181,6 +181,10 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
     'an override that makes no sense',
     'USE_POSTGRES_<PLAN> is true or false, and names a plan. It cannot read Postgres in A, when not all is there, nor the source in D, when nobody writes it any more.',
   ],
+  PAUSED: [
+    'somebody has paused this plan',
+    'kvmig pause keeps a plan where it is, and a copy under way comes to rest: what was read is written, and the place is kept. kvmig resume lets it go on; the next apply goes on at that place. A plan that needs a paused one waits with it.',
+  ],
   PERMISSION: [
     'a permission is missing',
     'The message names the object and the GRANT. docs/sources.md has the two roles that kvmig wants.',
