@@ -82,6 +82,10 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
     'the source knows a newer epoch than the ledger',
     'The source was dual-written under another ledger, which was dropped since, or the target is another one. If that one is gone for good: HDEL kvmig:epoch PLAN in the source.',
   ],
+  EPOCH_OVER: [
+    'an instance that slept through a rollout',
+    'It began a transaction while a plan was in A, and went on when the rollout of B was over: its commands on that plan would have reached the source alone. The caller hears WRITE_UNCONFIRMED: look at what is there, and do it again.',
+  ],
   FILE_EXISTS: [
     'a file is there already',
     'kvmig init overwrites nothing. Move the file, or use another folder.',
