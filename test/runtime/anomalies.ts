@@ -75,7 +75,7 @@ function judged(writes: readonly Written[], seen: Seen, when: 'read' | 'end'): A
   const replaced = makers.map((maker) => writes.filter((it) => isBetween(maker, it, seen)))
   // Deletes are many and look alike: if any of them may be the last, it is.
   if (replaced.some((it) => it.length === 0)) return undefined
-  const [by] = replaced as [readonly Written[]]
+  const by = replaced[0]!
   const deleted = value !== null && by.find((it) => it.value === null)
   const kind = deleted ? 'resurrected' : when === 'read' ? 'stale' : 'lost'
   const last = deleted || by.at(-1)!
