@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { setImmediate as turn } from 'node:timers/promises'
-import { EXIT, SourceError } from '../errors.ts'
+import { EXIT, KvmigError, SourceError } from '../errors.ts'
 import { failpoint } from '../failpoint.ts'
 import { forwardClaims } from '../mapping/claim.ts'
 import type { CompiledMapping, RecordSink, Router } from '../mapping/mapping.ts'
@@ -40,6 +40,9 @@ const END: Cursor = 'end'
 /** A batch of large rows is written before it has its number of rows: two of them are in memory, one being written while one is filled. */
 const BATCH_BYTES = 8 << 20
 
+/** A source that is read slowly fills no batch for minutes: what there is by then is written, so that a run that is stopped has lost little, and says how far it is. */
+const BATCH_MILLIS = 2_000
+
 /** What is replayed comes in one transaction, where it can: rows may refer to each other. */
 const REPLAYED_ROWS = 20_000
 
@@ -53,6 +56,7 @@ export class Pass {
   readonly #context: Context
   readonly #source: Source
   readonly copies: readonly Copy[]
+  readonly #plans: readonly string[]
   readonly #byMapping: ReadonlyMap<CompiledMapping, Copy>
   readonly #router: Router
   readonly #id: string
@@ -64,6 +68,7 @@ export class Pass {
   /** What is kept as the place when all is written: where the source goes on some day, or that nothing is left. */
   #end: Cursor = END
   #batches: number
+  #batchBegan = performance.now()
   /** A collection of which more parts have to come, and the copies that take it. */
   #unfinished:
     | { readonly key: Buffer; readonly copies: readonly Copy[]; readonly word: 'keys' | 'expired' }
@@ -134,6 +139,7 @@ export class Pass {
     this.#context = context
     this.#source = source
     this.copies = copies
+    this.#plans = [...new Set(copies.map((it) => it.step.plan))]
     this.#byMapping = new Map(copies.map((it) => [it.compiled, it]))
     this.#router = context.compiled.router(copies[0]!.step.source)
     this.#id = pass.id
@@ -202,6 +208,7 @@ export class Pass {
       for await (const page of this.#pages(from)) {
         this.#context.signal.throwIfAborted()
         if (this.#failed) throw this.#failed
+        this.#context.requireGoing(this.#plans)
         for (const entry of page.entries) this.#take(entry, clock)
         if (page.cursor !== undefined) this.#mark(page.cursor)
         last = page.cursor
@@ -210,7 +217,7 @@ export class Pass {
         await turn()
       }
     } catch (error) {
-      if (error instanceof SourceError && error.exitCode === EXIT.notYet) await this.#keep()
+      if (error instanceof KvmigError && error.exitCode === EXIT.notYet) await this.#keep()
       throw error
     }
     this.#drop()
@@ -313,14 +320,15 @@ export class Pass {
       rows += batch.size + batch.seen.unchanged
       bytes += batch.tuples.bytes
     }
-    return rows >= this.#batchRows || bytes >= BATCH_BYTES
+    if (rows >= this.#batchRows || bytes >= BATCH_BYTES) return true
+    return rows > 0 && !this.#keys && performance.now() - this.#batchBegan >= BATCH_MILLIS
   }
 
   #mark(cursor: Cursor): void {
     this.#resumable = { cursor, marks: new Map(this.copies.map(({ batch }) => [batch, batch.mark()])) }
   }
 
-  /** A budget or a quota is used up: what was paid for is written, as far as the source can be resumed behind it. */
+  /** A budget or a quota is used up, or a plan was paused: what was read is written, as far as the source can be resumed behind it. */
   async #keep(): Promise<void> {
     if (!this.#resumable || this.#failed) return
     const { cursor, marks } = this.#resumable
@@ -336,6 +344,7 @@ export class Pass {
     await this.#writing
     if (this.#failed) throw this.#failed
     this.#resumable = undefined
+    this.#batchBegan = performance.now()
     const batches = this.copies.map((copy) => {
       const { batch } = copy
       copy.batch = copy.newBatch()
