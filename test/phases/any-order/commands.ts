@@ -214,7 +214,9 @@ export const recordsOf = ({ prefix }: Model): readonly string[] =>
 
 const POINTS: readonly Point[] = [
   'before.record',
+  // Here the two stores know different things.
   'after.record',
+  'before.carry',
   'before.carry',
   'after.carry',
   'before.settle',
@@ -235,9 +237,7 @@ export function commandsOf(instances: number): fc.Arbitrary<Command>[] {
     .tuple(who, record, fc.constantFrom('put', 'put', 'set', 'delete', 'del'), waits, fault)
     .map((it) => put(...(it as Parameters<typeof put>)))
   return [
-    write,
-    write,
-    write,
+    ...Array<typeof write>(10).fill(write),
     fc.tuple(who, record, waits, fault).map((it) => increment(...it)),
     fc.tuple(who, record, waits, fault).map((it) => append(...it)),
     fc.tuple(who, record).map((it) => read(...it)),
