@@ -82,6 +82,10 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
     'the source knows a newer epoch than the ledger',
     'The source was dual-written under another ledger, which was dropped since, or the target is another one. If that one is gone for good: HDEL kvmig:epoch PLAN in the source.',
   ],
+  EPOCH_OVER: [
+    'an instance that slept through a rollout',
+    'It began a transaction while a plan was in A, and went on when the rollout of B was over: its commands on that plan would have reached the source alone. The caller hears WRITE_UNCONFIRMED: look at what is there, and do it again.',
+  ],
   FILE_EXISTS: [
     'a file is there already',
     'kvmig init overwrites nothing. Move the file, or use another folder.',
@@ -180,6 +184,10 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
   OVERRIDE: [
     'an override that makes no sense',
     'USE_POSTGRES_<PLAN> is true or false, and names a plan. It cannot read Postgres in A, when not all is there, nor the source in D, when nobody writes it any more.',
+  ],
+  PAUSED: [
+    'somebody has paused this plan',
+    'kvmig pause keeps a plan where it is, and a copy under way comes to rest: what was read is written, and the place is kept. kvmig resume lets it go on; the next apply goes on at that place. A plan that needs a paused one waits with it.',
   ],
   PERMISSION: [
     'a permission is missing',
