@@ -1,4 +1,4 @@
-import type { Difference } from '../../checks/compared.ts'
+import type { Difference } from '../../checks/differences.ts'
 import { Batch, toQuarantine } from '../../executors/batch.ts'
 import { loadCarefully } from '../../executors/careful.ts'
 import type { Context } from '../../executors/executor.ts'
