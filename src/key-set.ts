@@ -1,7 +1,9 @@
 import { HASH, hash64 } from './hash64.ts'
 
-/** Things that are told apart exactly, at most; 64 MB. */
-const MOST = 4_000_000
+/** Things that are told apart exactly, at most: as many as fit into 34 MB. */
+const MOST = 3_000_000
+/** The fuller a table, the longer it takes to find a free place. */
+const FULLEST = 0.75
 
 /**
  * A set of byte strings, as 64-bit hashes in a table that grows to a fixed size and no further. Which keys a scan has given already: a
@@ -19,7 +21,7 @@ export class KeySet {
   /** True the first time. */
   add(bytes: Buffer, start = 0, end = bytes.length): boolean {
     if (!this.exact) return true
-    if (this.size * 2 > this.#mask) this.#grow()
+    if (this.size > FULLEST * this.#mask) this.#grow()
     hash64(bytes, start, end)
     const high = HASH[0]!
     const low = HASH[1]! || 1
