@@ -6,13 +6,14 @@ import { fingerprints } from '../../plan/fingerprint.ts'
 import { mappingsOf, type Phase, type Plan } from '../../plan/plan.ts'
 import type { Act, GateResult } from '../../report/report.ts'
 import { askGates, laterGates } from '../../runner/gates.ts'
+import { waitForFleet } from '../../runner/phases/fleet.ts'
 import type { Route } from '../../state/ledger.ts'
 import { pauses } from '../../state/watching.ts'
 import { compileProject } from '../compile.ts'
 import type { Io } from '../io.ts'
 import { type PhaseWork, phaseRun } from '../phase-run.ts'
 import { arrive } from '../phases/arrive.ts'
-import type { Later } from '../phases/later.ts'
+import { type Later, patienceOf } from '../phases/later.ts'
 import { beginRetire } from '../phases/retire.ts'
 import { loadProject } from '../project.ts'
 import { gateExit, gateResult } from '../reports/gate-result.ts'
@@ -49,6 +50,7 @@ export async function run(options: LaterOptions, io: Io): Promise<number> {
         }
         const ready = await standAt(later, asked)
         const moving = ready.filter(({ route }) => route.phase === BEFORE[phase])
+        if (phase !== 'B') await awaitFleet(later, moving)
         const opened = await ask(
           later,
           moving.map((it) => it.plan),
@@ -133,6 +135,29 @@ const cannotDualWrite = (plan: Plan, obstacles: readonly string[]): KvmigError =
   new KvmigError('DUAL_WRITE', `Plan ${plan.name} stays in phase A: ${obstacles.join('; ')}.`, {
     hint: `kvmig apply --phase=A --again ${plan.name} takes over what has changed, as often as you like. Cut over with the application stopped.`,
   })
+
+/**
+ * Instances confirm every second, so the change of route that the last command made may be news to some. Waits for them, and for those that
+ * gate `fleet` expects, once for all plans: who is missing after that is for the gate to say.
+ */
+async function awaitFleet(
+  later: Later,
+  moving: readonly { readonly plan: Plan; readonly route: Route }[],
+): Promise<void> {
+  const { session, context, options } = later
+  const began = performance.now()
+  for (const { plan, route } of moving) {
+    const asked = plan.gates.get(options.phase)?.find((it) => it.check === 'fleet')?.options
+    const { waitMillis, waiting } = patienceOf(later, plan)
+    await waitForFleet(session.target, plan.name, {
+      epoch: route.epoch,
+      expect: asked?.expect as number | undefined,
+      waitMillis: waitMillis - (performance.now() - began),
+      waiting,
+      signal: context.signal,
+    })
+  }
+}
 
 /** Asks the gates of these plans; gives the evidence of those that are open. */
 async function ask(

@@ -10,7 +10,7 @@ import type { Route } from '../../state/ledger.ts'
 import { databaseClock } from '../../target/clock.ts'
 import { confirm } from '../confirm.ts'
 import { createCounter } from '../counter.ts'
-import { evidenceOf, hooks, type Later, waitMillis } from './later.ts'
+import { evidenceOf, hooks, type Later, patienceOf } from './later.ts'
 
 export interface Retiring {
   readonly plan: Plan
@@ -45,7 +45,7 @@ export async function beginRetire(later: Later, retiring: Retiring): Promise<voi
   const { route, fleet } = await stopSource(session, context, {
     plan,
     route: retiring.route,
-    waitMillis: waitMillis(later),
+    patience: patienceOf(later, plan),
     evidence: evidenceOf(later, plan, 'D', evidence),
   })
   acts.push({

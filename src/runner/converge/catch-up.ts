@@ -9,6 +9,7 @@ import { drain } from '../phases/drain.ts'
 import type { Session } from '../session.ts'
 import { mayDelete } from './fuse.ts'
 import { NOTHING_PULLED, type Pulled, type Pulling, pull, TOGETHER } from './pull.ts'
+import { hasShrunk, keysBefore } from './shrunk.ts'
 import { findSuspects, type Suspect } from './suspects.ts'
 
 export interface CaughtUp extends Pulled {
@@ -26,8 +27,8 @@ const MOST_PASSES = 6
 
 /**
  * Makes the tables of a plan what the source says: compares everything, writes what differs, deletes what the source does not have any
- * more, and does so again until a pass finds nothing. Everything it writes goes through claims, so live writes win. Stops before it would
- * delete more than the fuse lets through. May be killed and run again: what is done is not done twice.
+ * more, and does so again until a pass finds nothing. Everything it writes goes through claims, so live writes win. Stops before it
+ * changes anything where it would delete more than the fuse lets through, or anything from a store that has lost a tenth of its keys. May be killed and run again: what is done is not done twice.
  */
 export async function catchUp(
   session: Session,
@@ -42,20 +43,24 @@ export async function catchUp(
   const { plan, epoch, confirmDeletes, progress } = options
   const { signal } = context
   const live = await session.live(plan.source)
+  const before = await keysBefore(session.ledger, plan.name)
   let sum = NOTHING_PULLED
   for (let passes = 1; ; passes++) {
     const found = await findSuspects(session, plan, { signal, ...(progress ? { progress } : {}) })
     const beyond = found.tables.find(
       ({ rows, extra }) => extra > mayDelete(rows, leftOf(confirmDeletes, sum)),
     )
-    const pulling: Pulling = { plan, epoch, live, context, sweep: beyond === undefined }
+    if (beyond) throw blown(plan, beyond)
+    const gone = found.tables.reduce((sum, it) => sum + it.extra, 0)
+    if (gone > 0 && confirmDeletes === undefined && hasShrunk(found.keys, before))
+      throw shrunk(plan, { keys: found.keys, before: before!, gone, store: live.label })
+    const pulling: Pulling = { plan, epoch, live, context, sweep: true }
     await drain(session.target, live, { plan: plan.name, epoch, signal })
     const pulled = await pullAll(found.list, pulling)
     sum = added(sum, pulled)
     for (const table of tablesOf(plan)) {
       if (session.compiled.collides(table)) await settleContests(table, context)
     }
-    if (beyond) throw blown(plan, beyond)
     const complete = pulled.written + pulled.deleted + pulled.waiting === 0 && found.unplaced.length === 0
     if (complete || passes === MOST_PASSES) {
       failpoint('catch-up.done')
@@ -96,9 +101,24 @@ const blown = (
 ): KvmigError =>
   new KvmigError(
     'FUSE',
-    `${extra.toLocaleString('en-US')} of ${rows.toLocaleString('en-US')} rows of ${table} (plan ${plan.name}) are not in the source any more. That is more than is deleted unasked, so none was.`,
+    `${number(extra)} of ${number(rows)} rows of ${table} (plan ${plan.name}) are not in the source any more. That is more than is deleted unasked, so nothing was changed.`,
     {
       hint: `Was the source emptied, or is it another one? If these rows may go: --confirm-deletes=${extra}. kvmig diff ${plan.name} --out FILE lists them.`,
       exitCode: 3,
     },
   )
+
+const shrunk = (
+  plan: Plan,
+  { keys, before, gone, store }: { keys: number; before: number; gone: number; store: string },
+): KvmigError =>
+  new KvmigError(
+    'FUSE',
+    `${store} has ${number(keys)} keys, and had ${number(before)} when ${plan.name} was copied. Before ${gone === 1 ? 'a row is' : `${number(gone)} rows are`} deleted on its word, somebody has to look; nothing was changed.`,
+    {
+      hint: `Was the source emptied or restored, or is it another one? If it is right: --confirm-deletes=${gone}.`,
+      exitCode: 3,
+    },
+  )
+
+const number = (it: number): string => it.toLocaleString('en-US')
