@@ -78,7 +78,7 @@ export const PHASE_PAGES: Readonly<Record<string, readonly [title: string, help:
     'From phase B on a Redis holds the epoch of each plan (kvmig:epoch). One without it was emptied, restored from before phase B, or is another store: is the address in this environment right? While the application writes, its next write tells the store again. If it did lose its data, kvmig reconcile PLAN --emptied writes everything again from Postgres.',
   ],
   SOURCE_READ_ONLY: [
-    'a source that is only read',
-    'Its driver cannot write, so nothing can be restored into it or deleted from it. A Redis can.',
+    'a source that kvmig neither deletes from nor restores into',
+    'Only a Redis can have keys deleted by kvmig or restored from an archive: --into names one. Keys of other stores are deleted by their owner, and apply --phase=D sees that they are gone.',
   ],
 }

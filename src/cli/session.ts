@@ -1,6 +1,7 @@
 import type { Project } from '../plan/plan.ts'
 import { printableSentence } from '../printable.ts'
 import { Session } from '../runner/session.ts'
+import { abilitiesOf } from '../sources/abilities.ts'
 import { bytesOf } from '../sources/part.ts'
 import type { Entry, Page, Source } from '../sources/source.ts'
 import type { CommonOptions } from './args.ts'
@@ -53,7 +54,8 @@ export async function withSession<T>(
 const leaseMillis = ({ env }: Io): number | undefined =>
   env.KVMIG_LEASE_SECONDS === undefined ? undefined : Number(env.KVMIG_LEASE_SECONDS) * 1000
 
-function metered(source: Source, meter: { bytes: number }): Source {
+/** Counts the bytes of what a source gives. */
+export function metered(source: Source, meter: { bytes: number }): Source {
   const measure = async function* (pages: AsyncIterable<Page>): AsyncIterable<Page> {
     for await (const page of pages) {
       for (const entry of page.entries) meter.bytes += sizeOf(entry)
@@ -65,11 +67,8 @@ function metered(source: Source, meter: { bytes: number }): Source {
     identity: () => source.identity(),
     scan: (selection, from) => measure(source.scan(selection, from)),
     read: (keys) => measure(source.read(keys)),
-    ...(source.count ? { count: () => source.count!() } : {}),
-    ...(source.reached ? { reached: (cursor) => source.reached!(cursor) } : {}),
-    ...(source.edit ? { edit: () => source.edit!() } : {}),
+    ...abilitiesOf(source),
     commands: () => source.commands(),
-    ...(source.warnings ? { warnings: source.warnings } : {}),
     close: () => source.close(),
   }
 }

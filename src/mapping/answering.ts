@@ -1,3 +1,4 @@
+import { abilitiesOf } from '../sources/abilities.ts'
 import type { Answers, Question } from '../sources/question.ts'
 import { type Answer, type OwnerQuestion, questionId, UNANSWERED } from '../sources/question.ts'
 import type { Cursor, Entry, Page, Selection, Source } from '../sources/source.ts'
@@ -10,12 +11,12 @@ import { Owners } from './owners.ts'
  * asked together, and asked again as long as answers lead to further questions. Where no mapping asks anything it is the source itself.
  */
 export function answering(source: Source, router: Router, now: () => number): Source {
-  return router.lookups.length === 0 ? source : new AnsweringSource(source, router, now)
+  if (router.lookups.length === 0) return source
+  return Object.assign(new AnsweringSource(source, router, now), abilitiesOf(source))
 }
 
 class AnsweringSource implements Source {
   readonly label: string
-  readonly count?: () => Promise<number>
   readonly #source: Source
   readonly #router: Router
   readonly #now: () => number
@@ -25,7 +26,6 @@ class AnsweringSource implements Source {
     this.#source = source
     this.#router = router
     this.#now = now
-    if (source.count) this.count = () => source.count!()
   }
 
   identity(): Promise<string> {

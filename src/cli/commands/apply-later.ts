@@ -1,11 +1,11 @@
 import type { Finding } from '../../checks/check.ts'
 import { EXIT, KvmigError } from '../../errors.ts'
 import type { Context } from '../../executors/executor.ts'
-import { dualWriteObstacle } from '../../mapping/dual-write-obstacle.ts'
 import { fingerprints } from '../../plan/fingerprint.ts'
-import { mappingsOf, type Phase, type Plan } from '../../plan/plan.ts'
+import type { Phase, Plan } from '../../plan/plan.ts'
 import type { Act, GateResult } from '../../report/report.ts'
 import { askGates, laterGates } from '../../runner/gates.ts'
+import { dualWriteObstacles, staysInA } from '../../runner/phases/dual-write.ts'
 import { waitForFleet } from '../../runner/phases/fleet.ts'
 import type { Route } from '../../state/ledger.ts'
 import { pauses } from '../../state/watching.ts'
@@ -75,19 +75,35 @@ export async function run(options: LaterOptions, io: Io): Promise<number> {
 const BEFORE: { readonly [P in Phase]: Phase } = { A: 'A', B: 'A', C: 'B', D: 'C' }
 const ORDER: readonly Phase[] = ['A', 'B', 'C', 'D']
 
-/** The plans that can go on, with their routes. Neighbours only: a plan goes from one phase to the next. */
+/**
+ * The plans that can go on, with their routes. Neighbours only: a plan goes from one phase to the next. One that is named and cannot is an
+ * error; where none is named, the others go on without it.
+ */
 async function standAt(
   { session, options, acts }: Later,
   plans: readonly Plan[],
 ): Promise<readonly { readonly plan: Plan; readonly route: Route }[]> {
   const { phase } = options
+  const before = BEFORE[phase]
   const routes = await session.ledger.routes()
   const paused = await pauses(session.target)
+  const isTooEarly = (route: Route | undefined): boolean =>
+    !route || ORDER.indexOf(route.phase) < ORDER.indexOf(before) || (route.phase === before && route.rollout)
+  const early = plans.filter((it) => isTooEarly(routes.get(it.name)))
+  if (early.length > 0 && (options.plans.length > 0 || early.length === plans.length))
+    throw outOfOrder(early[0]!.name, before)
   return plans.flatMap((plan) => {
     const route = routes.get(plan.name)
-    const before = BEFORE[phase]
-    if (!route || ORDER.indexOf(route.phase) < ORDER.indexOf(before)) throw outOfOrder(plan.name, before)
-    if (route.phase === before && route.rollout) throw outOfOrder(plan.name, before)
+    if (!route || isTooEarly(route)) {
+      const stays = phase === 'B' ? undefined : staysInA(session, plan)
+      acts.push({
+        plan: plan.name,
+        status: stays === undefined ? 'waiting' : 'kept',
+        verb: `phase ${route?.phase ?? 'A'}`,
+        detail: stays ?? `has not completed phase ${before}: kvmig apply --phase=${before} ${plan.name}`,
+      })
+      return []
+    }
     if (ORDER.indexOf(route.phase) > ORDER.indexOf(phase)) {
       acts.push({
         plan: plan.name,
@@ -98,7 +114,7 @@ async function standAt(
       return []
     }
     if (phase === 'B' && route.phase === 'A') {
-      const obstacles = obstaclesOf(session, plan)
+      const obstacles = dualWriteObstacles(session, plan)
       if (obstacles.all && options.plans.length > 0) throw cannotDualWrite(plan, obstacles.of)
       for (const detail of obstacles.of)
         acts.push({ plan: plan.name, status: 'kept', verb: obstacles.all ? 'phase A' : 'read only', detail })
@@ -116,19 +132,6 @@ async function standAt(
     }
     return [{ plan, route }]
   })
-}
-
-/** What of a plan the application cannot write to both sides, mapping by mapping; `all`: nothing is left that it could. */
-function obstaclesOf(
-  { compiled }: Later['session'],
-  plan: Plan,
-): { readonly of: readonly string[]; readonly all: boolean } {
-  const mappings = mappingsOf(plan)
-  const of = mappings.flatMap((it) => {
-    const why = dualWriteObstacle(compiled.mapping(plan.name, it.name), compiled)
-    return why === undefined ? [] : [`${it.match.source} cannot be written to both sides: ${why}`]
-  })
-  return { of, all: of.length === mappings.length && of.length > 0 }
 }
 
 const cannotDualWrite = (plan: Plan, obstacles: readonly string[]): KvmigError =>

@@ -127,7 +127,7 @@ export function showCaughtUp({
     `${counted(compared, 'row')} compared`,
     written > 0 && `${counted(written, 'row')} written`,
     deleted > 0 && `${counted(deleted, 'row')} deleted`,
-    rejected > 0 && `${counted(rejected, 'record')} quarantined`,
+    rejected > 0 && `${counted(rejected, 'record')} in quarantine`,
     waiting > 0 && `${counted(waiting, 'record is', 'records are')} on their way`,
     unplaced > 0 && `${counted(unplaced, 'row is', 'rows are')} nobody’s`,
     `${counted(passes, 'pass', 'passes')}`,

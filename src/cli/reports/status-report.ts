@@ -27,6 +27,8 @@ export interface StatusParts {
   readonly gates: ReadonlyMap<string, Awaited<ReturnType<Ledger['findings']>>>
   /** Of the plans that have left phase A. */
   readonly later: ReadonlyMap<string, LaterStatus>
+  /** Why plans go no further than phase A. */
+  readonly stays: ReadonlyMap<string, string>
   readonly lease: LeaseInfo | undefined
   readonly run: RunRecord | undefined
 }
@@ -59,7 +61,7 @@ export function createStatusReport(parts: StatusParts): StatusReport {
 function planStatus(
   plan: string,
   file: string,
-  { compiled, standing, gone, routes, quarantine, gates, later: laters }: StatusParts,
+  { compiled, standing, gone, routes, quarantine, gates, later: laters, stays }: StatusParts,
 ): PlanStatus {
   const states = compiled.graph.vertices
     .filter(({ data }) => data.plan === plan && data.kind !== 'gate')
@@ -79,6 +81,9 @@ function planStatus(
       .filter((it) => it.plans.includes(plan))
       .map((it) => `Table ${it.table} is not there any more: ${wayBack(it)}`),
     ...(later?.reasons ?? reasonsToStay({ steps, judged: judged !== undefined, findings })),
+    ...(stays.has(plan) && !later
+      ? [`It stays in phase A: ${stays.get(plan)}. Cut over with the application stopped.`]
+      : []),
   ]
   return {
     plan,

@@ -187,3 +187,36 @@ export async function letGoOf(
     await editor.close()
   }
 }
+
+/**
+ * How many keys of an archive are still in a store that kvmig cannot delete from (Upstash, Replit): its owner deletes them. Once none is
+ * left, the ledger knows that they were let go.
+ */
+export async function leftByHand(
+  session: Session,
+  context: Context,
+  { plan, archive }: { readonly plan: Plan; readonly archive: ArchiveRecord },
+): Promise<{ readonly keys: number; readonly samples: readonly Buffer[] }> {
+  const source = await session.source(plan.source)
+  const found = new Map<string, Buffer>()
+  const look = async (keys: readonly Buffer[]): Promise<void> => {
+    for await (const { entries } of source.read(keys))
+      for (const { key } of entries) found.set(key.toString('latin1'), Buffer.from(key))
+  }
+  let batch: Buffer[] = []
+  for await (const { parts } of archivedKeys(await openFolder(session, plan, archive))) {
+    context.signal.throwIfAborted()
+    batch.push(parts[0]!.key)
+    if (batch.length < TOGETHER) continue
+    await look(batch)
+    batch = []
+  }
+  if (batch.length > 0) await look(batch)
+  if (found.size === 0)
+    await save(context, {
+      ...archive,
+      lettingGo: true,
+      letGo: { removed: 0, changed: 0, gone: archive.keys },
+    })
+  return { keys: found.size, samples: [...found.values()].slice(0, 3) }
+}
