@@ -80,6 +80,11 @@ function planStatus(
     ...gone
       .filter((it) => it.plans.includes(plan))
       .map((it) => `Table ${it.table} is not there any more: ${wayBack(it)}`),
+    ...(later && steps.changed > 0
+      ? [
+          `The plan was edited since it was applied: put the edit back, or kvmig rollback --to=A ${plan} and apply it anew.`,
+        ]
+      : []),
     ...(later?.reasons ?? reasonsToStay({ steps, judged: judged !== undefined, findings })),
     ...(stays.has(plan) && !later
       ? [`It stays in phase A: ${stays.get(plan)}. Cut over with the application stopped.`]
