@@ -1,4 +1,4 @@
-import { abilitiesOf } from '../sources/abilities.ts'
+import type { StoreEditor } from '../sources/editor.ts'
 import type { Answers, Question } from '../sources/question.ts'
 import { type Answer, type OwnerQuestion, questionId, UNANSWERED } from '../sources/question.ts'
 import type { Cursor, Entry, Page, Selection, Source } from '../sources/source.ts'
@@ -11,12 +11,16 @@ import { Owners } from './owners.ts'
  * asked together, and asked again as long as answers lead to further questions. Where no mapping asks anything it is the source itself.
  */
 export function answering(source: Source, router: Router, now: () => number): Source {
-  if (router.lookups.length === 0) return source
-  return Object.assign(new AnsweringSource(source, router, now), abilitiesOf(source))
+  return router.lookups.length === 0 ? source : new AnsweringSource(source, router, now)
 }
 
 class AnsweringSource implements Source {
   readonly label: string
+  readonly warnings: readonly string[]
+  readonly count?: () => Promise<number>
+  readonly reached?: (cursor: Cursor) => number
+  readonly edit?: () => Promise<StoreEditor>
+  // Not goesOn: a record that has not changed may look up one that has.
   readonly #source: Source
   readonly #router: Router
   readonly #now: () => number
@@ -26,6 +30,10 @@ class AnsweringSource implements Source {
     this.#source = source
     this.#router = router
     this.#now = now
+    this.warnings = source.warnings ?? []
+    if (source.count) this.count = () => source.count!()
+    if (source.reached) this.reached = (cursor) => source.reached!(cursor)
+    if (source.edit) this.edit = () => source.edit!()
   }
 
   identity(): Promise<string> {

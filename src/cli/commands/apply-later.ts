@@ -5,7 +5,7 @@ import { fingerprints } from '../../plan/fingerprint.ts'
 import type { Phase, Plan } from '../../plan/plan.ts'
 import type { Act, GateResult } from '../../report/report.ts'
 import { askGates, laterGates } from '../../runner/gates.ts'
-import { dualWriteObstacles, staysInA } from '../../runner/phases/dual-write.ts'
+import { obstaclesOf, staysInA } from '../../runner/phases/dual-write.ts'
 import { waitForFleet } from '../../runner/phases/fleet.ts'
 import type { Route } from '../../state/ledger.ts'
 import { pauses } from '../../state/watching.ts'
@@ -114,7 +114,7 @@ async function standAt(
       return []
     }
     if (phase === 'B' && route.phase === 'A') {
-      const obstacles = dualWriteObstacles(session, plan)
+      const obstacles = obstaclesOf(session, plan)
       if (obstacles.all && options.plans.length > 0) throw cannotDualWrite(plan, obstacles.of)
       for (const detail of obstacles.of)
         acts.push({ plan: plan.name, status: 'kept', verb: obstacles.all ? 'phase A' : 'read only', detail })
@@ -136,7 +136,7 @@ async function standAt(
 
 const cannotDualWrite = (plan: Plan, obstacles: readonly string[]): KvmigError =>
   new KvmigError('DUAL_WRITE', `Plan ${plan.name} stays in phase A: ${obstacles.join('; ')}.`, {
-    hint: `kvmig apply --phase=A --again ${plan.name} takes over what has changed, as often as you like. Cut over with the application stopped.`,
+    hint: `kvmig apply --phase=A --again ${plan.name} takes over what has changed, and takes out what is gone, as often as you like. Cut over with the application stopped.`,
   })
 
 /**

@@ -5,6 +5,7 @@ import type { LaterStatus } from '../../report/report.ts'
 import { staysInA } from '../../runner/phases/dual-write.ts'
 import type { Session } from '../../runner/session.ts'
 import type { Route } from '../../state/ledger.ts'
+import { pauses } from '../../state/watching.ts'
 import type { CommonOptions } from '../args.ts'
 import { compileProject } from '../compile.ts'
 import { goneTables } from '../gone-tables.ts'
@@ -61,6 +62,7 @@ async function show(
     if (route && route.phase !== 'A') later.set(plan.name, await laterStatus(session, plan, route))
   }
   const standing = await pendingOf(session, compiled)
+  const paused = await pauses(target)
   const report = createStatusReport({
     project: project.file,
     environment: options.env,
@@ -77,6 +79,7 @@ async function show(
         return why === undefined ? [] : [[plan.name, why] as const]
       }),
     ),
+    paused,
     quarantine: await countQuarantine(session, plans),
     gates: new Map(gates),
     lease: installed ? await ledger.lease.current() : undefined,

@@ -1,4 +1,3 @@
-import { KvmigError } from '../../errors.ts'
 import { settleContests } from '../../executors/contests.ts'
 import type { Context } from '../../executors/executor.ts'
 import { failpoint } from '../../failpoint.ts'
@@ -7,9 +6,9 @@ import { mappingsOf } from '../../plan/plan.ts'
 import { showTable } from '../../plan/table.ts'
 import { drain } from '../phases/drain.ts'
 import type { Session } from '../session.ts'
-import { mayDelete } from './fuse.ts'
+import { blown, mayDelete } from './fuse.ts'
 import { NOTHING_PULLED, type Pulled, type Pulling, pull, TOGETHER } from './pull.ts'
-import { hasShrunk, keysBefore } from './shrunk.ts'
+import { hasShrunk, keysBefore, shrunk } from './shrunk.ts'
 import { findSuspects, type Suspect } from './suspects.ts'
 
 export interface CaughtUp extends Pulled {
@@ -50,10 +49,10 @@ export async function catchUp(
     const beyond = found.tables.find(
       ({ rows, extra }) => extra > mayDelete(rows, leftOf(confirmDeletes, sum)),
     )
-    if (beyond) throw blown(plan, beyond)
+    if (beyond) throw blown(plan.name, beyond)
     const gone = found.tables.reduce((sum, it) => sum + it.extra, 0)
     if (gone > 0 && confirmDeletes === undefined && hasShrunk(found.keys, before))
-      throw shrunk(plan, { keys: found.keys, before: before!, gone, store: live.label })
+      throw shrunk(plan.name, { keys: found.keys, before: before!, gone, store: live.label })
     const pulling: Pulling = { plan, epoch, live, context, sweep: true }
     await drain(session.target, live, { plan: plan.name, epoch, signal })
     const pulled = await pullAll(found.list, pulling)
@@ -94,31 +93,3 @@ const leftOf = (confirmed: number | undefined, { deleted }: Pulled): number | un
 const tablesOf = (plan: Plan) => [
   ...new Map(mappingsOf(plan).map(({ into }) => [showTable(into), into])).values(),
 ]
-
-const blown = (
-  plan: Plan,
-  { table, rows, extra }: { table: string; rows: number; extra: number },
-): KvmigError =>
-  new KvmigError(
-    'FUSE',
-    `${number(extra)} of ${number(rows)} rows of ${table} (plan ${plan.name}) are not in the source any more. That is more than is deleted unasked, so nothing was changed.`,
-    {
-      hint: `Was the source emptied, or is it another one? If these rows may go: --confirm-deletes=${extra}. kvmig diff ${plan.name} --out FILE lists them.`,
-      exitCode: 3,
-    },
-  )
-
-const shrunk = (
-  plan: Plan,
-  { keys, before, gone, store }: { keys: number; before: number; gone: number; store: string },
-): KvmigError =>
-  new KvmigError(
-    'FUSE',
-    `${store} has ${number(keys)} keys, and had ${number(before)} when ${plan.name} was copied. Before ${gone === 1 ? 'a row is' : `${number(gone)} rows are`} deleted on its word, somebody has to look; nothing was changed.`,
-    {
-      hint: `Was the source emptied or restored, or is it another one? If it is right: --confirm-deletes=${gone}.`,
-      exitCode: 3,
-    },
-  )
-
-const number = (it: number): string => it.toLocaleString('en-US')

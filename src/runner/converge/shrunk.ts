@@ -1,5 +1,6 @@
 import type { Finding } from '../../checks/check.ts'
 import { FATES, type Fates } from '../../checks/survey.ts'
+import { KvmigError } from '../../errors.ts'
 import type { Ledger } from '../../state/ledger.ts'
 
 /** Keys of the application: what the rules ignore, and what dual-write keeps beside them, comes and goes. */
@@ -29,3 +30,19 @@ export async function keysBefore(
     })
   return counts.length > 0 ? Math.max(...counts) : undefined
 }
+
+/** What is said instead of deleting on the word of such a store. */
+export const shrunk = (
+  plan: string,
+  { keys, before, gone, store }: { keys: number; before: number; gone: number; store: string },
+): KvmigError =>
+  new KvmigError(
+    'FUSE',
+    `${store} has ${number(keys)} keys, and had ${number(before)} when ${plan} was copied. Before ${gone === 1 ? 'a row is' : `${number(gone)} rows are`} deleted on its word, somebody has to look; nothing was changed.`,
+    {
+      hint: `Was the source emptied or restored, or is it another one? If it is right: --confirm-deletes=${gone}.`,
+      exitCode: 3,
+    },
+  )
+
+const number = (it: number): string => it.toLocaleString('en-US')

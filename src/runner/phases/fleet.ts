@@ -17,7 +17,7 @@ export interface Patience {
   readonly waiting?: ((who: string) => void) | undefined
 }
 
-const LOOK_MILLIS = 250
+const LOOK_MILLIS = 50
 /** Instances look every second. */
 const USUAL_MILLIS = 2_000
 
