@@ -14,6 +14,7 @@ import type {
 } from '../../src/sources/source.ts'
 import { type FaultyProxy, startProxy } from '../setup/proxy.ts'
 import { buffer, byKey, entriesOf, hash, list, pagesOf, set, stream, string, zset } from './entries.ts'
+import { scanTwice } from './scan-twice.ts'
 
 /** A store that holds the entries of a test. */
 export interface Started {
@@ -29,6 +30,8 @@ export interface Network {
   open(context: SourceContext, port: number): Promise<Source>
   /** The next requests are answered with these statuses, one each. Only where the store speaks HTTP. */
   refuse?(...statuses: readonly number[]): void
+  /** What is listed comes twice from now on: once more, in a page that follows; gives whether it did. Only where the store speaks HTTP. */
+  twice?(): () => boolean
 }
 
 export interface SourceUnderTest {
@@ -574,6 +577,25 @@ export function describeSource({
         expect(new Set(entries.map(({ key }) => key.toString('latin1'))).size).toBe(entries.length)
       },
       'by http',
+    )
+
+    it(
+      'loses nothing and makes nothing up where a page comes twice, and goes on at every cursor all the same',
+      async () => {
+        const { source, proxy, network } = await openFar(MANY)
+        const was = network.twice?.() ?? scanTwice(proxy)
+        const pages = await pagesOf(source.scan(EVERYTHING))
+        expect(was(), 'a page came twice').toBe(true)
+        expect(byKey(pages.flatMap(({ entries }) => entries))).toEqual(byKey(MANY))
+        for (const [index, { cursor }] of pages.entries()) {
+          if (cursor === undefined) continue
+          const before = pages.slice(0, index + 1).flatMap(({ entries }) => entries)
+          expect(byKey([...before, ...(await entriesOf(source.scan(EVERYTHING, cursor)))])).toEqual(
+            byKey(MANY),
+          )
+        }
+      },
+      'by tcp',
     )
 
     it('names itself without credentials', async () => {
