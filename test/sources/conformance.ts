@@ -4,13 +4,14 @@ import { Held } from '../../src/mapping/held.ts'
 import { parseKeyPattern } from '../../src/plan/key-pattern.ts'
 import { PART } from '../../src/sources/part.ts'
 import type { Answer, Question } from '../../src/sources/question.ts'
-import type {
-  Capability,
-  Entry,
-  Selection,
-  Source,
-  SourceAdapter,
-  SourceContext,
+import {
+  CAPABILITIES,
+  type Capability,
+  type Entry,
+  type Selection,
+  type Source,
+  type SourceAdapter,
+  type SourceContext,
 } from '../../src/sources/source.ts'
 import { type FaultyProxy, startProxy } from '../setup/proxy.ts'
 import { buffer, byKey, entriesOf, hash, list, pagesOf, set, stream, string, zset } from './entries.ts'
@@ -90,6 +91,8 @@ export function describeSource({
   }
 
   const skipped = new Set(skip.map((it) => it.test))
+  /** Each `yes` of the table of stores, until a test was found that shows it. */
+  const unshown = new Set((Object.keys(CAPABILITIES) as Capability[]).filter((it) => lacks[it] === undefined))
   const unlike = (way: 'by tcp' | 'by http'): string | undefined => {
     if (typeof reached !== 'string') return reached.not
     return way === 'by http' && reached !== way ? 'it does not speak HTTP' : undefined
@@ -98,6 +101,7 @@ export function describeSource({
     const lacking = needs === 'by tcp' || needs === 'by http' ? unlike(needs) : needs && lacks[needs]
     const because = skip.find((entry) => entry.test === title)?.because ?? lacking
     skipped.delete(title)
+    if (because === undefined) unshown.delete(needs as Capability)
     if (because === undefined) test(title, run)
     else test.skip(`${title} (${because})`, run)
   }
@@ -603,6 +607,19 @@ export function describeSource({
       expect(source.label).not.toMatch(/@/)
     })
 
+    it('lacks what the table of stores says it lacks', async () => {
+      const { source } = await open(EVERY_TYPE)
+      const entries = await entriesOf(source.scan(EVERYTHING))
+      expect(entries.length).toBeGreaterThan(0)
+      if (lacks.types !== undefined)
+        expect(new Set(entries.map(({ type }) => type))).toEqual(new Set(['string']))
+      if (lacks.expiry !== undefined)
+        expect(new Set(entries.map(({ expiresAt }) => expiresAt))).toEqual(new Set([null]))
+      expect(source.count === undefined).toBe(lacks.count !== undefined)
+    })
+
+    if (unshown.size > 0)
+      throw new Error(`${name} says it can, and no test shows: ${[...unshown].join(', ')}`)
     // A title that was changed would skip nothing, and nobody would notice.
     if (skipped.size > 0) throw new Error(`${name} skips tests that do not exist: ${[...skipped].join(', ')}`)
   })
