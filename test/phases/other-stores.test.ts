@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest'
-import type { Kvmig } from '../../src/runtime/connect.ts'
+import type { Kvmig } from '../../src/runtime/kvmig.ts'
 import { type ReplitServer, startReplit } from '../setup/replit-server.ts'
 import { startUpstash, type UpstashServer } from '../setup/upstash-server.ts'
 import { startWorld, USERS, user, type World } from './world.ts'
