@@ -78,6 +78,10 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
     'an environment variable is not set',
     'An address needs it: set it, put it into .env beside the project file, or give a default: ${NAME:-rdb:./backup.rdb}.',
   ],
+  ENTRY_FORM: [
+    'entries that store() cannot give or take as a whole',
+    'store() of entries that are several rows gives and takes text and JSON: a string, a list, a set, a hash, a sorted set of one type. Those that are decoded otherwise (gzip, msgpack, fields of a hash by name) go through the wrapped client.',
+  ],
   EPOCH_AHEAD: [
     'the source knows a newer epoch than the ledger',
     'The source was dual-written under another ledger, which was dropped since, or the target is another one. If that one is gone for good: HDEL kvmig:epoch PLAN in the source.',
