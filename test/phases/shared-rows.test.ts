@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import type { Kvmig } from '../../src/runtime/connect.ts'
+import type { Kvmig } from '../../src/runtime/kvmig.ts'
 import { startWorld, type World } from './world.ts'
 
 /** Where the catch-up is held once, and what happens meanwhile. */
