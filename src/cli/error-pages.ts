@@ -67,7 +67,7 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
   ],
   DUAL_WRITE: [
     'records that cannot be written to both sides',
-    'The rows have to follow from the entry alone: not from other keys (lookups), not from a value that is cut into pieces, not from a stream. The message says what is in the way; such plans can be copied, and not dual-written. store() wants more than the wrapped client: records that are one place in the source and one row in the target.',
+    'The rows have to follow from the entry alone: not from other keys (lookups), not from a value that is cut into pieces, not from a stream, not from several records (merge). The message says what is in the way. Such a plan stays in phase A: kvmig apply --phase=A --again takes over what has changed and takes out what is gone, as often as you like; cut over with the application stopped. Where only some of its mappings are in the way, apply --phase=B names them as read only; a plan file of their own keeps the others from waiting. store() wants more than the wrapped client: records that are one place in the source and one row in the target.',
   ],
   ENVIRONMENT_UNKNOWN: [
     'an environment that the project does not name',
@@ -81,6 +81,10 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
   EPOCH_AHEAD: [
     'the source knows a newer epoch than the ledger',
     'The source was dual-written under another ledger, which was dropped since, or the target is another one. If that one is gone for good: HDEL kvmig:epoch PLAN in the source.',
+  ],
+  EPOCH_OVER: [
+    'an instance that slept through a rollout',
+    'It began a transaction while a plan was in A, and went on when the rollout of B was over: its commands on that plan would have reached the source alone. The caller hears WRITE_UNCONFIRMED: look at what is there, and do it again.',
   ],
   FILE_EXISTS: [
     'a file is there already',

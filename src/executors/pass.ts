@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto'
+import { setImmediate as turn } from 'node:timers/promises'
 import { EXIT, KvmigError, SourceError } from '../errors.ts'
 import { failpoint } from '../failpoint.ts'
 import { forwardClaims } from '../mapping/claim.ts'
@@ -14,15 +15,23 @@ import { writerName } from '../state/trace.ts'
 import { databaseClock } from '../target/clock.ts'
 import { DatabaseError } from '../target/error.ts'
 import { openTableRows } from '../target/table-rows.ts'
-import type { Target, Transaction } from '../target/target.ts'
-import { addCounts, Batch, type CopyCounts, type Mark, noCounts, shiftCounts, toQuarantine } from './batch.ts'
+import type { Transaction } from '../target/target.ts'
+import {
+  addCounts,
+  type Batch,
+  type CopyCounts,
+  type Mark,
+  noCounts,
+  shiftCounts,
+  toQuarantine,
+} from './batch.ts'
 import { loadCarefully } from './careful.ts'
 import { certainly } from './certainly.ts'
-import { claimBatch } from './claims.ts'
+import { claimBatch, LIVE_PLANS, livePlansOf } from './claims.ts'
 import { settleContests } from './contests.ts'
+import { Copy } from './copy.ts'
 import type { Context, Counts } from './executor.ts'
-import { KnownRows } from './known-rows.ts'
-import { type Loading, loadDirectly } from './load.ts'
+import { loadDirectly } from './load.ts'
 import { writersOf } from './writers.ts'
 
 /** A cursor that says: nothing is left. */
@@ -36,55 +45,6 @@ const BATCH_MILLIS = 2_000
 
 /** What is replayed comes in one transaction, where it can: rows may refer to each other. */
 const REPLAYED_ROWS = 20_000
-
-/** What a pass makes of one mapping. */
-export class Copy {
-  readonly step: BackfillStep
-  readonly compiled: CompiledMapping
-  readonly loading: Loading
-  batch: Batch
-  counts: CopyCounts
-  /** Once a batch met rows that are there, the next one is not tried directly either: that is a second run. */
-  careful: boolean
-  /** The rows that are there, once they turned out to be most of what the source gives. */
-  known: KnownRows | undefined
-  #hasLooked = false
-  #spare: Batch | undefined
-
-  constructor(step: BackfillStep, compiled: CompiledMapping, loading: Loading, counts: Counts | undefined) {
-    this.step = step
-    this.compiled = compiled
-    this.loading = loading
-    this.batch = this.newBatch()
-    this.counts = { ...noCounts(), ...counts }
-    this.careful = loading.table.staged
-  }
-
-  newBatch(): Batch {
-    const batch = this.#spare ?? new Batch(this.compiled, this.loading.table)
-    this.#spare = undefined
-    batch.known = this.known
-    return batch
-  }
-
-  /**
-   * Reads the rows that are there, once: it costs a fraction of looking them up, and what is among them need not be. Only where a row has
-   * one record, which its key tells, and nobody else writes.
-   */
-  async learn(target: Target): Promise<void> {
-    const { table, writers } = this.loading
-    if (this.#hasLooked || table.staged || writers.tracked) return
-    this.#hasLooked = true
-    this.known = await KnownRows.read(target, table)
-    this.batch.known = this.known
-  }
-
-  /** It is written: its memory can have the next one. */
-  done(batch: Batch): void {
-    batch.clear()
-    this.#spare = batch
-  }
-}
 
 type Loaded = ReadonlyMap<Copy, CopyCounts>
 
@@ -242,6 +202,7 @@ export class Pass {
 
   async #copyFrom(from: Cursor | undefined): Promise<void> {
     if (from === END) return
+    if (from === undefined && !this.#keys) await this.#learnAhead()
     const clock = await databaseClock(this.#context)
     let last: Cursor | undefined
     try {
@@ -253,6 +214,8 @@ export class Pass {
         if (page.cursor !== undefined) this.#mark(page.cursor)
         last = page.cursor
         if (this.#isFull()) await this.#flush(page.cursor)
+        // Pages may be there already, one after the other: what is being written has to be attended to as well.
+        await turn()
       }
     } catch (error) {
       if (error instanceof KvmigError && error.exitCode === EXIT.notYet) await this.#keep()
@@ -264,6 +227,13 @@ export class Pass {
     await this.#writing
     if (this.#failed) throw this.#failed
     failpoint('backfill.scanned')
+  }
+
+  /** From phase B on, the application writes as well: what is known of the table would be old by the time it is needed. */
+  async #learnAhead(): Promise<void> {
+    const { target } = this.#context
+    const live = await target.transaction(async (tx) => livePlansOf((await tx.queries([LIVE_PLANS]))[0]!))
+    for (const copy of this.copies) if (!live.has(copy.compiled.plan)) await copy.learnAhead(target)
   }
 
   /** The source is not the one the cursor belongs to any more: forget it and count anew. */
@@ -403,12 +373,12 @@ export class Pass {
       let trying: Copy | undefined
       const live = new Set<Copy>()
       try {
-        const results = await this.#commit(cursor, async (tx) => {
+        const results = await this.#commit(cursor, async (tx, plans) => {
           failpoint('backfill.batch-begun')
           const loaded = new Map<Copy, CopyCounts>()
           for (const { copy, batch } of batches) {
             if (batch.empty) continue
-            const claimed = await claimBatch(tx, batch)
+            const claimed = await claimBatch(tx, batch, plans)
             const careful = copy.careful || claimed !== undefined
             trying = careful ? undefined : copy
             const { counts, rejects } = careful
@@ -445,14 +415,20 @@ export class Pass {
     }
   }
 
-  /** Does work in a transaction together with the checkpoint: if the ledger has that, it has the rows. Gives what the work counted. */
-  async #commit(cursor: Cursor | undefined, work: (tx: Transaction) => Promise<Loaded>): Promise<Loaded> {
+  /**
+   * Does work in a transaction together with the checkpoint: if the ledger has that, it has the rows. Gives what the work counted. The work
+   * is told which plans are beyond phase A.
+   */
+  async #commit(
+    cursor: Cursor | undefined,
+    work: (tx: Transaction, live: ReadonlySet<string>) => Promise<Loaded>,
+  ): Promise<Loaded> {
     const { target, ledger, lease } = this.#context
     const batch = this.#batches + 1
     let made: Loaded = new Map()
     const write = async (tx: Transaction): Promise<Loaded> => {
-      await lease.fence(tx)
-      made = await work(tx)
+      const [live] = await lease.fence(tx, [LIVE_PLANS])
+      made = await work(tx, livePlansOf(live!))
       const reached = cursor === undefined ? this.#reached : { cursor, counts: this.#counts(made) }
       await ledger.saveCheckpoint(tx, this.#id, { identity: this.#identity, ...reached, batch })
       failpoint('backfill.batch-before-commit')

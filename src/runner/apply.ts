@@ -6,6 +6,7 @@ import { failpoint } from '../failpoint.ts'
 import { createGraph, type Graph, type Vertex } from '../graph/graph.ts'
 import { ancestors, subgraph } from '../graph/reach.ts'
 import { type Visit, type Walk, walk } from '../graph/walk.ts'
+import { dualWriteObstacles } from '../mapping/dual-write-obstacle.ts'
 import type { Phase, Plan } from '../plan/plan.ts'
 import type { Step } from '../plan/step.ts'
 import { type Standing, type StepState, standing } from '../plan/step-state.ts'
@@ -18,6 +19,7 @@ import { askGates } from './gates.ts'
 import { isPause, PauseWatch } from './paused.ts'
 import { inRun, type RunOptions } from './run.ts'
 import type { Session } from './session.ts'
+import { sweepGone } from './sweep-gone.ts'
 import { type Executors, prepare } from './take-back.ts'
 
 export interface ApplyOptions {
@@ -32,6 +34,8 @@ export interface ApplyOptions {
   /** Steps under way at one time, at most. */
   readonly limit: number
   readonly again?: boolean | undefined
+  /** How many rows of a table may go because the source does not have their records any more; otherwise the fuse says. */
+  readonly confirmDeletes?: number | undefined
   /** Digest of a saved plan: it can be used once. */
   readonly saved?: string | undefined
   readonly listener: Listener
@@ -136,6 +140,9 @@ async function bringUp(options: ApplyOptions, context: Context, began: number): 
       if (steps.length === 0) return new Map()
       return runSteps(steps, { options, context, results })
     },
+    afterWork: async () => {
+      if (again) await sweep(options, context, results)
+    },
   })
 
   // Records of a mapping may have lost their rows to those of a later one: the ledger knows.
@@ -217,14 +224,41 @@ async function settleLeftovers(
   }
 }
 
+/** In a plan that stays in A no catch-up takes out rows whose records are gone from the source: a new copy does. */
+async function sweep(
+  { session, plans, confirmDeletes }: ApplyOptions,
+  context: Context,
+  results: Running['results'],
+): Promise<void> {
+  for (const plan of plans) {
+    if (!dualWriteObstacles(plan, session.compiled).all) continue
+    const deleted = await sweepGone(session, context, { plan, confirmDeletes })
+    for (const [step, rows] of deleted) {
+      const result = results.get(step)
+      if (result?.outcome.status !== 'done') continue
+      const note = `${rows.toLocaleString('en-US')} ${rows === 1 ? 'row' : 'rows'} deleted`
+      results.set(step, { ...result, outcome: { ...result.outcome, note } })
+    }
+  }
+}
+
+interface WalkThenAsk extends Walk<Step> {
+  /** Once all work has succeeded, before anything is asked. */
+  readonly afterWork: () => Promise<void>
+}
+
 // Gates come when all work is over, all of them in one call: then one survey of a source serves every plan, and they all see the same.
-async function walkThenAsk(graph: Graph<Step>, options: Walk<Step>): Promise<ReadonlyMap<string, Visit>> {
+async function walkThenAsk(
+  graph: Graph<Step>,
+  { afterWork, ...options }: WalkThenAsk,
+): Promise<ReadonlyMap<string, Visit>> {
   const visits = new Map(
     await walk(
       subgraph(graph, (it) => it.data.kind !== 'gate'),
       options,
     ),
   )
+  if (!options.signal?.aborted && [...visits.values()].every((it) => it.status === 'done')) await afterWork()
   const gates = graph.vertices.filter((it) => it.data.kind === 'gate')
   const before = ancestors(graph)
   const asked: Vertex<Step>[] = []

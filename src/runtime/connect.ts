@@ -23,11 +23,12 @@ import { openTarget } from '../target/connect.ts'
 import { listen } from '../target/listen.ts'
 import { VERSION } from '../version.ts'
 import { Caches } from './caches.ts'
-import { CommandRunner, type CommandRunParts } from './command-run.ts'
+import { CommandRunner } from './command-run.ts'
 import { Engine, type EngineOptions } from './engine.ts'
 import { compileEntryKind, type EntryKind } from './entry-kind.ts'
 import { forcedSides } from './forced-sides.ts'
 import type { Plans } from './index.ts'
+import { KeyClaims, type KeyClaimsParts } from './key-claims.ts'
 import { type MetricsHandler, metricsHandler } from './metrics-handler.ts'
 import { prometheusText } from './prometheus.ts'
 import type { FailurePolicy } from './protocol.ts'
@@ -59,7 +60,7 @@ export interface ConnectOptions {
   readonly shadow?: number
   /** Whom a history of changes names (`audit: true`): asked at every write, so that it may be the user of the request. Default: `instance`. */
   readonly who?: () => string
-  /** Plans whose records are taken over from the source when they are read in B and Postgres has none yet. Default: none. */
+  /** Plans whose records are taken over from the source when they are read in B, once it has caught up, and Postgres has none yet. Default: none. */
   readonly readThrough?: readonly string[]
 }
 
@@ -244,7 +245,12 @@ export async function connect(options: ConnectOptions = {}, internals: Internals
     }
     const kinds = kindsOf(project, compiled)
     const runnerOf = (source: string): CommandRunner =>
-      new CommandRunner({ engine, router: compiled.router(source), source, ...kinds, forced })
+      new CommandRunner({
+        engine,
+        claims: new KeyClaims({ router: compiled.router(source), ...kinds }),
+        source,
+        forced,
+      })
     return {
       instance,
       store: (plan, mapping) => {
@@ -340,7 +346,7 @@ function kindOf(
 function kindsOf(
   project: Project,
   compiled: CompiledProject,
-): Pick<CommandRunParts, 'kindOf' | 'entryKindOf'> {
+): Pick<KeyClaimsParts, 'kindOf' | 'entryKindOf'> {
   const kinds = new Map<CompiledMapping, RecordKind | Refusal>()
   const entryKinds = new Map<string, EntryKind | Refusal>()
   return {

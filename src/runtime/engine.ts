@@ -1,7 +1,8 @@
 import { KvmigError } from '../errors.ts'
 import type { TableName } from '../plan/table.ts'
 import { decodeChange } from '../sources/change.ts'
-import type { LiveReply } from '../sources/live-store.ts'
+import type { Fence } from '../sources/live-store.ts'
+import type { CounterName } from '../state/metrics.ts'
 import { giveBack, type OutboxEntry, settle, takeOutbox } from '../state/outbox.ts'
 import { holdEpoch } from '../state/route.ts'
 import { claim, type Place } from '../state/touches.ts'
@@ -12,9 +13,9 @@ import type { Caches } from './caches.ts'
 import type { MappedRow } from './entry-kind.ts'
 import { type Answer, answerPending, type FailurePolicy, PROTOCOL, writeProcedure } from './protocol.ts'
 import type { RecordKind } from './record-kind.ts'
-import type { Modification, PlaceWrite } from './record-write.ts'
+import type { Modification, Modified, Native, PlaceWrite, Watch } from './record-write.ts'
 import type { Recorder } from './recorder.ts'
-import type { RouteWatcher } from './route-watcher.ts'
+import type { Entered, RouteWatcher } from './route-watcher.ts'
 import { Rows, type RowsParts } from './rows.ts'
 import { Settler } from './settler.ts'
 import { does, type Probe, walk } from './walk.ts'
@@ -55,90 +56,134 @@ export class Engine {
    * Throws KvmigError: WRITE_REFUSED (nothing took place), WRITE_UNCONFIRMED (one side may have it; doing it again is safe).
    */
   async write(plan: string, writes: readonly PlaceWrite[]): Promise<void> {
-    await this.#write(plan, writes)
-  }
-
-  /**
-   * Writes what depends on what is there: `decide` sees the records while nobody else can write them. False where the plan is in A: there the
-   * source has commands for that.
-   */
-  async modify(plan: string, modification: Modification): Promise<boolean> {
-    return this.#write(plan, modification)
-  }
-
-  /** Runs commands of the source's own, at one instant, as long as the plan is in A; undefined where it is not any more. */
-  async command(
-    plan: string,
-    keys: readonly Buffer[],
-    commands: readonly (readonly Buffer[])[],
-  ): Promise<readonly LiveReply[] | undefined> {
-    const { watcher, live, sourceOf, recorder } = this.#options
-    for (let attempt = 0; attempt <= MOST_ATTEMPTS; attempt++) {
-      const entered = await watcher.enter(plan, 'write')
-      try {
-        if (entered.phase !== 'A') return undefined
-        const store = await live(sourceOf(plan))
-        recorder.count(plan, 'source.write')
-        const answer = await recorder.time(plan, 'source', 'put', () =>
-          store.command({ plan, epoch: entered.epoch, keys, commands }),
-        )
-        if (!answer.fenced) return answer.replies
-        recorder.count(plan, 'fenced')
-        entered.leave()
-        await this.#lookAgain(plan, answer.epoch)
-      } finally {
-        entered.leave()
-      }
-    }
-    throw refused(plan, undefined)
-  }
-
-  async #write(plan: string, writes: readonly PlaceWrite[] | Modification): Promise<boolean> {
-    const places = ('decide' in writes ? writes.records : writes).map((it) => it.place)
-    const written = this.#options.caches.write(plan, places)
+    const written = this.#options.caches.write(
+      plan,
+      writes.map((it) => it.place),
+    )
     try {
-      return await this.#attempt(plan, writes)
+      await this.#attempt([plan], writes)
     } finally {
       written()
     }
   }
 
-  async #attempt(plan: string, writes: readonly PlaceWrite[] | Modification): Promise<boolean> {
-    const { watcher, recorder, policyOf } = this.#options
+  /**
+   * Writes what depends on what is there: `decide` sees the records while nobody else can write them. Plans that are in A are none of its: their
+   * source has commands for that, which may go along (`native`).
+   */
+  async modify(modification: Modification): Promise<Modified> {
+    const { records, native, watch } = modification
+    const plans = [...modification.plans, ...(native?.plans ?? []), ...(watch?.epochs.keys() ?? [])]
+    const written = [...new Set(plans)].map((plan) =>
+      this.#options.caches.write(
+        plan,
+        records.flatMap((it) => (it.kind.plan === plan ? [it.place] : [])),
+      ),
+    )
+    try {
+      return await this.#attempt(plans, modification)
+    } finally {
+      for (const it of written) it()
+    }
+  }
+
+  /**
+   * Runs commands of the source's own, at one instant, as long as all of their plans are in A. With `watch`, only if nothing has changed that was
+   * watched: nothing but what the source itself has, then.
+   */
+  async command(source: string, { plans, keys, commands }: Native, watch?: Watch): Promise<Modified> {
+    const { live, recorder } = this.#options
+    for (let attempt = 0; attempt <= MOST_ATTEMPTS; attempt++) {
+      const entered = await this.#enter(plans)
+      try {
+        if (plans.some((it) => entered.get(it)!.phase !== 'A')) return { is: 'elsewhere' }
+        if (isOver(watch, entered)) return { is: 'changed' }
+        const store = await live(source)
+        const fences = plans.map((plan) => ({ plan, epoch: entered.get(plan)!.epoch }))
+        for (const plan of plans) recorder.count(plan, 'source.write')
+        const work = () => (watch ?? store).command({ fences, keys, commands })
+        const [plan] = plans
+        const answer = await (plan === undefined ? work() : recorder.time(plan, 'source', 'put', work))
+        if (!answer) return { is: 'changed' }
+        if (!answer.fenced) return { is: 'done', replies: answer.replies }
+        for (const it of plans) recorder.count(it, 'fenced')
+        leaveAll(entered)
+        await this.#lookAgain({ plan: answer.plan!, epoch: answer.epoch })
+        // EXEC ends what WATCH began.
+        if (watch) return { is: 'changed' }
+      } finally {
+        leaveAll(entered)
+      }
+    }
+    throw refused(plans.join(', '), undefined)
+  }
+
+  /** In one order for everybody. */
+  async #enter(plans: readonly string[]): Promise<ReadonlyMap<string, Entered>> {
+    const entered = new Map<string, Entered>()
+    try {
+      for (const plan of [...new Set(plans)].sort())
+        entered.set(plan, await this.#options.watcher.enter(plan, 'write'))
+      return entered
+    } catch (error) {
+      leaveAll(entered)
+      throw error
+    }
+  }
+
+  async #attempt(plans: readonly string[], writes: readonly PlaceWrite[] | Modification): Promise<Modified> {
+    const { recorder } = this.#options
+    const name = [...new Set(plans)].sort().join(', ')
+    const count = (event: CounterName): void => {
+      for (const it of new Set(plans)) recorder.count(it, event)
+    }
     for (let attempt = 0; ; attempt++) {
-      const entered = await watcher.enter(plan, 'write')
-      if ('decide' in writes && entered.phase === 'A') {
-        entered.leave()
-        return false
-      }
-      if ('decide' in writes && writes.needsBase && entered.rollout) {
-        entered.leave()
-        throw inRollout(plan)
-      }
-      const doer = new WriteDoer(this, plan, writes, entered)
+      const entered = await this.#enter(plans)
+      const doer = new WriteDoer(this, writes, entered)
       let answer: Answer | 'again'
       try {
-        answer = await walk(this.#protocol[writeProcedure(entered.phase)], doer, this.#options.probe)
+        if ('decide' in writes) {
+          if (isElsewhere(writes, entered)) return { is: 'elsewhere' }
+          if (isOver(writes.watch, entered)) return { is: 'changed' }
+          const rolled = writes.needsBase.find((it) => entered.get(it)!.rollout)
+          if (rolled !== undefined) throw inRollout(rolled)
+        }
+        answer = await walk(this.#protocol[procedureOf(writes, entered)], doer, this.#options.probe)
       } finally {
-        entered.leave()
+        leaveAll(entered)
       }
       if (answer === 'again' && attempt < MOST_ATTEMPTS) {
-        recorder.count(plan, 'fenced')
-        await this.#lookAgain(plan, doer.fencedBy)
+        count('fenced')
+        await this.#lookAgain(doer.fencedBy)
         continue
       }
-      if (doer.isUnchanged) return true
+      if (doer.outcome === 'unchanged') return { is: 'done', replies: doer.replies }
+      if (doer.outcome === 'changed') {
+        if (!doer.fencedBy) return { is: 'changed' }
+        await this.#lookAgain(doer.fencedBy)
+        return { is: 'decide' in writes && writes.watch ? 'changed' : 'elsewhere' }
+      }
       if (doer.complaint) throw doer.complaint
       if (answer === 'refused' && attempt < MOST_ATTEMPTS && (await this.#copyParents(doer))) continue
-      const rollout = watcher.route(plan).rollout || entered.rollout
-      const heard = answer === 'pending' ? answerPending(policyOf(plan), rollout) : answer
-      if (answer === 'pending')
-        recorder.count(plan, heard === 'done' ? 'write.degraded' : 'write.unconfirmed')
-      if (heard === 'done') return true
-      if (answer !== 'pending')
-        recorder.count(plan, heard === 'unconfirmed' ? 'write.unconfirmed' : 'write.failed')
-      throw heard === 'unconfirmed' ? unconfirmed(plan, doer.cause) : refused(plan, doer.cause)
+      const heard = answer === 'pending' ? this.#pending(writes, entered) : answer
+      if (answer === 'pending') count(heard === 'done' ? 'write.degraded' : 'write.unconfirmed')
+      if (heard === 'done') return { is: 'done', replies: doer.replies }
+      if (answer !== 'pending') count(heard === 'unconfirmed' ? 'write.unconfirmed' : 'write.failed')
+      throw heard === 'unconfirmed' ? unconfirmed(name, doer.cause) : refused(name, doer.cause)
     }
+  }
+
+  /** What the strictest of the plans says; what the source was to carry out itself is in no outbox. */
+  #pending(
+    writes: readonly PlaceWrite[] | Modification,
+    entered: ReadonlyMap<string, Entered>,
+  ): 'done' | 'unconfirmed' {
+    const { watcher, policyOf } = this.#options
+    if ('decide' in writes && writes.native) return 'unconfirmed'
+    const answers = [...entered].map(([plan, { rollout }]) =>
+      answerPending(policyOf(plan), watcher.route(plan).rollout || rollout),
+    )
+    return answers.includes('unconfirmed') ? 'unconfirmed' : 'done'
   }
 
   /** A row whose parent only the source has: a writer of the source alone made it. It is taken over first, as a copy. */
@@ -266,16 +311,39 @@ export class Engine {
   }
 
   /** The source knows a newer epoch than the ledger has told us yet: wait a little for it, and then say what is wrong. */
-  async #lookAgain(plan: string, fencedBy: number | undefined): Promise<void> {
+  async #lookAgain(fencedBy: Fence | undefined): Promise<void> {
     const { watcher } = this.#options
     await watcher.look()
-    if (fencedBy === undefined || watcher.route(plan).epoch >= fencedBy) return
+    if (fencedBy === undefined || watcher.route(fencedBy.plan).epoch >= fencedBy.epoch) return
+    const { plan, epoch } = fencedBy
     throw new KvmigError(
       'EPOCH_AHEAD',
-      `The source has seen epoch ${fencedBy} of ${plan}, and the ledger says ${watcher.route(plan).epoch}: this source was dual-written under another ledger.`,
+      `The source has seen epoch ${epoch} of ${plan}, and the ledger says ${watcher.route(plan).epoch}: this source was dual-written under another ledger.`,
       { hint: 'If that one is gone for good, take its mark away: HDEL kvmig:epoch PLAN in the source.' },
     )
   }
+}
+
+function leaveAll(entered: ReadonlyMap<string, Entered>): void {
+  for (const it of entered.values()) it.leave()
+}
+
+/** Is a plan in another phase than the modification was made for? */
+const isElsewhere = ({ plans, native }: Modification, entered: ReadonlyMap<string, Entered>): boolean =>
+  plans.some((it) => entered.get(it)!.phase === 'A') ||
+  (native?.plans ?? []).some((it) => entered.get(it)!.phase !== 'A')
+
+const isOver = (watch: Watch | undefined, entered: ReadonlyMap<string, Entered>): boolean =>
+  [...(watch?.epochs ?? [])].some(([plan, epoch]) => (entered.get(plan)?.epoch ?? epoch) !== epoch)
+
+/** Several plans are written as the one of them that has the most steps. */
+function procedureOf(
+  writes: readonly PlaceWrite[] | Modification,
+  entered: ReadonlyMap<string, Entered>,
+): ReturnType<typeof writeProcedure> {
+  if (!('decide' in writes)) return writeProcedure([...entered.values()][0]!.phase)
+  const isDual = writes.plans.some((it) => entered.get(it)!.phase !== 'D')
+  return isDual || writes.native ? 'dual-write' : 'target-write'
 }
 
 const MOST_ATTEMPTS = 5

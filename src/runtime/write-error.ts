@@ -5,6 +5,9 @@ import type { Ending } from './protocol.ts'
 /** On its way out of a transaction in which nothing is to be written. */
 export const UNCHANGED = new Error('nothing is to be written')
 
+/** On its way out of a transaction before which something was watched that is not any more as it was. */
+export const CHANGED = new Error('what was watched has changed')
+
 /** What the caller did wrong, on its way out of a transaction. */
 export class Complaint extends Error {
   constructor(cause: unknown) {
@@ -17,6 +20,12 @@ export const inRollout = (plan: string): KvmigError =>
     'ROLLOUT_COMMAND',
     `${plan} is being rolled out: as long as instances may write the source only, a write that depends on what is there could undo theirs.`,
     { hint: 'Set values as a whole, or wait until kvmig apply --phase=B has ended the rollout.' },
+  )
+
+export const sleptThrough = (plan: string): KvmigError =>
+  new KvmigError(
+    'EPOCH_OVER',
+    `${plan} was in phase A when this began, and its rollout is over: nobody may write its source alone any more.`,
   )
 
 /** How a step ended that threw. What is no fault of a store is thrown on. */

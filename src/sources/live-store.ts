@@ -21,10 +21,12 @@ export interface LiveStore {
   /** Records as they are, each with its version from the same instant; undefined where there is none. */
   read(records: readonly LivePlace[]): Promise<readonly LiveRecord[]>
   /**
-   * Runs commands of the store's own on these keys, asking the epoch first, all at one instant: how writes go while the store is alone
+   * Runs commands of the store's own on these keys, asking the epochs first, all at one instant: how writes go while the store is alone
    * (phase A). One that fails does not keep the others from being run.
    */
   command(command: LiveCommand): Promise<LiveAnswer>
+  /** A connection that watches keys; absent where the store cannot. */
+  watch?(): Promise<LiveWatch>
   /** Milliseconds since 1970 by the store's clock. */
   clock(): Promise<number>
   /** From now on whoever writes with a smaller epoch is refused. Lower than what is there: no change. */
@@ -42,10 +44,18 @@ export interface LivePlace {
   readonly part: string
 }
 
-export interface LiveWrite {
+/** By which route somebody writes. */
+export interface Fence {
   readonly plan: string
   readonly epoch: number
+}
+
+export interface LiveWrite extends Fence {
+  /** Other plans whose records are among the changes, or whose keys are among those of the commands. */
+  readonly others?: readonly Fence[]
   readonly changes: readonly LiveChange[]
+  /** Commands of the store's own that go along, at the same instant. */
+  readonly along?: Pick<LiveCommand, 'keys' | 'commands'>
 }
 
 export interface LiveChange extends LivePlace {
@@ -56,8 +66,20 @@ export interface LiveChange extends LivePlace {
 
 /** `older`: the record has this version or a newer one already, and was left alone. */
 export type LiveApplied =
-  | { readonly fenced: true; readonly epoch: number }
-  | { readonly fenced: false; readonly results: readonly ('applied' | 'older')[] }
+  | LiveFenced
+  | {
+      readonly fenced: false
+      readonly results: readonly ('applied' | 'older')[]
+      /** Of the commands that went along. */
+      readonly replies?: readonly LiveReply[]
+    }
+
+/** Nothing was done: the store knows a newer epoch of a plan (`plan`, where there were several). */
+export interface LiveFenced {
+  readonly fenced: true
+  readonly epoch: number
+  readonly plan?: string
+}
 
 export interface LiveRecord {
   /** 0: nobody wrote it through the protocol. */
@@ -69,21 +91,31 @@ export interface LiveRecord {
 }
 
 export interface LiveCommand {
-  readonly plan: string
-  readonly epoch: number
+  /** The plans of the keys; none, where no plan has any of them. */
+  readonly fences: readonly Fence[]
   readonly keys: readonly Buffer[]
   /** Each with its name and arguments. */
   readonly commands: readonly (readonly Buffer[])[]
 }
 
-export type LiveAnswer =
-  | { readonly fenced: true; readonly epoch: number }
-  | { readonly fenced: false; readonly replies: readonly LiveReply[] }
+export type LiveAnswer = LiveFenced | { readonly fenced: false; readonly replies: readonly LiveReply[] }
 
 /** `error`: what the store says to the command, in its own words. */
 export interface LiveReply {
   readonly reply: unknown
   readonly error?: string
+}
+
+/**
+ * A connection of its own on which keys are watched, as Redis does it. It is never made again: what was watched on one that was lost is not
+ * watched any more, and everything after that is SOURCE_LOST.
+ */
+export interface LiveWatch {
+  watch(keys: readonly Buffer[]): Promise<void>
+  /** Runs commands as `LiveStore.command`, if nobody has touched a watched key since; else undefined. Watches nothing any more. */
+  command(command: LiveCommand): Promise<LiveAnswer | undefined>
+  /** Watches nothing any more; somebody else may have the connection. */
+  close(): void
 }
 
 export interface LiveContext {

@@ -90,6 +90,19 @@ export async function pendingParts(tx: Transaction, plan: string, key: Buffer): 
   return rows.map((it) => bytesOf(it.part!).toString())
 }
 
+/** What is waiting of a key, all of its parts. */
+export async function pendingOfKey(
+  tx: Transaction,
+  plan: string,
+  key: Buffer,
+): Promise<readonly OutboxEntry[]> {
+  const rows = await tx.query(`SELECT ${ENTRY} FROM kvmig.outbox o WHERE o.plan = $1 AND o.key = $2`, [
+    plan,
+    key,
+  ])
+  return rows.map(readEntry)
+}
+
 /** Takes entries out that the source has confirmed, and with them older ones of the same records, which are void. */
 export async function settle(
   tx: Transaction,

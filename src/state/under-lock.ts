@@ -1,3 +1,4 @@
+import { SourceError } from '../errors.ts'
 import type { LiveApplied, LiveStore, LiveWrite } from '../sources/live-store.ts'
 import type { Target, Transaction } from '../target/target.ts'
 import { pendingOf, settle } from './outbox.ts'
@@ -12,6 +13,12 @@ import { findTouches } from './touches.ts'
  */
 export function carryTo(target: Target, store: LiveStore, write: LiveWrite): Promise<LiveApplied> {
   if (!store.underLock) return store.apply(write)
+  // Such a store has no transactions, and no client whose transactions would have to be kept together.
+  if (write.others?.length || write.along)
+    throw new SourceError(
+      'LIVE_UNABLE',
+      `${store.label} cannot take records of several plans at one instant.`,
+    )
   return target.transaction(async (tx): Promise<LiveApplied> => {
     // A plan that was never applied has no route, and nobody changes it.
     if (write.epoch > 0 && !(await holdEpoch(tx, write.plan, write.epoch)))

@@ -386,13 +386,4 @@ describe('a transaction', () => {
     expect(await raw.exists('emails:ann', 'emails:bo')).toBe(0)
     expect((await tables()).emails).toEqual([])
   })
-
-  test('with keys of several plans, or of none, is refused', async () => {
-    await expect(redis.multi().rpush('list:1', 'a').sadd('tags:1', 'b').exec()).rejects.toMatchObject({
-      code: 'COMMAND_UNSUPPORTED',
-    })
-    await expect(redis.multi().rpush('list:1', 'a').set('free', 'b').exec()).rejects.toMatchObject({
-      code: 'COMMAND_UNSUPPORTED',
-    })
-  })
 })

@@ -4,7 +4,7 @@ import { outboxDepth } from '../../src/state/outbox.ts'
 import { freshRedis } from '../setup/redis.ts'
 import { startUpstash } from '../setup/upstash-server.ts'
 import { ENTRY_PLANS } from './entry-plans.ts'
-import { PLANS, startWorld } from './world.ts'
+import { COUNTERS, PLANS, startWorld } from './world.ts'
 
 const behind = await freshRedis()
 const server = await startUpstash(behind.port)
@@ -15,14 +15,7 @@ const world = await startWorld(
     scores: PLANS.scores!,
     lists: ENTRY_PLANS.lists!,
     documents: ENTRY_PLANS.documents!,
-    counters: `
-version: 1
-plan: counters
-mappings:
-  - { match: 'counter:{id}', type: string, into: counters, fields: { id: $id, n: $value | int } }
-tables:
-  counters: { columns: { id: text, n: bigint not null }, primary_key: [id] }
-`,
+    counters: COUNTERS,
   },
   { KV_URL: server.url, UPSTASH_REDIS_REST_URL: server.url, UPSTASH_REDIS_REST_TOKEN: server.token },
 )

@@ -1,4 +1,4 @@
-import { afterAll, inject } from 'vitest'
+import { afterAll, expect, inject } from 'vitest'
 import { apply, loadProject } from '../../src/index.ts'
 import type { Phase, Project } from '../../src/plan/plan.ts'
 import { type ConnectOptions, connect, type Internals, type Kvmig } from '../../src/runtime/connect.ts'
@@ -56,6 +56,16 @@ tables:
 `,
 }
 
+/** Whole numbers, each a key. */
+export const COUNTERS = `
+version: 1
+plan: counters
+mappings:
+  - { match: 'counter:{id}', type: string, into: counters, fields: { id: $id, n: $value | int } }
+tables:
+  counters: { columns: { id: text, n: bigint not null }, primary_key: [id] }
+`
+
 /** A Redis, a target and a project between them, brought to phase A; gone with the test file. */
 export async function startWorld(
   kind: TargetKind = 'postgres',
@@ -104,6 +114,24 @@ export async function startWorld(
     flip: async (plan: string, phase: Phase, rollout = false): Promise<void> => {
       await flip(target, plan, phase, rollout)
       if (inject('poolerPort') !== 0) await known(target, plan)
+    },
+    /** Until these instances have seen the routes as they are. */
+    known: async (...instances: readonly Kvmig[]): Promise<void> => {
+      await expect
+        .poll(() =>
+          target.transaction((tx) =>
+            tx.query(
+              'SELECT 1 FROM kvmig.instance, kvmig.route r WHERE (epochs ->> r.plan)::bigint < r.epoch AND id = ANY ($1::text[])',
+              [`{${instances.map((it) => JSON.stringify(it.instance)).join(',')}}`],
+            ),
+          ),
+        )
+        .toEqual([])
+    },
+    /** What a flip of the program does in the source. */
+    raiseEpoch: async (plan: string): Promise<void> => {
+      const { epoch } = (await readRoutes(target)).get(plan)!
+      await redis.client.hset('kvmig:epoch', plan, epoch)
     },
     rows: (sql: string) => target.transaction((tx) => tx.query(sql), { searchPath: ['public'] }),
   }

@@ -2,20 +2,13 @@ import fc from 'fast-check'
 import { Redis } from 'ioredis'
 import { afterAll, describe, expect, test } from 'vitest'
 import { outboxDepth } from '../../src/state/outbox.ts'
-import { PLANS, startWorld } from './world.ts'
+import { COUNTERS, PLANS, startWorld } from './world.ts'
 
 const world = await startWorld('postgres', {
   users: PLANS.users!,
   scores: PLANS.scores!,
   sessions: PLANS.sessions!,
-  counters: `
-version: 1
-plan: counters
-mappings:
-  - { match: 'counter:{id}', type: string, into: counters, fields: { id: $id, n: $value | int } }
-tables:
-  counters: { columns: { id: text, n: bigint not null }, primary_key: [id] }
-`,
+  counters: COUNTERS,
   profiles: `
 version: 1
 plan: profiles

@@ -94,7 +94,7 @@ describe('a live Redis', () => {
     await live.raiseEpoch('p', 3)
     await live.raiseEpoch('p', 2)
     expect(await live.epoch('p')).toBe(3)
-    expect(await apply('', string('late'), 9, 2)).toEqual({ fenced: true, epoch: 3 })
+    expect(await apply('', string('late'), 9, 2)).toEqual({ fenced: true, plan: 'p', epoch: 3 })
     expect(await read()).toEqual({ version: 0, entry: undefined })
     expect(await apply('', string('in time'), 9, 4)).toEqual({ fenced: false, results: ['applied'] })
     expect(await live.epoch('p')).toBe(4)

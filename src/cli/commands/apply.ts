@@ -42,6 +42,7 @@ export interface ApplyOptions extends CommonOptions {
   readonly credentialRotated?: boolean | undefined
   /** Seconds to wait for instances. */
   readonly wait?: number | undefined
+  /** How many rows of a table may go because the source does not have their records any more. */
   readonly confirmDeletes?: number | undefined
   readonly pointOfNoReturn?: boolean | undefined
   readonly yes?: boolean | undefined
@@ -182,6 +183,7 @@ async function applyWithProgress(
       limit: SIDE_BY_SIDE,
       batchRows: options.batch,
       again: options.again,
+      confirmDeletes: options.confirmDeletes,
       saved: saved?.digest,
       listener: progress.listener,
     })

@@ -1,15 +1,17 @@
 import { createHash } from 'node:crypto'
 import type { Redis } from 'ioredis'
 import { SourceError } from '../../errors.ts'
-import type { LiveContext } from '../live-store.ts'
+import type { LiveAnswer, LiveCommand, LiveContext, LiveWatch } from '../live-store.ts'
 import type { RedisAddress } from './address.ts'
 import { trust } from './connection.ts'
 import { explain, lost } from './explain.ts'
-import { type Script, ScriptedStore } from './scripted-store.ts'
+import { commandScript, repliesOf, type Script, ScriptedStore } from './scripted-store.ts'
 
 /** A Redis that is written to by the protocol. A lost connection is made again; what was under way then has failed, or not. */
 export class LiveRedis extends ScriptedStore {
   readonly #client: Redis
+  readonly #watching = new Set<Redis>()
+  #idle: Redis[] = []
 
   /** Connects at once, so that a wrong address or password shows here. */
   static async open(
@@ -59,7 +61,43 @@ export class LiveRedis extends ScriptedStore {
   }
 
   async close(): Promise<void> {
+    for (const it of this.#watching) it.disconnect()
     this.#client.disconnect()
+  }
+
+  async watch(): Promise<LiveWatch> {
+    const client = this.#idle.pop() ?? (await this.#another())
+    const told = <T>(work: Promise<T>): Promise<T> =>
+      work.catch((error) => {
+        throw this.#told(error)
+      })
+    return {
+      watch: async (keys) => {
+        await told(client.watch(...keys))
+      },
+      command: (command) => told(commandWatched(client, command)),
+      close: () => {
+        client.unwatch().then(
+          () => this.#idle.push(client),
+          () => client.disconnect(),
+        )
+      },
+    }
+  }
+
+  async #another(): Promise<Redis> {
+    // What was watched on a connection that is gone would not be on the next one.
+    const client = this.#client.duplicate({ retryStrategy: () => null })
+    client.on('error', () => {})
+    client.on('end', () => {
+      this.#watching.delete(client)
+      this.#idle = this.#idle.filter((it) => it !== client)
+    })
+    this.#watching.add(client)
+    await client.connect().catch(() => {
+      throw lost(this.label)
+    })
+    return client
   }
 
   protected async run({ text, keys, args }: Script): Promise<unknown> {
@@ -76,19 +114,34 @@ export class LiveRedis extends ScriptedStore {
     try {
       return await this.#client.callBuffer(String(name), ...args)
     } catch (error) {
-      const { message = '' } = error as { message?: string }
-      if (message.startsWith('NOSCRIPT')) throw new SourceError(NO_SCRIPT, 'The script is not there yet.')
-      if (message === 'Command timed out')
-        throw new SourceError('SOURCE_TIMEOUT', `${this.label} did not answer in time.`)
-      if (/WRONGTYPE/.test(message))
-        throw new SourceError(
-          'SOURCE_WRONGTYPE',
-          `A key of ${this.label} holds another type than the plan says.`,
-        )
-      if (/^[A-Z]{2,} /.test(message)) throw explain(this.label, error)
-      throw lost(this.label)
+      throw this.#told(error)
     }
   }
+
+  #told(error: unknown): Error {
+    const { message = '' } = error as { message?: string }
+    if (message.startsWith('NOSCRIPT')) return new SourceError(NO_SCRIPT, 'The script is not there yet.')
+    if (message === 'Command timed out')
+      return new SourceError('SOURCE_TIMEOUT', `${this.label} did not answer in time.`)
+    if (/WRONGTYPE/.test(message))
+      return new SourceError(
+        'SOURCE_WRONGTYPE',
+        `A key of ${this.label} holds another type than the plan says.`,
+      )
+    return /^[A-Z]{2,} /.test(message) ? explain(this.label, error) : lost(this.label)
+  }
+}
+
+async function commandWatched(client: Redis, command: LiveCommand): Promise<LiveAnswer | undefined> {
+  const { text, keys, args } = commandScript(command)
+  const answers = await client
+    .multi()
+    .callBuffer('EVAL', text, String(keys.length), ...keys, ...args)
+    .exec()
+  if (!answers) return undefined
+  const [[error, reply]] = answers as [[Error | null, unknown]]
+  if (error) throw error
+  return repliesOf(reply)
 }
 
 const CONNECT_MILLIS = 10_000

@@ -1,20 +1,30 @@
 /**
- * Applies changes, all or none as far as Redis can: asks the plan's epoch, then for each record its version.
- * KEYS: the hash of epochs, then for each change the key and the hash of its versions.
- * ARGV: plan, epoch, then for each change: part, version or '', verb, expiry ('': stays, '-': none), number of arguments, arguments.
+ * Applies changes and runs commands, all or none as far as Redis can: asks the epochs of the plans, then for each record its version. A command
+ * that fails does not keep the others from being run.
+ * KEYS: the hash of epochs, for each change the key and the hash of its versions, the commands' keys.
+ * ARGV: number of plans, for each its name and epoch, number of changes, for each: part, version or '', verb, expiry ('': stays, '-': none),
+ * number of arguments, arguments; then for each command the number of its words, and they.
+ * Gives what became of each change, and for each command whether it is an error, and what it answered; or 'fenced', the plan, its epoch.
  */
 export const WRITE = `
-local seen = redis.call('HGET', KEYS[1], ARGV[1])
-if seen and tonumber(seen) > tonumber(ARGV[2]) then return {'fenced', seen} end
-if not seen or tonumber(seen) < tonumber(ARGV[2]) then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end
+local plans = tonumber(ARGV[1])
+local behind = {}
+for i = 2, 2 * plans, 2 do
+  local seen = redis.call('HGET', KEYS[1], ARGV[i])
+  if seen and tonumber(seen) > tonumber(ARGV[i + 1]) then return {'fenced', ARGV[i], seen} end
+  if not seen or tonumber(seen) < tonumber(ARGV[i + 1]) then behind[#behind + 1] = i end
+end
+for _, i in ipairs(behind) do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
 local function all(command, key, from, to)
   for i = from, to, 1000 do
     redis.call(command, key, unpack(ARGV, i, math.min(i + 999, to)))
   end
 end
 local results = {}
-local at = 3
-for i = 2, #KEYS, 2 do
+local at = 2 + 2 * plans
+local changes = tonumber(ARGV[at])
+at = at + 1
+for i = 2, 2 * changes, 2 do
   local key, versions = KEYS[i], KEYS[i + 1]
   local part, version, verb, expiry, count = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], tonumber(ARGV[at + 4])
   local from, to = at + 5, at + 4 + count
@@ -38,7 +48,15 @@ for i = 2, #KEYS, 2 do
     results[#results + 1] = 'applied'
   end
 end
-return results
+local answers = {}
+while at <= #ARGV do
+  local count = tonumber(ARGV[at])
+  local reply = redis.pcall(unpack(ARGV, at + 1, at + count))
+  at = at + count + 1
+  if type(reply) == 'table' and reply.err then answers[#answers + 1] = {1, reply.err}
+  else answers[#answers + 1] = {0, reply} end
+end
+return {'ok', results, answers}
 `
 
 /**
@@ -78,26 +96,6 @@ elseif kind == 'zset' then value = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCO
 elseif kind == 'stream' then value = redis.call('XRANGE', KEYS[1], '-', '+')
 else value = false end
 return {kind, expiry, version, value}
-`
-
-/**
- * KEYS: the hash of epochs, the commands' keys. ARGV: plan, epoch, then for each command the number of its words, and they. Gives for each
- * whether it is an error, and what it answered.
- */
-export const COMMAND = `
-local seen = redis.call('HGET', KEYS[1], ARGV[1])
-if seen and tonumber(seen) > tonumber(ARGV[2]) then return {'fenced', seen} end
-if not seen or tonumber(seen) < tonumber(ARGV[2]) then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end
-local answers = {'ok'}
-local at = 3
-while at <= #ARGV do
-  local count = tonumber(ARGV[at])
-  local reply = redis.pcall(unpack(ARGV, at + 1, at + count))
-  at = at + count + 1
-  if type(reply) == 'table' and reply.err then answers[#answers + 1] = {1, reply.err}
-  else answers[#answers + 1] = {0, reply} end
-end
-return answers
 `
 
 /** KEYS: the hash of epochs. ARGV: plan, epoch. */

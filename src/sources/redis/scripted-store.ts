@@ -10,7 +10,7 @@ import type {
   LiveWrite,
 } from '../live-store.ts'
 import type { Entry, EntryValue } from '../source.ts'
-import { COMMAND, EPOCHS, RAISE, READ, versionsKey, WRITE } from './live-script.ts'
+import { EPOCHS, RAISE, READ, versionsKey, WRITE } from './live-script.ts'
 import { readValue } from './value.ts'
 
 /** A script to be run at one instant, and how many commands it runs at most. */
@@ -35,27 +35,8 @@ export abstract class ScriptedStore implements LiveStore {
   protected abstract ask(words: readonly (string | Buffer)[]): Promise<unknown>
   abstract close(): Promise<void>
 
-  async apply({ plan, epoch, changes }: LiveWrite): Promise<LiveApplied> {
-    const keys: (string | Buffer)[] = [EPOCHS]
-    const args: (string | Buffer)[] = [plan, String(epoch)]
-    for (const { key, part, change, version } of changes) {
-      keys.push(key, versionsKey(key))
-      const { verb, expiry, values } = commandOf(part, change)
-      args.push(
-        part,
-        version === undefined ? '' : String(version),
-        verb,
-        expiry,
-        String(values.length),
-        ...values,
-      )
-    }
-    // Its version asked, the key emptied, filled, its expiry set, its version kept.
-    const commands = 2 + 5 * changes.length
-    const reply = (await this.run({ text: WRITE, keys, args, commands })) as Buffer[]
-    const words = reply.map(String)
-    if (words[0] === 'fenced') return { fenced: true, epoch: Number(words[1]) }
-    return { fenced: false, results: words as ('applied' | 'older')[] }
+  async apply(write: LiveWrite): Promise<LiveApplied> {
+    return answerOf(await this.run(scriptOf(write)))
   }
 
   read(records: readonly LivePlace[]): Promise<readonly LiveRecord[]> {
@@ -78,21 +59,8 @@ export abstract class ScriptedStore implements LiveStore {
     )
   }
 
-  async command({ plan, epoch, keys, commands }: LiveCommand): Promise<LiveAnswer> {
-    const words = commands.flatMap((it) => [String(it.length), ...it])
-    const [word, ...answers] = (await this.run({
-      text: COMMAND,
-      keys: [EPOCHS, ...keys],
-      args: [plan, String(epoch), ...words],
-      commands: 2 + commands.length,
-    })) as [Buffer, ...unknown[]]
-    if (String(word) === 'fenced') return { fenced: true, epoch: Number(String(answers[0])) }
-    return {
-      fenced: false,
-      replies: (answers as [number, unknown][]).map(([isError, reply]) =>
-        isError ? { reply: null, error: String(reply) } : { reply: reply ?? null },
-      ),
-    }
+  async command(command: LiveCommand): Promise<LiveAnswer> {
+    return repliesOf(await this.run(commandScript(command)))
   }
 
   async clock(): Promise<number> {
@@ -116,14 +84,73 @@ export abstract class ScriptedStore implements LiveStore {
   }
 }
 
-interface Command {
+/** The script that runs commands. */
+export const commandScript = ({ fences, keys, commands }: LiveCommand): Script =>
+  scriptOf({ fences, changes: [], along: { keys, commands } })
+
+function scriptOf({
+  changes,
+  along,
+  ...route
+}: Pick<LiveWrite, 'changes' | 'along'> &
+  (Pick<LiveCommand, 'fences'> | Pick<LiveWrite, 'plan' | 'epoch' | 'others'>)): Script {
+  const fences =
+    'fences' in route ? route.fences : [{ plan: route.plan, epoch: route.epoch }, ...(route.others ?? [])]
+  const keys: (string | Buffer)[] = [EPOCHS]
+  const args: (string | Buffer)[] = [
+    String(fences.length),
+    ...fences.flatMap(({ plan, epoch }) => [plan, String(epoch)]),
+    String(changes.length),
+  ]
+  for (const { key, part, change, version } of changes) {
+    keys.push(key, versionsKey(key))
+    const { verb, expiry, values } = verbOf(part, change)
+    args.push(
+      part,
+      version === undefined ? '' : String(version),
+      verb,
+      expiry,
+      String(values.length),
+      ...values,
+    )
+  }
+  const { keys: others = [], commands = [] } = along ?? {}
+  keys.push(...others)
+  for (const words of commands) args.push(String(words.length), ...words)
+  // Of a change: its version asked, the key emptied, filled, its expiry set, its version kept.
+  return { text: WRITE, keys, args, commands: 2 * fences.length + 5 * changes.length + commands.length }
+}
+
+function answerOf(reply: unknown): LiveApplied {
+  const [word, ...rest] = reply as [Buffer, ...unknown[]]
+  if (String(word) === 'fenced')
+    return { fenced: true, plan: String(rest[0]), epoch: Number(String(rest[1])) }
+  const [results, answers] = rest as [Buffer[], [number, unknown][]]
+  return {
+    fenced: false,
+    results: results.map(String) as ('applied' | 'older')[],
+    ...(answers.length > 0 && {
+      replies: answers.map(([isError, answer]) =>
+        isError ? { reply: null, error: String(answer) } : { reply: answer ?? null },
+      ),
+    }),
+  }
+}
+
+/** What the script of `commandScript` says. */
+export function repliesOf(reply: unknown): LiveAnswer {
+  const answer = answerOf(reply)
+  return answer.fenced ? answer : { fenced: false, replies: answer.replies ?? [] }
+}
+
+interface Verb {
   readonly verb: string
   /** '' leaves it as it is, '-' takes it off. */
   readonly expiry: string
   readonly values: readonly (string | Buffer)[]
 }
 
-function commandOf(part: string, change: Change): Command {
+function verbOf(part: string, change: Change): Verb {
   const { kind, name } = elementOf(part)
   if (change.do === 'delete') {
     if (kind === '') return { verb: 'DEL', expiry: '', values: [] }
