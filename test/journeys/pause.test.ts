@@ -117,7 +117,11 @@ test('plans of one reading stop together, and the next apply takes up those that
   const plan = (name: string, match: string) => `version: 1
 plan: ${name}
 mappings:
-  - { match: '${match}', type: string, into: ${name}, fields: { id: $id, text: $value } }
+  - match: ${match}
+    type: string
+    into: ${name}
+    fields: { id: $id, text: $value }
+    unmapped: { drop: [$expires_at], because: sessions are short }
 tables:
   ${name}: { columns: { id: text, text: text not null }, primary_key: [id] }
 `
