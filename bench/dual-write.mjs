@@ -1,21 +1,11 @@
-// What dual-write costs a caller, beside a bare upsert and a bare SET of the same records: servers of its own, all lanes interleaved.
-//   node bench/dual-write.mjs [--calls 2000] [--clients 4,16]
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+// What dual-write costs a caller, beside a bare upsert and a bare SET of the same records: servers of its own, all calls interleaved.
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { Redis } from 'ioredis'
 import pg from 'pg'
-import { apply, loadProject } from '../dist/index.js'
-import { connect } from '../dist/runtime/index.js'
-import { flipRoute, readRoutes } from '../dist/state/route.js'
-import { openTarget } from '../dist/target/connect.js'
 import { startPostgres, startRedis } from './servers.mjs'
-
-const { values: options } = parseArgs({
-  options: { calls: { type: 'string', default: '2000' }, clients: { type: 'string', default: '4,16' } },
-})
-const calls = Number(options.calls)
+import { rootFolder } from './stand.mjs'
+import { percentile, spread } from './statistics.mjs'
 
 const PLAN = `
 version: 1
@@ -26,9 +16,36 @@ tables:
   users: { columns: { id: text, name: text not null, visits: integer not null }, primary_key: [id] }
 `
 
-const [redis, postgres] = [await startRedis(), await startPostgres()]
-const folder = mkdtempSync(join(tmpdir(), 'kvmig-bench-'))
-try {
+/** How often the lanes take turns: the spread is that of the turns. */
+const TURNS = 8
+
+/**
+ * Latencies in milliseconds by number of clients and lane: `{ p50, p95 }`, each with its spread over the turns, and the ratios that the goals
+ * are about, turn by turn.
+ */
+export async function measureDualWrite({ calls, clients, newFolder }) {
+  const stand = await openStand(newFolder())
+  try {
+    const found = {}
+    for (const count of clients) {
+      process.stderr.write(`dual-write: ${count} client(s)\n`)
+      found[count] = summary(
+        await takeTurns(stand.lanes, { calls: Math.ceil(calls / TURNS), clients: count }),
+      )
+    }
+    return found
+  } finally {
+    await stand.close()
+  }
+}
+
+async function openStand(folder) {
+  const built = (file) => import(join(rootFolder, 'dist', file))
+  const { apply, loadProject } = await built('index.js')
+  const { connect } = await built('runtime/index.js')
+  const { flipRoute, readRoutes } = await built('state/route.js')
+  const { openTarget } = await built('target/connect.js')
+  const [redis, postgres] = [await startRedis(), await startPostgres()]
   mkdirSync(join(folder, 'plans'))
   writeFileSync(join(folder, 'plans/users.yaml'), PLAN)
   writeFileSync(
@@ -53,37 +70,72 @@ try {
   const json = (n) => JSON.stringify({ name: `name ${n}`, visits: n })
   const upsert =
     'INSERT INTO users (id, name, visits) VALUES ($1, $2, $3) ON CONFLICT (id) DO UPDATE SET name = excluded.name, visits = excluded.visits'
-  const LANES = {
-    'SET alone': (n) => client.set(`bare:${n % 500}`, json(n)),
-    'upsert alone': (n) => pool.query(upsert, [`bare${n % 500}`, `name ${n}`, n]),
-    'put in B': (n) => users.put(row(n)),
-    'wrapped SET in B': (n) => wrapped.set(`user:u${n % 500}`, json(n)),
-    'GET alone': (n) => client.get(`bare:${n % 500}`),
-    'get in B': (n) => users.get({ id: `u${n % 500}` }),
-    'get in B, 10 % shadowed': (n) => watched.get({ id: `u${n % 500}` }),
+  return {
+    lanes: {
+      SET: (n) => client.set(`bare:${n % 500}`, json(n)),
+      upsert: (n) => pool.query(upsert, [`bare${n % 500}`, `name ${n}`, n]),
+      put: (n) => users.put(row(n)),
+      'wrapped SET': (n) => wrapped.set(`user:u${n % 500}`, json(n)),
+      GET: (n) => client.get(`bare:${n % 500}`),
+      get: (n) => users.get({ id: `u${n % 500}` }),
+      'get, shadowed': (n) => watched.get({ id: `u${n % 500}` }),
+    },
+    close: async () => {
+      await Promise.all([quiet.close(), shadowed.close(), pool.end(), target.close()])
+      client.disconnect()
+      await redis.stop()
+      await postgres.stop()
+    },
   }
-  for (const clients of options.clients.split(',').map(Number)) {
-    const found = Object.fromEntries(Object.keys(LANES).map((it) => [it, []]))
-    for (const work of Object.values(LANES)) await many(work, 200, clients)
-    for (let round = 0; round < 4; round++)
-      for (const [lane, work] of Object.entries(LANES))
-        found[lane].push(...(await many(work, calls / 4, clients)))
-    const bare = percentile(found['upsert alone'], 0.95)
-    console.log(`${clients} clients`)
-    for (const [lane, millis] of Object.entries(found)) {
-      const [p50, p95] = [percentile(millis, 0.5), percentile(millis, 0.95)]
-      console.log(
-        `  ${lane.padEnd(26)} p50 ${p50.toFixed(2).padStart(6)} ms   p95 ${p95.toFixed(2).padStart(6)} ms   ${(p95 / bare).toFixed(2)} of the bare upsert's p95`,
-      )
-    }
-  }
-  await Promise.all([quiet.close(), shadowed.close(), pool.end(), target.close()])
-  client.disconnect()
-} finally {
-  await redis.stop()
-  await postgres.stop()
-  rmSync(folder, { recursive: true, force: true })
 }
+
+async function takeTurns(lanes, { calls, clients }) {
+  const names = Object.keys(lanes)
+  const turns = Object.fromEntries(names.map((it) => [it, []]))
+  for (const name of names) await many(lanes[name], 200, clients)
+  for (let turn = 0; turn < TURNS; turn++) {
+    // What one leaves behind, such as comparisons of reads, falls on another one each time.
+    const order = [...names.slice(turn % names.length), ...names.slice(0, turn % names.length)]
+    for (const name of turn % 2 ? order : order.reverse())
+      turns[name].push(await many(lanes[name], calls, clients))
+  }
+  return turns
+}
+
+function summary(turns) {
+  const shares = { p50: 0.5, p95: 0.95 }
+  const lanes = Object.fromEntries(
+    Object.entries(turns).map(([lane, runs]) => [
+      lane,
+      Object.fromEntries(
+        Object.entries(shares).map(([word, share]) => [
+          word,
+          spread(runs.map((it) => percentile(it, share))),
+        ]),
+      ),
+    ]),
+  )
+  const ratios = RATIOS.flatMap(([of, to]) =>
+    Object.entries(shares).map(([word, share]) => {
+      const at = (lane, turn) => percentile(turns[lane][turn], share)
+      const each = turns[of].map((_, turn) => [at(of, turn), at(to, turn)])
+      return {
+        ratio: `${of} ÷ ${to}`,
+        of: word,
+        ...spread(each.map(([a, b]) => a / b)),
+        extraMillis: spread(each.map(([a, b]) => a - b)).median,
+      }
+    }),
+  )
+  return { lanes, ratios }
+}
+
+const RATIOS = [
+  ['put', 'upsert'],
+  ['wrapped SET', 'upsert'],
+  ['get', 'GET'],
+  ['get, shadowed', 'get'],
+]
 
 /** Latencies in milliseconds of so many calls by so many clients at the same time. */
 async function many(work, count, clients) {
@@ -99,9 +151,4 @@ async function many(work, count, clients) {
     }),
   )
   return millis
-}
-
-function percentile(millis, share) {
-  const sorted = [...millis].sort((a, b) => a - b)
-  return sorted[Math.ceil(sorted.length * share) - 1]
 }

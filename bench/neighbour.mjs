@@ -1,75 +1,108 @@
-// What somebody else who asks the source notices of a backfill: one client that reads a key every few milliseconds, alone and beside kvmig.
-//   node bench/neighbour.mjs [--keys 300000] [--rate 100] [--seconds 6]
+// What somebody else who asks the source notices of a backfill: one client that reads a key every few milliseconds, beside kvmig and without it.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { Redis } from 'ioredis'
 import { SHAPES } from './data.mjs'
 import { openShape, rootFolder } from './stand.mjs'
+import { median, percentile } from './statistics.mjs'
 
-const { values: options } = parseArgs({
-  options: {
-    keys: { type: 'string', default: '300000' },
-    rate: { type: 'string', default: '100' },
-    seconds: { type: 'string', default: '6' },
-  },
-})
-const keys = Number(options.keys)
+/** Commands a second, as one would allow beside an application. */
+export const RATE = 100
+
+const LANES = {
+  [`--rate ${RATE}`]: ['--rate', String(RATE)],
+  'gentle, the default': [],
+  '--fast': ['--fast'],
+}
+
 const PAUSE_MILLIS = 2
 
-const folder = mkdtempSync(join(tmpdir(), 'kvmig-bench-'))
-const bench = await openShape('json', { keys, folder, lanes: [], newFolder: () => folder })
-const redis = new Redis(bench.redisUrl)
-try {
-  const lanes = {
-    alone: undefined,
-    [`--rate ${options.rate}`]: ['--rate', options.rate],
-    'gentle (the default)': [],
-    '--fast': ['--fast'],
+/**
+ * Latencies of reads beside a backfill of so many keys, by what it was told. The backfill is held (SIGSTOP) and let go on by turns, a
+ * fraction of a second each: what else the machine does falls on both alike. Gives for each lane the medians of the turns' p50 and p99 in
+ * milliseconds, and the extra share of p99, each turn beside the one before it.
+ */
+export async function measureNeighbour({ keys, turns, turnMillis, lanes = Object.keys(LANES), newFolder }) {
+  const folder = newFolder()
+  const bench = await openShape('json', { keys, folder, lanes: [], newFolder })
+  const redis = new Redis(bench.redisUrl)
+  const look = (millis) => read(redis, keys, millis)
+  try {
+    await look(2 * turnMillis)
+    const found = {}
+    for (const lane of lanes) {
+      process.stderr.write(`neighbour: ${lane}\n`)
+      found[lane] = summary(await beside(bench, folder, LANES[lane], { turns, turnMillis, look, redis }))
+    }
+    return found
+  } finally {
+    redis.disconnect()
+    await bench.close()
   }
-  await read(1)
-  const alone = percentile(await read(Number(options.seconds)), 0.99)
-  for (const [lane, args] of Object.entries(lanes)) {
-    const millis = args ? await beside(args) : await read(Number(options.seconds))
-    const [p50, p99] = [percentile(millis, 0.5), percentile(millis, 0.99)]
-    console.log(
-      `${lane.padEnd(22)} p50 ${p50.toFixed(2).padStart(6)} ms   p99 ${p99.toFixed(2).padStart(6)} ms   ${(p99 / alone).toFixed(2)} of what it is alone   ${millis.length} reads`,
+}
+
+async function beside(bench, folder, args, { turns, turnMillis, look, redis }) {
+  const pairs = []
+  // A backfill that is not held back may be over before all turns were taken: it begins anew then.
+  while (pairs.length < turns) {
+    bench.forget()
+    const asked = await commandsOf(redis)
+    const child = spawn(
+      process.execPath,
+      [join(rootFolder, 'dist', 'cli', 'main.js'), 'apply', '--phase=A', '--yes', '--quiet', ...args],
+      {
+        cwd: folder,
+        stdio: 'ignore',
+        env: { ...process.env, KV_URL: bench.redisUrl, DATABASE_URL: bench.postgres.url },
+      },
     )
+    const gone = once(child, 'exit')
+    const isOver = () => child.exitCode !== null
+    while (!isOver() && (await commandsOf(redis)) < asked + BEGUN) await pause(20)
+    const before = pairs.length
+    while (pairs.length < turns && !isOver()) {
+      child.kill('SIGSTOP')
+      await pause(SETTLE_MILLIS)
+      const quiet = await look(turnMillis)
+      child.kill('SIGCONT')
+      await pause(SETTLE_MILLIS)
+      const loaded = await look(turnMillis)
+      if (!isOver()) pairs.push({ quiet, loaded })
+    }
+    child.kill('SIGCONT')
+    child.kill('SIGTERM')
+    await gone
+    if (pairs.length === before)
+      throw new Error('The backfill is over before it can be looked at: more --keys.')
   }
-} finally {
-  redis.disconnect()
-  await bench.close()
-  rmSync(folder, { recursive: true, force: true })
+  return pairs
 }
 
-/** Latencies while a backfill runs, which is ended if it lasts longer than one wants to look. */
-async function beside(args) {
-  bench.forget()
-  const child = spawn(
-    process.execPath,
-    [join(rootFolder, 'dist', 'cli', 'main.js'), 'apply', '--phase=A', '--yes', '--quiet', ...args],
-    {
-      cwd: folder,
-      stdio: 'ignore',
-      env: { ...process.env, KV_URL: bench.redisUrl, DATABASE_URL: bench.postgres.url },
-    },
-  )
-  const gone = once(child, 'exit')
-  // The copy has begun when the first rows are there.
-  while (child.exitCode === null && bench.copied() === 0) await pause(50)
-  const millis = await read(Number(options.seconds), () => child.exitCode !== null)
-  child.kill('SIGTERM')
-  await gone
-  return millis
+/** Commands after which the copy is at its pace, and what was asked before it is over. */
+const BEGUN = 150
+
+const commandsOf = async (redis) =>
+  Number(/^total_commands_processed:(\d+)/m.exec(await redis.info('stats'))[1])
+
+/** What is under way when it is held or let go on. */
+const SETTLE_MILLIS = 30
+
+function summary(pairs) {
+  const of = (turn, share) => median(pairs.map((it) => percentile(it[turn], share)))
+  const extra = pairs.map((it) => percentile(it.loaded, 0.99) / percentile(it.quiet, 0.99) - 1)
+  return {
+    quiet: { p50: of('quiet', 0.5), p99: of('quiet', 0.99) },
+    loaded: { p50: of('loaded', 0.5), p99: of('loaded', 0.99) },
+    extraP99: { median: median(extra), low: percentile(extra, 0.25), high: percentile(extra, 0.75) },
+    turns: pairs.length,
+  }
 }
 
-async function read(seconds, isOver = () => false) {
+async function read(redis, keys, forMillis) {
   const millis = []
-  const end = performance.now() + seconds * 1000
-  for (let n = 0; performance.now() < end && !isOver(); n++) {
+  const end = performance.now() + forMillis
+  for (let n = Math.floor(Math.random() * keys); performance.now() < end; n++) {
     const [, key] = SHAPES.json.command((n * 7919) % keys)
     const began = performance.now()
     await redis.get(key)
@@ -81,9 +114,4 @@ async function read(seconds, isOver = () => false) {
 
 function pause(millis) {
   return new Promise((resolve) => setTimeout(resolve, millis))
-}
-
-function percentile(millis, share) {
-  const sorted = [...millis].sort((a, b) => a - b)
-  return sorted[Math.ceil(sorted.length * share) - 1]
 }

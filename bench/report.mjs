@@ -1,62 +1,110 @@
-// From measured costs to medians, ratios and a table.
+// From measured costs to medians, ratios, goals and tables.
 import { cpus } from 'node:os'
+import { COMMANDS, DUAL_WRITE, EXPONENT, goalOf, MEMORY, NEIGHBOUR, RATIOS } from './goals.mjs'
+import { median, spread } from './statistics.mjs'
 
-const COPY_GOALS = { json: 0.8, hash: 0.7, fields: 1.1, small: 1.3 }
-
-/** The issue's goals, each a ratio of two lanes' medians within one run. */
-const RATIOS = [
-  ['backfill', 'copy', (shape) => `≤ ${COPY_GOALS[shape]}`],
-  ['backfill', 'copy sorted', () => ''],
-  ['rdb', 'backfill', () => '≤ 1.0'],
-  ['ndjson', 'backfill', () => ''],
-  ['pglite', 'backfill', () => ''],
-  ['diff', 'backfill', () => '≤ 0.5'],
-  ['again', 'backfill', () => '≤ 0.5'],
-  ['catch up', 'backfill', () => '≤ 0.6'],
-  ['apply', 'backfill', () => ''],
-  ['script', 'backfill', () => '≥ 4'],
-  ['script 4', 'backfill', () => '≥ 2.2'],
-  ['per key', 'backfill', () => ''],
-  ['drain', 'copy', () => ''],
-]
-
-/** What is kept: medians with their spread; of memory the highest. */
-export function resultOf({ keys, rounds, shapes, commands }) {
-  const result = { keys, rounds, node: process.version, cpus: cpus().length, shapes: {}, commands: {} }
-  for (const [name, lanes] of Object.entries(shapes)) {
-    const costs = Object.fromEntries(Object.entries(lanes).map(([lane, runs]) => [lane, summary(runs)]))
-    const ratios = RATIOS.flatMap(([of, to, goal]) => {
-      if (!lanes[of] || !lanes[to]) return []
-      const each = lanes[of].map((it, round) => it.seconds / lanes[to][round].seconds)
-      return [
-        {
-          ratio: `${of} ÷ ${to}`,
-          value: costs[of].seconds.median / costs[to].seconds.median,
-          low: Math.min(...each),
-          high: Math.max(...each),
-          goal: goal(name),
-        },
-      ]
-    })
-    result.shapes[name] = { ratios, costs }
+/** What is kept: medians with their spread; of memory the highest. Only what was measured is in it. */
+export function resultOf({ keys, rounds, shapes, commands, dualWrite, neighbour, sizes, leftOut }) {
+  const result = {
+    keys,
+    rounds,
+    node: process.version,
+    cpus: cpus().length,
+    ...(Object.keys(shapes).length > 0 ? { shapes: mapped(shapes, shapeResult) } : {}),
+    ...(commands ? { commands: mapped(commands, costOf) } : {}),
+    ...(dualWrite ? { dualWrite } : {}),
+    ...(neighbour ? { neighbour } : {}),
+    ...(sizes ? { sizes } : {}),
+    ...(Object.keys(leftOut).length > 0 ? { leftOut } : {}),
   }
-  for (const [name, runs] of Object.entries(commands)) result.commands[name] = summary(runs)
-  return round(result)
+  return round({ ...result, goals: goalsOf(result) })
 }
 
-function summary(runs) {
-  const spread = (values) => ({ median: median(values), low: Math.min(...values), high: Math.max(...values) })
+const mapped = (object, of) =>
+  Object.fromEntries(Object.entries(object).map(([name, it]) => [name, of(it, name)]))
+
+function shapeResult(lanes, shape) {
+  const costs = mapped(lanes, costOf)
+  const ratios = RATIOS.flatMap(({ of, to, most, least }) => {
+    if (!lanes[of] || !lanes[to]) return []
+    const each = lanes[of].map((it, round) => it.seconds / lanes[to][round].seconds)
+    const value = costs[of].seconds.median / costs[to].seconds.median
+    return [
+      {
+        ratio: `${of} ÷ ${to}`,
+        value,
+        low: Math.min(...each),
+        high: Math.max(...each),
+        cpu: total(costs[of].cpu) / total(costs[to].cpu),
+        ...(most === undefined ? {} : { most: goalOf(most, shape) }),
+        ...(least === undefined ? {} : { least }),
+      },
+    ]
+  })
+  return { ratios, costs }
+}
+
+function costOf(runs) {
   const programs = Object.keys(runs[0].cpu)
   return {
     seconds: spread(runs.map((it) => it.seconds)),
-    memoryMb: Math.max(...runs.map((it) => it.memoryMb)),
+    memoryMb: mapped(runs[0].memoryMb, (_, name) => Math.max(...runs.map((it) => it.memoryMb[name]))),
     cpu: Object.fromEntries(programs.map((it) => [it, median(runs.map((run) => run.cpu[it]))])),
   }
 }
 
-function median(values) {
-  const sorted = [...values].sort((a, b) => a - b)
-  return sorted[sorted.length >> 1]
+const total = (cpu) => Object.values(cpu).reduce((sum, it) => sum + it, 0)
+
+/** Every goal that was measured: what, the figure, the goal, and whether it was reached. */
+function goalsOf({ shapes = {}, commands = {}, dualWrite = {}, neighbour = {}, sizes }) {
+  const goals = []
+  const add = (what, value, { most, least }, unit = '') =>
+    goals.push({
+      what,
+      value,
+      ...(most === undefined ? { least } : { most }),
+      unit,
+      reached: most === undefined ? value >= least : value <= most,
+    })
+  for (const [shape, { ratios, costs }] of Object.entries(shapes)) {
+    for (const { ratio, value, most, least } of ratios)
+      if (most ?? least) add(`${shape}: ${ratio}`, value, { most, least })
+    const measured = MEMORY.lanes.filter((it) => costs[it])
+    if (measured.length > 0)
+      add(
+        `${shape}: peak memory, ${measured.join(', ')}`,
+        Math.max(...measured.map((it) => costs[it].memoryMb.client)),
+        MEMORY,
+        ' MiB',
+      )
+  }
+  for (const [name, most] of Object.entries(COMMANDS))
+    if (commands[name]) add(`${name}, CPU`, commands[name].cpu.client, { most }, ' s')
+  for (const [clients, { ratios }] of Object.entries(dualWrite)) {
+    const of = (ratio) => ratios.find((it) => it.ratio === ratio && it.of === 'p95')
+    add(
+      `put − upsert, p95, ${clients} client(s)`,
+      of('put ÷ upsert').extraMillis,
+      { most: DUAL_WRITE.extraMillis },
+      ' ms',
+    )
+    add(`shadowed get ÷ get, p95, ${clients} client(s)`, of('get, shadowed ÷ get').median, {
+      most: DUAL_WRITE.shadow,
+    })
+  }
+  const limited = neighbour[NEIGHBOUR.lane]
+  if (limited) add(`extra p99 of the source beside ${NEIGHBOUR.lane}`, limited.extraP99.median, NEIGHBOUR)
+  for (const [lane, { points, exponents }] of Object.entries(sizes?.lanes ?? {})) {
+    for (const word of ['wall', 'cpu'])
+      add(`${sizes.shape}, ${lane}: exponent of ${word}`, exponents[word].all, { most: EXPONENT })
+    add(
+      `${sizes.shape}, ${lane}: peak memory at any size`,
+      Math.max(...points.map((it) => it.memoryMb.client)),
+      MEMORY,
+      ' MiB',
+    )
+  }
+  return goals
 }
 
 const round = (value) =>
@@ -65,48 +113,189 @@ const round = (value) =>
     : Array.isArray(value)
       ? value.map(round)
       : value !== null && typeof value === 'object'
-        ? Object.fromEntries(Object.entries(value).map(([name, it]) => [name, round(it)]))
+        ? mapped(value, round)
         : value
 
-/** `last`: the result that was checked in, if it is of the same size. */
-export function show(result, last) {
-  const { keys, rounds, shapes, commands } = result
-  const comparable = last?.keys === keys ? last : undefined
-  const lines = [`${keys.toLocaleString('en')} records, ${rounds} round(s), interleaved; medians`]
-  for (const [name, { ratios, costs }] of Object.entries(shapes)) {
-    lines.push(
-      '',
-      `### ${name}`,
-      '',
-      '| ratio | median | lowest–highest | goal | last |',
-      '| --- | --- | --- | --- | --- |',
-    )
-    for (const { ratio, value, low, high, goal } of ratios) {
-      const before = comparable?.shapes[name]?.ratios.find((it) => it.ratio === ratio)
-      lines.push(
-        `| ${ratio} | ${value.toFixed(2)} | ${low.toFixed(2)}–${high.toFixed(2)} | ${goal} | ${before?.value.toFixed(2) ?? ''} |`,
-      )
-    }
-    lines.push(
-      '',
-      '| lane | wall | CPU of client / Redis / Postgres | peak memory |',
-      '| --- | --- | --- | --- |',
-    )
-    for (const [lane, { seconds, memoryMb, cpu }] of Object.entries(costs)) {
-      const spent = ['client', 'redis', 'postgres'].map((it) => (cpu[it] ?? 0).toFixed(1)).join(' / ')
-      lines.push(
-        `| ${lane} | ${seconds.median.toFixed(2)} s (${seconds.low.toFixed(2)}–${seconds.high.toFixed(2)}) | ${spent} | ${Math.round(memoryMb)} MB |`,
-      )
-    }
-  }
-  if (Object.keys(commands).length > 0) {
-    lines.push('', '| command | CPU | wall | peak memory | goal |', '| --- | --- | --- | --- | --- |')
-    for (const [name, { seconds, memoryMb, cpu }] of Object.entries(commands))
-      lines.push(
-        `| ${name} | ${(cpu.client * 1000).toFixed(0)} ms | ${(seconds.median * 1000).toFixed(0)} ms | ${Math.round(memoryMb)} MB | ${COMMAND_GOALS[name] ?? ''} |`,
-      )
-  }
-  return lines.join('\n')
+/** As Markdown. `last`: the result that was checked in, if it is of the same size. `summaries`: what each lane is. */
+export function show(result, last, summaries) {
+  const {
+    keys,
+    rounds,
+    node,
+    cpus,
+    shapes = {},
+    commands,
+    dualWrite,
+    neighbour,
+    sizes,
+    leftOut = {},
+    goals,
+  } = result
+  const before = last?.keys === keys ? last : undefined
+  return [
+    `${keys.toLocaleString('en')} records, ${rounds} round(s), interleaved; medians. Node ${node}, ${cpus} CPUs.`,
+    ...Object.entries(leftOut).map(([lane, why]) => `Left out: ${lane}, since ${why}.`),
+    ...Object.entries(shapes).flatMap(([name, it]) =>
+      shapeLines(name, it, before?.shapes?.[name], summaries),
+    ),
+    ...(commands ? commandLines(commands) : []),
+    ...(dualWrite ? dualWriteLines(dualWrite) : []),
+    ...(neighbour ? neighbourLines(neighbour) : []),
+    ...(sizes ? sizeLines(sizes) : []),
+    ...goalLines(goals, before?.goals ?? []),
+  ].join('\n')
 }
 
-const COMMAND_GOALS = { 'start-up': '< 150 ms of CPU', 'plan of 100 plans': '< 1 s of CPU' }
+const table = (heads, rows) => [
+  `| ${heads.join(' | ')} |`,
+  `| ${heads.map(() => '---').join(' | ')} |`,
+  ...rows.map((it) => `| ${it.join(' | ')} |`),
+]
+
+function shapeLines(name, { ratios, costs }, before, summaries) {
+  return [
+    '',
+    `### ${name}`,
+    '',
+    ...table(
+      ['ratio', 'median', 'lowest–highest', 'by CPU of all processes', 'goal', 'last'],
+      ratios.map((it) => [
+        it.ratio,
+        it.value.toFixed(2),
+        `${it.low.toFixed(2)}–${it.high.toFixed(2)}`,
+        it.cpu.toFixed(2),
+        goalText(it),
+        before?.ratios.find(({ ratio }) => ratio === it.ratio)?.value.toFixed(2) ?? '',
+      ]),
+    ),
+    '',
+    ...table(
+      ['lane', 'wall', 'CPU of client / Redis / Postgres', 'peak memory of the same', 'what it is'],
+      Object.entries(costs).map(([lane, { seconds, memoryMb, cpu }]) => [
+        lane,
+        `${seconds.median.toFixed(2)} s (${seconds.low.toFixed(2)}–${seconds.high.toFixed(2)})`,
+        `${processes(cpu, 1)} s`,
+        `${processes(memoryMb, 0)} MB`,
+        summaries[lane] ?? '',
+      ]),
+    ),
+  ]
+}
+
+// A pooler is a fourth process.
+const processes = (of, digits) =>
+  ['client', 'redis', 'postgres', ...(of.pooler === undefined ? [] : ['pooler'])]
+    .map((it) => (of[it] === undefined ? '–' : of[it].toFixed(digits)))
+    .join(' / ')
+
+const commandLines = (commands) => [
+  '',
+  '### Commands',
+  '',
+  ...table(
+    ['command', 'CPU', 'wall', 'peak memory', 'goal'],
+    Object.entries(commands).map(([name, { seconds, memoryMb, cpu }]) => [
+      name,
+      `${(cpu.client * 1000).toFixed(0)} ms`,
+      `${(seconds.median * 1000).toFixed(0)} ms`,
+      `${memoryMb.client.toFixed(0)} MB`,
+      COMMANDS[name] === undefined ? '' : `< ${COMMANDS[name] * 1000} ms of CPU`,
+    ]),
+  ),
+]
+
+const dualWriteLines = (dualWrite) =>
+  Object.entries(dualWrite).flatMap(([clients, { lanes, ratios }]) => [
+    '',
+    `### Dual-write, ${clients} client(s)`,
+    '',
+    ...table(
+      ['call', 'p50', 'p95'],
+      Object.entries(lanes).map(([lane, it]) => [lane, millisText(it.p50), millisText(it.p95)]),
+    ),
+    '',
+    ...table(
+      ['ratio', 'of', 'median', 'lowest–highest', 'beyond it'],
+      ratios.map((it) => [
+        it.ratio,
+        it.of,
+        it.median.toFixed(2),
+        `${it.low.toFixed(2)}–${it.high.toFixed(2)}`,
+        `${it.extraMillis.toFixed(2)} ms`,
+      ]),
+    ),
+  ])
+
+const millisText = ({ median, low, high }) => `${median.toFixed(2)} ms (${low.toFixed(2)}–${high.toFixed(2)})`
+
+const neighbourLines = (neighbour) => [
+  '',
+  '### Somebody else who reads the source',
+  '',
+  ...table(
+    ['beside', 'p50 without / with it', 'p99 without / with it', 'extra p99 (half of the turns)', 'turns'],
+    Object.entries(neighbour).map(([lane, { quiet, loaded, extraP99, turns }]) => [
+      lane,
+      `${quiet.p50.toFixed(2)} / ${loaded.p50.toFixed(2)} ms`,
+      `${quiet.p99.toFixed(2)} / ${loaded.p99.toFixed(2)} ms`,
+      `${percent(extraP99.median)} (${percent(extraP99.low)} to ${percent(extraP99.high)})`,
+      turns,
+    ]),
+  ),
+]
+
+const percent = (share) => `${(share * 100).toFixed(0)} %`
+
+const sizeLines = ({ shape, lanes }) => [
+  '',
+  `### Sizes, ${shape}`,
+  '',
+  ...table(
+    ['lane', 'keys', 'wall', 'CPU of client / Redis / Postgres', 'peak memory of the same'],
+    Object.entries(lanes).flatMap(([lane, { points }]) =>
+      points.map(({ keys, seconds, cpu, memoryMb }) => [
+        lane,
+        keys.toLocaleString('en'),
+        `${seconds.toFixed(2)} s`,
+        `${processes(cpu, 1)} s`,
+        `${processes(memoryMb, 0)} MB`,
+      ]),
+    ),
+  ),
+  '',
+  ...table(
+    ['lane', 'exponent of wall', 'of CPU', 'between the two largest: wall', 'CPU'],
+    Object.entries(lanes).map(
+      ([
+        lane,
+        {
+          exponents: { wall, cpu },
+        },
+      ]) => [lane, ...[wall.all, cpu.all, wall.lastStep, cpu.lastStep].map((it) => it.toFixed(2))],
+    ),
+  ),
+]
+
+const goalLines = (goals, before) => [
+  '',
+  `### Goals: ${goals.filter((it) => it.reached).length} of ${goals.length} reached`,
+  '',
+  ...table(
+    ['what', 'measured', 'goal', '', 'last'],
+    goals.map(({ what, value, unit, most, least, reached }) => {
+      const known = before.find((it) => it.what === what)
+      return [
+        what,
+        `${figure(value)}${unit}`,
+        goalText({ most, least }, unit),
+        reached ? 'reached' : '**not reached**',
+        known ? `${figure(known.value)}${unit}` : '',
+      ]
+    }),
+  ),
+]
+
+const figure = (value) => (Math.abs(value) >= 10 ? value.toFixed(0) : value.toFixed(2))
+
+const goalText = ({ most, least }, unit = '') =>
+  most !== undefined ? `≤ ${most}${unit}` : least !== undefined ? `≥ ${least}${unit}` : ''

@@ -58,6 +58,7 @@ export async function startPostgres() {
   const psql = (sql, flags = []) =>
     execFileSync(join(bin, 'psql'), ['-X', '-q', ...flags, '-v', 'ON_ERROR_STOP=1', '-d', url, '-c', sql], {
       encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, PGOPTIONS: '-c client_min_messages=warning' },
     })
   for (let tries = 0; ; tries++) {
@@ -86,13 +87,13 @@ function postgresBin() {
   throw new Error('The bench needs a Postgres server and psql (Debian: apt-get install postgresql).')
 }
 
-function unprivileged() {
+export function unprivileged() {
   if (process.getuid?.() !== 0) return undefined
   const id = (flag) => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }))
   return { uid: id('-u'), gid: id('-g') }
 }
 
-async function freePort() {
+export async function freePort() {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address()
@@ -101,7 +102,7 @@ async function freePort() {
   return port
 }
 
-async function reachable(port) {
+export async function reachable(port) {
   for (let tries = 0; tries < 600; tries++) {
     const socket = createConnection(port, '127.0.0.1')
     const open = await Promise.race([
@@ -115,7 +116,7 @@ async function reachable(port) {
   throw new Error(`nothing answers at port ${port}`)
 }
 
-async function stop(child, signal, folder) {
+export async function stop(child, signal, folder) {
   if (child.exitCode === null && child.signalCode === null) {
     const gone = once(child, 'exit')
     child.kill(signal)

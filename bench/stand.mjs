@@ -1,7 +1,7 @@
 // The servers, files and project of one shape.
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFileSync, createWriteStream, mkdirSync, writeFileSync } from 'node:fs'
+import { copyFileSync, createWriteStream, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createConnection } from 'node:net'
 import { dirname, join } from 'node:path'
 import { copyLine, ndjsonLines, resp, SHAPES } from './data.mjs'
@@ -25,6 +25,7 @@ export async function openShape(name, { keys, folder, lanes, newFolder }) {
   const close = async () => {
     await redis.stop()
     await postgres.stop()
+    rmSync(folder, { recursive: true, force: true })
   }
   const bench = {
     name,
@@ -35,14 +36,16 @@ export async function openShape(name, { keys, folder, lanes, newFolder }) {
     close,
     servers: { redis: redis.pid, postgres: postgres.pid },
     redisUrl: redis.url,
+    redisPort: redis.port,
     rowsFile: join(folder, 'rows.copy'),
     sortedFile: join(folder, 'sorted.copy'),
     ndjsonFile: join(folder, 'dump.ndjson'),
     rdbFile: join(folder, 'dump.rdb'),
-    kvmig: (args, { env = {} } = {}) =>
+    kvmig: (args, { env = {}, servers = {}, until, cwd = folder } = {}) =>
       kvmig(args, {
-        cwd: folder,
-        servers: bench.servers,
+        cwd,
+        servers: { ...bench.servers, ...servers },
+        until,
         env: { KV_URL: redis.url, DATABASE_URL: postgres.url, ...env },
       }),
     program: (file, args) =>
@@ -54,17 +57,16 @@ export async function openShape(name, { keys, folder, lanes, newFolder }) {
     forget: () =>
       postgres.psql(`drop table if exists ${shape.table}; drop schema if exists kvmig cascade; checkpoint`),
     /** Is anything there yet? */
-    copied: () =>
-      Number(postgres.psql(`select coalesce(pg_relation_size(to_regclass('${shape.table}')), 0)`, ['-At'])),
     /** Writes records into Redis; `values`: each with the value of the record that many places further. */
     seed: (from, to, { values = 0 } = {}) => seed(redis.port, shape, { from, to, values }),
   }
   try {
     process.stderr.write(`${name}: ${keys.toLocaleString('en')} records, ${shape.summary}\n`)
     await bench.seed(0, keys)
-    await writeFile(bench.rowsFile, function* () {
-      for (let i = 0; i < keys; i++) yield copyLine(shape.row((i * SCATTER) % keys))
-    })
+    if (lanes.includes('copy'))
+      await writeFile(bench.rowsFile, function* () {
+        for (let i = 0; i < keys; i++) yield copyLine(shape.row((i * SCATTER) % keys))
+      })
     if (lanes.includes('copy sorted'))
       await writeFile(bench.sortedFile, function* () {
         for (let i = 0; i < keys; i++) yield copyLine(shape.row(i))

@@ -9,6 +9,7 @@ import type { Project } from './plan/plan.ts'
 import { filesIn } from './plan/project-files.ts'
 import { type Applied, apply as applyGraph } from './runner/apply.ts'
 import type { Listener } from './runner/events.ts'
+import { holdPaused, pausedError } from './runner/paused.ts'
 import { runStart } from './runner/run-start.ts'
 import { Session } from './runner/session.ts'
 import { VERSION } from './version.ts'
@@ -62,6 +63,8 @@ export async function apply(project: Project, options: ApplyOptions = {}): Promi
     signal: options.signal ?? new AbortController().signal,
   })
   try {
+    const { held } = await holdPaused(session, names)
+    if (held[0]) throw pausedError(held[0].by, held[0].pause)
     return await applyGraph({
       session,
       graph,

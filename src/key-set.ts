@@ -1,11 +1,11 @@
 import { HASH, hash64 } from './hash64.ts'
 
 /** Things that are told apart exactly, at most; 64 MB. */
-const MOST = 4_000_000
+export const MOST_KEYS = 4_000_000
 
 /**
  * A set of byte strings, as 64-bit hashes in a table that grows to a fixed size and no further. Which keys a scan has given already: a
- * scan of Redis may give a key twice. Beyond `MOST` every key counts as new, and `exact` says so.
+ * scan of Redis may give a key twice. Beyond `MOST_KEYS` every key counts as new, and `exact` says so.
  */
 export class KeySet {
   #slots = new Uint32Array(2 * 65_536)
@@ -13,27 +13,36 @@ export class KeySet {
   size = 0
 
   get exact(): boolean {
-    return this.size < MOST
+    return this.size < MOST_KEYS
   }
 
   /** True the first time. */
   add(bytes: Buffer, start = 0, end = bytes.length): boolean {
     if (!this.exact) return true
-    if (this.size * 2 > this.#mask) this.#grow()
     hash64(bytes, start, end)
-    const high = HASH[0]!
-    const low = HASH[1]! || 1
-    const at = this.#find(high, low)
-    if (this.#slots[at + 1] !== 0) return false
-    this.#slots[at] = high
-    this.#slots[at + 1] = low
-    this.size += 1
-    return true
+    return this.addHash(HASH[0]!, HASH[1]!)
   }
 
   has(bytes: Buffer, start = 0, end = bytes.length): boolean {
     hash64(bytes, start, end)
-    return this.#slots[this.#find(HASH[0]!, HASH[1]! || 1) + 1] !== 0
+    return this.hasHash(HASH[0]!, HASH[1]!)
+  }
+
+  /** Something of which the caller has a hash of its own: two halves, unsigned. All in one set are hashed in the same way. */
+  addHash(high: number, low: number): boolean {
+    if (!this.exact) return true
+    if (this.size * 2 > this.#mask) this.#grow()
+    // Zero is what a free place has.
+    const at = this.#find(high, low || 1)
+    if (this.#slots[at + 1] !== 0) return false
+    this.#slots[at] = high
+    this.#slots[at + 1] = low || 1
+    this.size += 1
+    return true
+  }
+
+  hasHash(high: number, low: number): boolean {
+    return this.#slots[this.#find(high, low || 1) + 1] !== 0
   }
 
   /** Where it is, or the free place where it would be. */

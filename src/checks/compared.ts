@@ -5,7 +5,6 @@ import { decide } from '../mapping/resolve.ts'
 import type { RowBatch } from '../mapping/row-batch.ts'
 import type { Merge } from '../plan/plan.ts'
 import { showTable } from '../plan/table.ts'
-import { printable } from '../printable.ts'
 import type { Ledger, Origin, Rival } from '../state/ledger.ts'
 import { type Traced, trace, tracedTo, writerName } from '../state/trace.ts'
 import { TupleWriter } from '../target/codec.ts'
@@ -13,11 +12,12 @@ import { readRowsAt } from '../target/read-rows.ts'
 import { rowKeyOf } from '../target/row-key.ts'
 import { cellsOf, keyTupleOf, openTableRows, reachTypes, type TableRows } from '../target/table-rows.ts'
 import type { Target, Transaction } from '../target/target.ts'
+import { type Difference, Differences } from './differences.ts'
 import { allMergedRows, type MergedRow, type MergedTable, mergedRows } from './merged-rows.ts'
-import { ownRows } from './own-rows.ts'
 import type { Reread } from './read-records.ts'
 import { RowTally } from './row-tally.ts'
 import type { TableSurvey } from './survey.ts'
+import { TableSide } from './table-side.ts'
 
 /** Rows that a mapping makes of the source, waiting to be compared with the table. */
 export interface Expected {
@@ -43,18 +43,6 @@ export interface Comparison {
   readonly reread?: Reread
 }
 
-export interface Difference {
-  readonly table: string
-  readonly kind: 'missing' | 'different' | 'extra'
-  /** Undefined for a row whose record cannot be told. */
-  readonly key: Buffer | undefined
-  readonly part: Part
-  /** The mapping that gives the row, or gave it. */
-  readonly writer?: Pick<CompiledMapping, 'plan'> & { readonly mapping: string }
-  /** The key tuple of the row, where there is one or should be one. */
-  readonly row?: Buffer
-}
-
 export interface ComparedOptions {
   /** All mappings that write the table, in file order. */
   readonly writers: readonly CompiledMapping[]
@@ -70,7 +58,6 @@ export interface ComparedOptions {
   readonly now: number
 }
 
-const SAMPLES = 10
 /** Row keys that are remembered while extra rows are looked for. */
 const MOST_SUSPECTS = 500_000
 
@@ -84,7 +71,9 @@ const MOST_SUSPECTS = 500_000
 export class Compared {
   readonly #options: ComparedOptions
   #inSource = new RowTally([])
-  #inTable = new RowTally([])
+  /** Undefined without a comparison. */
+  #side: TableSide | undefined
+  #summing: Promise<void> | undefined
   /** Mappings may fill different columns of the table, so each compares its own. */
   readonly #rows = new Map<CompiledMapping, TableRows>()
   #expected = 0
@@ -92,11 +81,9 @@ export class Compared {
   #matching = 0
   /** Rows of ours that differ; `different` counts records that should have changed another one's row as well. */
   #changed = 0
-  readonly #missing: Found = { kind: 'missing', count: 0, samples: [] }
-  readonly #different: Found = { kind: 'different', count: 0, samples: [] }
-  readonly #extra: Found = { kind: 'extra', count: 0, samples: [] }
-  /** Key tuples (in latin1, too) of rows in sums that do not add up. */
-  readonly #suspects = new Map<string, Buffer>()
+  readonly #found: Differences
+  /** Key tuples, in latin1, of rows in sums that do not add up. */
+  readonly #suspects = new Set<string>()
   /** Rows (their keys) that records of a sample were merged into. */
   #merged: Buffer[] = []
   /** Could all rows be summed up, rather than looked up? */
@@ -104,6 +91,7 @@ export class Compared {
 
   constructor(options: ComparedOptions) {
     this.#options = options
+    this.#found = new Differences(this.#name, options.comparison?.onDifference)
   }
 
   async open(): Promise<void> {
@@ -118,18 +106,30 @@ export class Compared {
     const table = comparison && first && this.#rows.get(first)
     this.isSummed =
       table !== undefined && !table.staged && !tracked && writers.length === 1 && own.length === 1
-    this.#sumBy(this.isSummed ? table!.keyIndexes : (first?.keyIndexes.map((_, place) => place) ?? []))
+    if (table) this.#sumOf(table, this.isSummed ? 'rows' : 'keys')
   }
 
   /** Rows that are not summed up are looked up: then only keys are summed up, to find what nothing in the source gives. */
   lookUp(): void {
     this.isSummed = false
-    this.#sumBy(this.#options.writers[0]!.keyIndexes.map((_, place) => place))
+    if (this.#side) this.#sumOf(this.#rows.get(this.#options.writers[0]!)!, 'keys')
   }
 
-  #sumBy(keyIndexes: readonly number[]): void {
-    this.#inSource = new RowTally(keyIndexes)
-    this.#inTable = new RowTally(keyIndexes)
+  #sumOf(rows: TableRows, of: 'rows' | 'keys'): void {
+    const { comparison, own: mappings, tracked, now } = this.#options
+    this.#side = new TableSide({ target: comparison!.target, rows, mappings, tracked, now, of })
+    this.#inSource = this.#side.newTally()
+  }
+
+  /**
+   * Sums the table up while the source is being read, once another one is done with. What is written meanwhile, on either side, differs, and
+   * is then looked at row by row.
+   */
+  sumAhead(after: Promise<void>): Promise<void> {
+    if (!this.isSummed) return after
+    this.#summing = after.then(() => this.#side!.sum())
+    // It is awaited later: a failure until then is nobody's unhandled rejection.
+    return this.#summing.catch(() => {})
   }
 
   /** How rows of a mapping are written to be compared. */
@@ -147,12 +147,12 @@ export class Compared {
   /** A row that the source gives, the last of a writer. */
   sum(tuples: TupleWriter): void {
     const row = tuples.count - 1
-    this.#inSource.add(tuples.memory, tuples.startOf(row), tuples.endOf(row))
+    this.#inSource.add(tuples.memory, tuples.startOf(row))
   }
 
   /** May this row, the last of a writer, not be there as it is? */
   isSuspect(tuples: TupleWriter): boolean {
-    return this.#inSource.differsAt(tuples.memory, tuples.startOf(tuples.count - 1), this.#inTable)
+    return this.#inSource.differsAt(tuples.memory, tuples.startOf(tuples.count - 1), this.#side!.tally)
   }
 
   async compare(expected: Expected): Promise<void> {
@@ -189,9 +189,9 @@ export class Compared {
       return
     }
     const [first, ...others] = records
-    this.#note(verdict === 'missing' ? this.#missing : this.#different, first, keyTuple)
+    this.#found.note(verdict, first, keyTuple)
     // It takes all of them to mend it.
-    for (const it of others) this.#tell(verdict, it, keyTuple)
+    for (const it of others) this.#found.tell(verdict, it, keyTuple)
     if (verdict === 'missing') return
     this.#changed += 1
     this.#sumKey(keyTuple)
@@ -216,7 +216,7 @@ export class Compared {
     const rowKeys = tracked ? keys.map(rowKeyOf) : []
     const origins = tracked ? await ledger.origins.find(tx, this.#name, rowKeys) : undefined
     const rivals = await this.#rivalsOf(tx, origins)
-    const odd: Odd[] = all.flatMap((it) => (refused.has(it.number) ? { it, found: this.#missing } : []))
+    const odd: Odd[] = all.flatMap((it) => (refused.has(it.number) ? { it, found: 'missing' } : []))
     for (const [index, it] of records.entries()) {
       const [origin, given_, there_] = [origins?.[index], given[index]!, there[index]]
       const keyTuple = keys[index]!
@@ -238,7 +238,7 @@ export class Compared {
       }
       odd.push({
         it,
-        found: there_ ? this.#different : this.#missing,
+        found: there_ ? 'different' : 'missing',
         keyTuple,
         ...(owns ? { owns } : {}),
         ...(!owns && origin?.state === 'stands' && there_
@@ -265,7 +265,7 @@ export class Compared {
   }
 
   #sumKey(keyTuple: Buffer): void {
-    if (!this.isSummed) this.#inSource.add(keyTuple, 0, keyTuple.length)
+    if (!this.isSummed) this.#inSource.add(keyTuple, 0)
   }
 
   /** Records that do not have the row they give: they may be in the quarantine, or have given way to another one. */
@@ -305,8 +305,8 @@ export class Compared {
       const isRival = giving && rivals.has(`${giving.row.toString('latin1')}${nameOf(it)}`)
       if (isRival && this.#givesWay(it, giving, compiled, table)) continue
       const { plan, mapping } = compiled
-      this.#note(found, { key: it.key, part: it.part, plan, mapping: mapping.name }, keyTuple)
-      if (!owns || found !== this.#different) continue
+      this.#found.note(found, { key: it.key, part: it.part, plan, mapping: mapping.name }, keyTuple)
+      if (!owns || found !== 'different') continue
       this.#changed += 1
       this.#sumKey(keyTuple!)
     }
@@ -334,32 +334,16 @@ export class Compared {
     )
   }
 
-  /** Reads our rows (their keys, where all rows were looked up already), and says whether the sums of both sides differ. */
+  /** Sums up our rows (their keys, where all rows were looked up already), and says whether the sums of both sides differ. */
   async mayDiffer(): Promise<boolean> {
-    const { comparison, writers } = this.#options
-    if (!comparison) return false
-    const columns = this.isSummed ? this.#rows.get(writers[0]!)!.wires : undefined
-    await comparison.target.transaction(async (tx) => {
-      // Another try counts anew.
-      this.#actual = 0
-      this.#inTable.clear()
-      for await (const rows of this.#ownRows(tx, { columns })) {
-        this.#actual += rows.length
-        for (const it of rows) this.#inTable.add(it, 0, it.length)
-      }
-    })
-    if (this.isSummed) this.#matching += this.#inTable.alike(this.#inSource)
-    if (!this.#inSource.differs(this.#inTable)) return false
-    await comparison.target.transaction(async (tx) => {
-      for await (const rows of this.#ownRows(tx, { columns })) {
-        for (const it of rows) {
-          if (this.#suspects.size >= MOST_SUSPECTS) return
-          if (!this.#inSource.differsAt(it, 0, this.#inTable)) continue
-          const key = columns ? keyTupleOf(this.#rows.get(writers[0]!)!, it) : Buffer.from(it)
-          this.#suspects.set(key.toString('latin1'), key)
-        }
-      }
-    })
+    const side = this.#side
+    if (!side) return false
+    await (this.#summing ?? side.sum())
+    this.#actual = side.tally.total
+    if (this.isSummed) this.#matching += side.tally.alike(this.#inSource)
+    if (!this.#inSource.differs(side.tally)) return false
+    for (const key of await side.keysThatDiffer(this.#inSource, MOST_SUSPECTS))
+      this.#suspects.add(key.toString('latin1'))
     return this.isSummed || this.#suspects.size > 0
   }
 
@@ -378,84 +362,47 @@ export class Compared {
   async settleExtra(): Promise<void> {
     const { comparison, tracked, writers } = this.#options
     if (!comparison || this.#suspects.size === 0) return
-    const left: Buffer[] = []
+    let left: readonly Buffer[] = []
+    const counted = this.#actual
     const records = await comparison.target.transaction(async (tx) => {
-      left.length = 0
-      for await (const keys of this.#ownRows(tx, { expired: 'now' }))
-        left.push(...keys.filter((it) => this.#suspects.has(it.toString('latin1'))))
-      this.#actual -= this.#suspects.size - left.length
+      left = await this.#side!.stillThere(tx, this.#suspects)
+      this.#actual = counted - (this.#suspects.size - left.length)
       if (!tracked) return trace(tx, left, this.#rows.get(writers[0]!)!, writers, comparison.ledger, false)
       const origins = await comparison.ledger.origins.find(tx, this.#name, left.map(rowKeyOf))
       return origins.map((it): Traced | undefined => it && tracedTo(it, writers))
     })
-    for (const [index, it] of records.entries()) this.#note(this.#extra, it, left[index])
+    for (const [index, it] of records.entries()) this.#found.note('extra', it, left[index])
   }
 
   result(): TableSurvey {
+    const { missing, different, extra } = this.#found
     const isCompared = this.#options.comparison !== undefined
     // Every row of ours is alike, different or extra, however often a scan gave its record.
     const matching =
       isCompared && this.#actual > 0
-        ? Math.min(this.#matching, this.#actual - this.#changed - this.#extra.count)
+        ? Math.min(this.#matching, this.#actual - this.#changed - extra.count)
         : this.#matching
     return {
       table: this.#name,
       compared: isCompared,
-      expected: isCompared ? matching + this.#different.count + this.#missing.count : this.#expected,
+      expected: isCompared ? matching + different.count + missing.count : this.#expected,
       actual: this.#actual,
       matching,
-      missing: this.#missing,
-      different: this.#different,
-      extra: this.#extra,
+      missing,
+      different,
+      extra,
     }
-  }
-
-  #note(found: Found, record: Traced | undefined, row: Buffer | undefined): void {
-    found.count += 1
-    const { key, part = '' } = record ?? {}
-    if (found.samples.length < SAMPLES)
-      found.samples.push(key ? sample(key, part) : `a row of ${this.#name} of unknown origin`)
-    this.#tell(found.kind, record, row)
-  }
-
-  #tell(kind: Difference['kind'], record: Traced | undefined, row: Buffer | undefined): void {
-    const { key, part = '' } = record ?? {}
-    this.#options.comparison?.onDifference?.({
-      table: this.#name,
-      kind,
-      key: key && Buffer.from(key),
-      part,
-      ...(record ? { writer: { plan: record.plan, mapping: record.mapping } } : {}),
-      ...(row ? { row } : {}),
-    })
   }
 
   get #name(): string {
     return showTable(this.#options.writers[0]!.table.name)
   }
-
-  #ownRows(
-    tx: Transaction,
-    {
-      expired = this.#options.now,
-      columns,
-    }: Partial<Pick<Parameters<typeof ownRows>[2], 'expired' | 'columns'>>,
-  ): AsyncIterable<readonly Buffer[]> {
-    const { writers, own, tracked } = this.#options
-    return ownRows(tx, this.#rows.get(writers[0]!)!, { mappings: own, tracked, expired, columns })
-  }
-}
-
-interface Found {
-  readonly kind: Difference['kind']
-  count: number
-  readonly samples: string[]
 }
 
 /** A record without the row it gives. */
 interface Odd {
   readonly it: Record
-  readonly found: Found
+  readonly found: 'missing' | 'different'
   readonly keyTuple?: Buffer
   /** The row is its own, and differs or is not there. */
   readonly owns?: boolean
@@ -474,6 +421,3 @@ const isOf = ({ writer, key, part }: Rival, compiled: CompiledMapping, it: Recor
   writer === writerName(compiled) && key.equals(it.key) && part === it.part
 
 const nameOf = ({ key, part }: Pick<Record, 'key' | 'part'>): string => `${key.toString('latin1')}\0${part}`
-
-const sample = (key: Buffer, part: Part): string =>
-  part === '' ? printable(key) : `${printable(key)} ${part}`

@@ -3,16 +3,14 @@ import { forwardClaims } from '../mapping/claim.ts'
 import type { CompiledProject } from '../mapping/compiled-project.ts'
 import { groupOf } from '../mapping/group.ts'
 import type { Claim, CompiledMapping, Part, RecordSink, Router } from '../mapping/mapping.ts'
-import { RowBatch } from '../mapping/row-batch.ts'
-import type { RowBytes } from '../mapping/straight.ts'
 import { mappingsOf, type Plan } from '../plan/plan.ts'
 import { showTable } from '../plan/table.ts'
 import { withoutExpiredFields } from '../sources/part.ts'
 import type { Entry, Page, Source } from '../sources/source.ts'
-import type { Reject, Row } from '../value.ts'
 import { Compared, type Comparison } from './compared.ts'
+import { fateOf, type KeyAccount, newAccount } from './key-account.ts'
 import { KeyShapes } from './key-shapes.ts'
-import { MappingTally } from './mapping-tally.ts'
+import { type Handed, Reading } from './reading.ts'
 import { inSample } from './sample-records.ts'
 import { FATES, type Fate, type Survey } from './survey.ts'
 
@@ -97,9 +95,13 @@ class SurveyPass {
   }
 
   async read(): Promise<void> {
-    const { compiled, plans } = this.#options
+    const { compiled, plans, share } = this.#options
     for (const table of this.#tables.values()) await table.open()
     this.#agree()
+    if (share === undefined) {
+      let before = Promise.resolve()
+      for (const table of this.#tables.values()) before = table.sumAhead(before)
+    }
     for (const plan of plans) {
       for (const { name, into } of mappingsOf(plan)) {
         const made = compiled.mapping(plan.name, name)
@@ -311,9 +313,9 @@ class SurveyPass {
 
   #count(plan: string | undefined, fate: Fate, keys: number): void {
     const name = plan ?? ''
-    const fates = this.#fates.get(name) ?? emptyFates()
-    fates[fate] += keys
-    this.#fates.set(name, fates)
+    const fates = this.#fates.get(name)
+    if (fates) fates[fate] += keys
+    else this.#fates.set(name, { ...emptyFates(), [fate]: keys })
   }
 
   #isExpired({ expiresAt }: Entry): boolean {
@@ -324,142 +326,6 @@ class SurveyPass {
     const living = withoutExpiredFields(entry, this.#options.now)
     return forwardClaims(this.#router.route(entry.key, entry.type), living, sinkOf)
   }
-}
-
-/** What a survey sees of one mapping. It is told of the records of one entry at a time. */
-class Reading implements RecordSink {
-  readonly compiled: CompiledMapping
-  readonly table: Compared
-  readonly tally: MappingTally
-  /** Rows that wait to be compared, and the keys they came from. */
-  batch: RowBatch
-  #accounts: KeyAccount[] = []
-  #spare: RowBatch | undefined
-  readonly #keeps: (reading: Reading, part: () => Part) => boolean
-  #entry!: Entry
-  #expired = false
-  #again = false
-  account!: KeyAccount
-
-  constructor(
-    compiled: CompiledMapping,
-    table: Compared,
-    keeps: (reading: Reading, part: () => Part) => boolean,
-  ) {
-    this.compiled = compiled
-    this.table = table
-    this.tally = new MappingTally(compiled)
-    this.batch = new RowBatch(table.rowsOf(compiled))
-    this.#keeps = keeps
-  }
-
-  get bytes(): RowBytes | undefined {
-    return this.batch.bytes
-  }
-
-  /** Says whose records arrive from now on; `again`: they were seen and counted before. */
-  of(
-    entry: Entry,
-    account: KeyAccount,
-    { expired, again }: { readonly expired: boolean; readonly again: boolean },
-  ): this {
-    this.batch.of(entry)
-    this.account = account
-    this.#entry = entry
-    this.#expired = expired
-    this.#again = again
-    if (entry.offset === 0 && !expired && !again) this.tally.key(entry)
-    return this
-  }
-
-  row(cells: Row, part: () => Part): void {
-    this.batch.row(cells, part)
-    if (!this.#isKept(part)) this.batch.keep(this.batch.count - 1)
-  }
-
-  wrote(part: () => Part): void {
-    // Most rows are summed up, and nothing else is kept of them.
-    if (this.#isKept(part)) this.batch.wrote(part)
-    else this.batch.tuples.keep(this.batch.tuples.count - 1)
-  }
-
-  #isKept(part: () => Part): boolean {
-    if (this.#expired) return false
-    this.account.rows += 1
-    if (!this.#again) this.tally.record()
-    if (!this.#keeps(this, part)) return false
-    this.account.isCompared = true
-    this.#accounts.push(this.account)
-    return true
-  }
-
-  reject(reject: Reject): void {
-    if (this.#expired) return
-    this.account.rejects += 1
-    if (!this.#again) this.tally.reject(reject, this.#entry.key)
-  }
-
-  filtered(): void {
-    if (!this.#again) this.tally.filter()
-  }
-
-  unmapped(field: string): void {
-    if (!this.#again) this.tally.unmapped(field, this.#entry.key)
-  }
-
-  /** What came last came of a key that is void. */
-  forget(account: KeyAccount): void {
-    while (this.#accounts.at(-1) === account) this.#accounts.pop()
-    this.batch.keep(this.#accounts.length)
-  }
-
-  handOver(): Handed {
-    const handed = { reading: this, rows: this.batch, accounts: this.#accounts }
-    this.batch = this.#spare ?? new RowBatch(this.table.rowsOf(this.compiled))
-    this.#spare = undefined
-    this.#accounts = []
-    return handed
-  }
-
-  /** They are compared: their memory can have the next ones. */
-  takeBack(rows: RowBatch): void {
-    rows.clear()
-    this.#spare = rows
-  }
-}
-
-interface Handed {
-  readonly reading: Reading
-  readonly rows: RowBatch
-  readonly accounts: readonly KeyAccount[]
-}
-
-/** What is known of a key until its fate is settled. */
-interface KeyAccount {
-  key: Buffer
-  plan: string | undefined
-  fate: Fate
-  rows: number
-  rejects: number
-  /** Of its rows, those that turned out to be in the quarantine. */
-  quarantined: number
-  /** Does a row of it wait to be compared? */
-  isCompared: boolean
-}
-
-const newAccount = ({ key, more }: Entry): KeyAccount => ({
-  key: more ? Buffer.from(key) : key,
-  plan: undefined,
-  fate: 'uncovered',
-  rows: 0,
-  rejects: 0,
-  quarantined: 0,
-  isCompared: false,
-})
-
-function fateOf({ fate, rows, rejects }: KeyAccount, quarantined: number): Fate {
-  if (fate !== 'migrated' || rejects + quarantined === 0) return fate
-  return rows - quarantined > 0 ? 'partial' : 'quarantined'
 }
 
 const NO_KEY = Buffer.alloc(0)

@@ -137,7 +137,7 @@ function createProgram(io: Io, version: string, done: (code: number) => void): C
     .option('--wait <seconds>', 'B, C: how long to wait for instances (default: 30)', count)
     .option(
       '--confirm-deletes <number>',
-      'B: so many rows may go that the source does not have any more',
+      'B, A --again: so many rows may go that the source does not have any more',
       count,
     )
     .option('--point-of-no-return', 'D: yes, the source is not written any more from now on')

@@ -4,6 +4,7 @@ import type { Step } from '../plan/step.ts'
 import { printable } from '../printable.ts'
 import { counted, duration, number } from '../report/wording.ts'
 import type { RunEvent } from '../runner/events.ts'
+import { isPause } from '../runner/paused.ts'
 import type { Output } from './io.ts'
 import { type Progress, type ProgressOptions, showCounts, title } from './progress.ts'
 import { Remaining } from './remaining.ts'
@@ -91,6 +92,7 @@ class PlanLine {
   #millis = 0
   #gate: string | undefined
   #failed = false
+  #paused = false
   #over = false
   #task: Titled | undefined
   readonly #closed: Promise<void>
@@ -127,7 +129,10 @@ class PlanLine {
     this.#steps += 1
     this.#millis += millis
     if (outcome.status === 'opened' || outcome.status === 'closed') this.#gate = outcome.status
-    if (outcome.status === 'failed') this.#failed = true
+    if (outcome.status === 'failed') {
+      if (isPause(outcome.error)) this.#paused = true
+      else this.#failed = true
+    }
     if ('counts' in outcome) {
       for (const [name, value] of Object.entries(outcome.counts ?? {}))
         this.#sum[name] = (this.#sum[name] ?? 0) + value
@@ -179,6 +184,7 @@ class PlanLine {
       this.#gate && `gate ${this.#gate === 'opened' ? 'open' : 'closed'}`,
       this.#skipped > 0 && `${number(this.#skipped)} skipped`,
       this.#failed && 'failed',
+      this.#paused && 'paused',
       this.#steps > 0 && duration(this.#millis),
     ].filter(Boolean)
     return words.join(', ')

@@ -67,7 +67,7 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
   ],
   DUAL_WRITE: [
     'records that cannot be written to both sides',
-    'The rows have to follow from the entry alone: not from other keys (lookups), not from a value that is cut into pieces, not from a stream. The message says what is in the way; such plans can be copied, and not dual-written. store() wants more than the wrapped client: records that are one place in the source and one row in the target.',
+    'The rows have to follow from the entry alone: not from other keys (lookups), not from a value that is cut into pieces, not from a stream, not from several records (merge). The message says what is in the way. Such a plan stays in phase A: kvmig apply --phase=A --again takes over what has changed and takes out what is gone, as often as you like; cut over with the application stopped. Where only some of its mappings are in the way, apply --phase=B names them as read only; a plan file of their own keeps the others from waiting. store() wants more than the wrapped client: records that are one place in the source and one row in the target.',
   ],
   ENVIRONMENT_UNKNOWN: [
     'an environment that the project does not name',
@@ -188,6 +188,10 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
   OVERRIDE: [
     'an override that makes no sense',
     'USE_POSTGRES_<PLAN> is true or false, and names a plan. It cannot read Postgres in A, when not all is there, nor the source in D, when nobody writes it any more.',
+  ],
+  PAUSED: [
+    'somebody has paused this plan',
+    'kvmig pause keeps a plan where it is, and a copy under way comes to rest: what was read is written, and the place is kept. kvmig resume lets it go on; the next apply goes on at that place. A plan that needs a paused one waits with it.',
   ],
   PERMISSION: [
     'a permission is missing',

@@ -4,6 +4,7 @@ import type { Plan } from '../plan/plan.ts'
 import type { LaterStatus } from '../report/report.ts'
 import { archivesOf } from '../runner/archive.ts'
 import { scopeFor } from '../runner/gates.ts'
+import { pauseSentence } from '../runner/paused.ts'
 import { lookAtFleet } from '../runner/phases/fleet.ts'
 import type { Session } from '../runner/session.ts'
 import { Surveys } from '../runner/surveys.ts'
@@ -60,9 +61,7 @@ export async function laterStatus(session: Session, plan: Plan, route: Route): P
   const isLetGo = archive?.letGo !== undefined
   const reasons = [
     ...(route.rollout ? ['Dual-write is not complete: kvmig apply --phase=B goes on.'] : []),
-    ...(paused
-      ? [`Paused since ${paused.at}: ${paused.because}. kvmig resume ${plan.name} lets it go on.`]
-      : []),
+    ...(paused ? [pauseSentence(plan.name, paused)] : []),
     ...shut.map((it) => `${it.check}: ${it.measured}${it.hint ? ` ${it.hint}` : ''}`),
     ...(route.phase === 'D' && !isLetGo
       ? [

@@ -5,6 +5,7 @@ import { printable, printableSentence } from '../printable.ts'
 import { duration, number } from '../report/wording.ts'
 import type { AppliedStep } from '../runner/apply.ts'
 import type { Listener } from '../runner/events.ts'
+import { isPause } from '../runner/paused.ts'
 import type { Io } from './io.ts'
 import { Remaining } from './remaining.ts'
 
@@ -72,7 +73,7 @@ function createLines({ io, plans, describe }: ProgressOptions): Progress {
     },
     finish: async (results = []) => {
       for (const { step, status, error } of results) {
-        if (status === 'failed' && !told.has(step.id))
+        if ((status === 'failed' || status === 'paused') && !told.has(step.id))
           line(step.plan, `${title(describe(step))}: ${showError(error)}`)
         if (status === 'skipped') line(step.plan, `${title(describe(step))}: skipped`)
       }
@@ -99,4 +100,6 @@ export const showCounts = (counts: Counts): string =>
     .join(', ')
 
 const showError = (error: Error | undefined): string =>
-  error instanceof KvmigError ? `failed: ${error.code}  ${printableSentence(error.message)}` : 'failed'
+  error instanceof KvmigError
+    ? `${isPause(error) ? 'stopped' : 'failed'}: ${error.code}  ${printableSentence(error.message)}`
+    : 'failed'

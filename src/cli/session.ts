@@ -2,7 +2,8 @@ import type { Project } from '../plan/plan.ts'
 import { printableSentence } from '../printable.ts'
 import { Session } from '../runner/session.ts'
 import { bytesOf } from '../sources/part.ts'
-import type { Entry, Page, Source } from '../sources/source.ts'
+import type { Entry, Source } from '../sources/source.ts'
+import { withPages } from '../sources/with-pages.ts'
 import type { CommonOptions } from './args.ts'
 import type { Io } from './io.ts'
 
@@ -54,24 +55,12 @@ const leaseMillis = ({ env }: Io): number | undefined =>
   env.KVMIG_LEASE_SECONDS === undefined ? undefined : Number(env.KVMIG_LEASE_SECONDS) * 1000
 
 function metered(source: Source, meter: { bytes: number }): Source {
-  const measure = async function* (pages: AsyncIterable<Page>): AsyncIterable<Page> {
+  return withPages(source, async function* (pages) {
     for await (const page of pages) {
       for (const entry of page.entries) meter.bytes += sizeOf(entry)
       yield page
     }
-  }
-  return {
-    label: source.label,
-    identity: () => source.identity(),
-    scan: (selection, from) => measure(source.scan(selection, from)),
-    read: (keys) => measure(source.read(keys)),
-    ...(source.count ? { count: () => source.count!() } : {}),
-    ...(source.reached ? { reached: (cursor) => source.reached!(cursor) } : {}),
-    ...(source.edit ? { edit: () => source.edit!() } : {}),
-    commands: () => source.commands(),
-    ...(source.warnings ? { warnings: source.warnings } : {}),
-    close: () => source.close(),
-  }
+  })
 }
 
 const sizeOf = ({ key, value }: Entry): number => key.length + (value ? bytesOf(value) : 0)

@@ -4,9 +4,10 @@ import type { BackfillStep } from '../plan/step.ts'
 import { sameTable, showTable } from '../plan/table.ts'
 import { qualified } from '../target/ddl.ts'
 import { inspectTable } from '../target/inspect.ts'
+import type { Copy } from './copy.ts'
 import type { Context, Executor, Outcome } from './executor.ts'
 import { deleteOwned } from './owned.ts'
-import { type Copy, Pass } from './pass.ts'
+import { Pass } from './pass.ts'
 import { replayOrphans } from './replay.ts'
 
 /**

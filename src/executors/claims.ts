@@ -1,6 +1,6 @@
 import { partOfGrain } from '../mapping/grain.ts'
 import { claim } from '../state/touches.ts'
-import type { Transaction } from '../target/target.ts'
+import type { Statement, Transaction } from '../target/target.ts'
 import type { Batch } from './batch.ts'
 
 /** What a copy may write of a batch. */
@@ -10,14 +10,26 @@ export interface Claimed {
   readonly live: number
 }
 
+/** Tells the plans that are beyond phase A, as `plan`. */
+export const LIVE_PLANS: Statement = {
+  sql: `SELECT plan FROM kvmig.route WHERE phase <> 'A'`,
+  parameters: [],
+}
+
+export const livePlansOf = (rows: Awaited<ReturnType<Transaction['query']>>): ReadonlySet<string> =>
+  new Set(rows.map(({ plan }) => plan!))
+
 /**
- * Claims the records of a batch. In phase A nobody else writes to Postgres, and there is nothing to claim: undefined. From B on instances of
+ * Claims the records of a batch; `live`: the plans that are beyond phase A. In phase A nobody else writes to Postgres, and there is nothing to claim: undefined. From B on instances of
  * the application do; those records that a live write has touched, be it a delete, are newer than what was read, and stay as they are.
  */
-export async function claimBatch(tx: Transaction, batch: Batch): Promise<Claimed | undefined> {
+export async function claimBatch(
+  tx: Transaction,
+  batch: Batch,
+  live: ReadonlySet<string>,
+): Promise<Claimed | undefined> {
   const { plan } = batch.compiled
-  const [route] = await tx.query('SELECT phase FROM kvmig.route WHERE plan = $1', [plan])
-  if (!route || route.phase === 'A') return undefined
+  if (!live.has(plan)) return undefined
   const places = Array.from({ length: batch.count }, (_, row) => ({
     key: batch.key(row),
     part: partOfGrain(batch.compiled.grain, batch.part(row)),

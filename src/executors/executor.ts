@@ -64,6 +64,8 @@ export interface Context {
   fingerprint(step: Step): string
   /** Writes the step into the ledger, in the transaction that did it. */
   record(tx: Transaction, step: Step, outcome: Outcome): Promise<void>
+  /** Throws PAUSED where somebody has paused one of these plans since the run began. */
+  requireGoing(plans: readonly (string | undefined)[]): void
   /** `reached`: how much of the source lies behind it, 0 to 1. */
   progress(step: string, counts: Counts, reached?: number): void
 }

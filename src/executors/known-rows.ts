@@ -1,7 +1,9 @@
-import { KeySet } from '../key-set.ts'
+import { KeySet, MOST_KEYS } from '../key-set.ts'
 import { fieldAt, type TupleWriter } from '../target/codec.ts'
 import { qualified } from '../target/ddl.ts'
 import { scanRows } from '../target/read-rows.ts'
+import { hashRow, ROW_HASH } from '../target/row-hash.ts'
+import { hashesRows, hashRows } from '../target/row-sums.ts'
 import { keyTupleOf, type TableRows } from '../target/table-rows.ts'
 import type { Target } from '../target/target.ts'
 
@@ -24,7 +26,19 @@ export class KnownRows {
       )
       if (Number(unique!.indexes) > 1) return undefined
       const known = new KeySet()
-      for await (const rows of scanRows(tx, table.name, table.wires)) for (const row of rows) known.add(row)
+      if (await hashesRows(target, tx, table.wires)) {
+        const rows = { table: table.name, from: `${qualified(table.name)} t`, parameters: [] }
+        for await (const hashes of hashRows(tx, rows, { columns: table.wires, most: MOST_KEYS }))
+          for (let at = 0; at < hashes.length; at += 8)
+            known.addHash(hashes.readUInt32BE(at), hashes.readUInt32BE(at + 4))
+      } else {
+        for await (const rows of scanRows(tx, table.name, table.wires)) {
+          for (const row of rows) {
+            hashRow(row, 0, [])
+            known.addHash(ROW_HASH[0]!, ROW_HASH[1]!)
+          }
+        }
+      }
       return new KnownRows(table, known)
     })
   }
@@ -38,7 +52,8 @@ export class KnownRows {
   holds(tuples: TupleWriter): boolean {
     const last = tuples.count - 1
     const start = tuples.startOf(last)
-    const isThere = this.#rows.has(tuples.memory, start, tuples.endOf(last))
+    hashRow(tuples.memory, start, [])
+    const isThere = this.#rows.hasHash(ROW_HASH[0]!, ROW_HASH[1]!)
     if (isThere && this.#changed.size === 0) return true
     const key = this.#keyAt(tuples, start)
     if (isThere && this.#changed.exact && !this.#changed.has(key.bytes, key.start, key.end)) return true

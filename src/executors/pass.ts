@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { EXIT, SourceError } from '../errors.ts'
+import { setImmediate as turn } from 'node:timers/promises'
+import { EXIT, KvmigError, SourceError } from '../errors.ts'
 import { failpoint } from '../failpoint.ts'
 import { forwardClaims } from '../mapping/claim.ts'
 import type { CompiledMapping, RecordSink, Router } from '../mapping/mapping.ts'
@@ -14,15 +15,23 @@ import { writerName } from '../state/trace.ts'
 import { databaseClock } from '../target/clock.ts'
 import { DatabaseError } from '../target/error.ts'
 import { openTableRows } from '../target/table-rows.ts'
-import type { Target, Transaction } from '../target/target.ts'
-import { addCounts, Batch, type CopyCounts, type Mark, noCounts, shiftCounts, toQuarantine } from './batch.ts'
+import type { Transaction } from '../target/target.ts'
+import {
+  addCounts,
+  type Batch,
+  type CopyCounts,
+  type Mark,
+  noCounts,
+  shiftCounts,
+  toQuarantine,
+} from './batch.ts'
 import { loadCarefully } from './careful.ts'
 import { certainly } from './certainly.ts'
-import { claimBatch } from './claims.ts'
+import { claimBatch, LIVE_PLANS, livePlansOf } from './claims.ts'
 import { settleContests } from './contests.ts'
+import { Copy } from './copy.ts'
 import type { Context, Counts } from './executor.ts'
-import { KnownRows } from './known-rows.ts'
-import { type Loading, loadDirectly } from './load.ts'
+import { loadDirectly } from './load.ts'
 import { writersOf } from './writers.ts'
 
 /** A cursor that says: nothing is left. */
@@ -31,57 +40,11 @@ const END: Cursor = 'end'
 /** A batch of large rows is written before it has its number of rows: two of them are in memory, one being written while one is filled. */
 const BATCH_BYTES = 8 << 20
 
+/** A source that is read slowly fills no batch for minutes: what there is by then is written, so that a run that is stopped has lost little, and says how far it is. */
+const BATCH_MILLIS = 2_000
+
 /** What is replayed comes in one transaction, where it can: rows may refer to each other. */
 const REPLAYED_ROWS = 20_000
-
-/** What a pass makes of one mapping. */
-export class Copy {
-  readonly step: BackfillStep
-  readonly compiled: CompiledMapping
-  readonly loading: Loading
-  batch: Batch
-  counts: CopyCounts
-  /** Once a batch met rows that are there, the next one is not tried directly either: that is a second run. */
-  careful: boolean
-  /** The rows that are there, once they turned out to be most of what the source gives. */
-  known: KnownRows | undefined
-  #hasLooked = false
-  #spare: Batch | undefined
-
-  constructor(step: BackfillStep, compiled: CompiledMapping, loading: Loading, counts: Counts | undefined) {
-    this.step = step
-    this.compiled = compiled
-    this.loading = loading
-    this.batch = this.newBatch()
-    this.counts = { ...noCounts(), ...counts }
-    this.careful = loading.table.staged
-  }
-
-  newBatch(): Batch {
-    const batch = this.#spare ?? new Batch(this.compiled, this.loading.table)
-    this.#spare = undefined
-    batch.known = this.known
-    return batch
-  }
-
-  /**
-   * Reads the rows that are there, once: it costs a fraction of looking them up, and what is among them need not be. Only where a row has
-   * one record, which its key tells, and nobody else writes.
-   */
-  async learn(target: Target): Promise<void> {
-    const { table, writers } = this.loading
-    if (this.#hasLooked || table.staged || writers.tracked) return
-    this.#hasLooked = true
-    this.known = await KnownRows.read(target, table)
-    this.batch.known = this.known
-  }
-
-  /** It is written: its memory can have the next one. */
-  done(batch: Batch): void {
-    batch.clear()
-    this.#spare = batch
-  }
-}
 
 type Loaded = ReadonlyMap<Copy, CopyCounts>
 
@@ -93,6 +56,7 @@ export class Pass {
   readonly #context: Context
   readonly #source: Source
   readonly copies: readonly Copy[]
+  readonly #plans: readonly string[]
   readonly #byMapping: ReadonlyMap<CompiledMapping, Copy>
   readonly #router: Router
   readonly #id: string
@@ -104,6 +68,7 @@ export class Pass {
   /** What is kept as the place when all is written: where the source goes on some day, or that nothing is left. */
   #end: Cursor = END
   #batches: number
+  #batchBegan = performance.now()
   /** A collection of which more parts have to come, and the copies that take it. */
   #unfinished:
     | { readonly key: Buffer; readonly copies: readonly Copy[]; readonly word: 'keys' | 'expired' }
@@ -174,6 +139,7 @@ export class Pass {
     this.#context = context
     this.#source = source
     this.copies = copies
+    this.#plans = [...new Set(copies.map((it) => it.step.plan))]
     this.#byMapping = new Map(copies.map((it) => [it.compiled, it]))
     this.#router = context.compiled.router(copies[0]!.step.source)
     this.#id = pass.id
@@ -235,19 +201,23 @@ export class Pass {
 
   async #copyFrom(from: Cursor | undefined): Promise<void> {
     if (from === END) return
+    if (from === undefined && !this.#keys) await this.#learnAhead()
     const clock = await databaseClock(this.#context)
     let last: Cursor | undefined
     try {
       for await (const page of this.#pages(from)) {
         this.#context.signal.throwIfAborted()
         if (this.#failed) throw this.#failed
+        this.#context.requireGoing(this.#plans)
         for (const entry of page.entries) this.#take(entry, clock)
         if (page.cursor !== undefined) this.#mark(page.cursor)
         last = page.cursor
         if (this.#isFull()) await this.#flush(page.cursor)
+        // Pages may be there already, one after the other: what is being written has to be attended to as well.
+        await turn()
       }
     } catch (error) {
-      if (error instanceof SourceError && error.exitCode === EXIT.notYet) await this.#keep()
+      if (error instanceof KvmigError && error.exitCode === EXIT.notYet) await this.#keep()
       throw error
     }
     this.#drop()
@@ -256,6 +226,13 @@ export class Pass {
     await this.#writing
     if (this.#failed) throw this.#failed
     failpoint('backfill.scanned')
+  }
+
+  /** From phase B on, the application writes as well: what is known of the table would be old by the time it is needed. */
+  async #learnAhead(): Promise<void> {
+    const { target } = this.#context
+    const live = await target.transaction(async (tx) => livePlansOf((await tx.queries([LIVE_PLANS]))[0]!))
+    for (const copy of this.copies) if (!live.has(copy.compiled.plan)) await copy.learnAhead(target)
   }
 
   /** The source is not the one the cursor belongs to any more: forget it and count anew. */
@@ -343,14 +320,15 @@ export class Pass {
       rows += batch.size + batch.seen.unchanged
       bytes += batch.tuples.bytes
     }
-    return rows >= this.#batchRows || bytes >= BATCH_BYTES
+    if (rows >= this.#batchRows || bytes >= BATCH_BYTES) return true
+    return rows > 0 && !this.#keys && performance.now() - this.#batchBegan >= BATCH_MILLIS
   }
 
   #mark(cursor: Cursor): void {
     this.#resumable = { cursor, marks: new Map(this.copies.map(({ batch }) => [batch, batch.mark()])) }
   }
 
-  /** A budget or a quota is used up: what was paid for is written, as far as the source can be resumed behind it. */
+  /** A budget or a quota is used up, or a plan was paused: what was read is written, as far as the source can be resumed behind it. */
   async #keep(): Promise<void> {
     if (!this.#resumable || this.#failed) return
     const { cursor, marks } = this.#resumable
@@ -366,6 +344,7 @@ export class Pass {
     await this.#writing
     if (this.#failed) throw this.#failed
     this.#resumable = undefined
+    this.#batchBegan = performance.now()
     const batches = this.copies.map((copy) => {
       const { batch } = copy
       copy.batch = copy.newBatch()
@@ -388,12 +367,12 @@ export class Pass {
       let trying: Copy | undefined
       const live = new Set<Copy>()
       try {
-        const results = await this.#commit(cursor, async (tx) => {
+        const results = await this.#commit(cursor, async (tx, plans) => {
           failpoint('backfill.batch-begun')
           const loaded = new Map<Copy, CopyCounts>()
           for (const { copy, batch } of batches) {
             if (batch.empty) continue
-            const claimed = await claimBatch(tx, batch)
+            const claimed = await claimBatch(tx, batch, plans)
             const careful = copy.careful || claimed !== undefined
             trying = careful ? undefined : copy
             const { counts, rejects } = careful
@@ -430,14 +409,20 @@ export class Pass {
     }
   }
 
-  /** Does work in a transaction together with the checkpoint: if the ledger has that, it has the rows. Gives what the work counted. */
-  async #commit(cursor: Cursor | undefined, work: (tx: Transaction) => Promise<Loaded>): Promise<Loaded> {
+  /**
+   * Does work in a transaction together with the checkpoint: if the ledger has that, it has the rows. Gives what the work counted. The work
+   * is told which plans are beyond phase A.
+   */
+  async #commit(
+    cursor: Cursor | undefined,
+    work: (tx: Transaction, live: ReadonlySet<string>) => Promise<Loaded>,
+  ): Promise<Loaded> {
     const { target, ledger, lease } = this.#context
     const batch = this.#batches + 1
     let made: Loaded = new Map()
     const write = async (tx: Transaction): Promise<Loaded> => {
-      await lease.fence(tx)
-      made = await work(tx)
+      const [live] = await lease.fence(tx, [LIVE_PLANS])
+      made = await work(tx, livePlansOf(live!))
       const reached = cursor === undefined ? this.#reached : { cursor, counts: this.#counts(made) }
       await ledger.saveCheckpoint(tx, this.#id, { identity: this.#identity, ...reached, batch })
       failpoint('backfill.batch-before-commit')

@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer'
+import type { ByteStrings } from '../byte-strings.ts'
 import { RejectError, type Value } from '../value.ts'
 import { readJson } from './read-json.ts'
 
@@ -70,6 +71,20 @@ export class FieldScan {
       this.sources[name] = value
       this.starts[name] = 0
       this.ends[name] = value.length
+    }
+    return true
+  }
+
+  /** The same of a hash in one piece. */
+  packed({ bytes, places }: ByteStrings): boolean {
+    this.#begin()
+    for (let at = 0; at < places.length; at += 4) {
+      const name = this.#name(bytes, places[at]!, places[at + 1]!, at >> 2)
+      if (name < 0) return false
+      this.found[name] = FOUND.text
+      this.sources[name] = bytes
+      this.starts[name] = places[at + 2]!
+      this.ends[name] = places[at + 3]!
     }
     return true
   }

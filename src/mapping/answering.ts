@@ -1,3 +1,4 @@
+import type { StoreEditor } from '../sources/editor.ts'
 import type { Answers, Question } from '../sources/question.ts'
 import { type Answer, type OwnerQuestion, questionId, UNANSWERED } from '../sources/question.ts'
 import type { Cursor, Entry, Page, Selection, Source } from '../sources/source.ts'
@@ -15,7 +16,11 @@ export function answering(source: Source, router: Router, now: () => number): So
 
 class AnsweringSource implements Source {
   readonly label: string
+  readonly warnings: readonly string[]
   readonly count?: () => Promise<number>
+  readonly reached?: (cursor: Cursor) => number
+  readonly edit?: () => Promise<StoreEditor>
+  // Not goesOn: a record that has not changed may look up one that has.
   readonly #source: Source
   readonly #router: Router
   readonly #now: () => number
@@ -25,7 +30,10 @@ class AnsweringSource implements Source {
     this.#source = source
     this.#router = router
     this.#now = now
+    this.warnings = source.warnings ?? []
     if (source.count) this.count = () => source.count!()
+    if (source.reached) this.reached = (cursor) => source.reached!(cursor)
+    if (source.edit) this.edit = () => source.edit!()
   }
 
   identity(): Promise<string> {

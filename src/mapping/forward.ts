@@ -63,7 +63,7 @@ export function compileAsk(
   }
   const visitor: RecordVisitor = {
     json: () => false,
-    pairs: () => false,
+    hash: () => false,
     take,
     refuse: () => {},
     whole: () => {},
@@ -131,11 +131,11 @@ class Run implements RecordVisitor {
     return this.#done(this.#parts.straight.json(this.#scope, bytes, rows), rows, part)
   }
 
-  readonly pairs = (pairs: readonly Buffer[], part: () => Part): boolean => {
+  readonly hash: RecordVisitor['hash'] = (value, part) => {
     const rows = this.#sink.bytes
     if (!rows || !this.#parts.straight) return false
     rows.begin()
-    return this.#done(this.#parts.straight.pairs(this.#scope, pairs, rows), rows, part)
+    return this.#done(this.#parts.straight.hash(this.#scope, value, rows), rows, part)
   }
 
   #done(isWritten: boolean, rows: RowBytes, part: () => Part): boolean {

@@ -1,5 +1,5 @@
 import type { Answers } from '../sources/question.ts'
-import type { Entry } from '../sources/source.ts'
+import type { Entry, EntryValue } from '../sources/source.ts'
 import type { RejectError, Value } from '../value.ts'
 import { MOST_CAPTURES } from './key-spans.ts'
 import type { Part } from './mapping.ts'
@@ -76,7 +76,7 @@ const NOTHING = Buffer.alloc(0)
 export interface RecordVisitor {
   /** Offered first: the bytes of a record that is a string, and of a hash its fields. True: it is done with, by the short way. */
   json(bytes: Buffer, part: () => Part): boolean
-  pairs(pairs: readonly Buffer[], part: () => Part): boolean
+  hash(value: Extract<EntryValue, { type: 'hash' }>, part: () => Part): boolean
   take(part: () => Part): void
   /** A record, or all that lies inside a part, that cannot be read. */
   refuse(error: RejectError, part: () => Part): void

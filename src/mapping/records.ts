@@ -55,7 +55,7 @@ export function compileRecords(mapping: Mapping, parts: RecordParts): Records {
         }
         const value = entryValue(entry)
         if (value.type === 'string' && visitor.json(value.bytes, WHOLE)) return
-        if (value.type === 'hash' && visitor.pairs(value.pairs, WHOLE)) return
+        if (value.type === 'hash' && visitor.hash(value, WHOLE)) return
         scope.value = whole(value, visitor.dropped, scope)
         visitor.whole(scope.value)
         if (!inside) return visitor.take(WHOLE)

@@ -4,6 +4,7 @@ import type { KeyPart } from '../plan/key-pattern.ts'
 import { argumentsOf, isSame } from '../plan/lookup.ts'
 import { insideOf, type Mapping } from '../plan/plan.ts'
 import type { ColumnDefinition, ColumnType } from '../plan/table.ts'
+import type { EntryValue } from '../sources/source.ts'
 import { plausibleYears } from '../transforms/epoch-transform.ts'
 import { type Cell, RejectError, type Value } from '../value.ts'
 import type { ToCell } from './column.ts'
@@ -33,9 +34,11 @@ export interface RowBytes {
 export interface Straight {
   /** A JSON text. */
   json(scope: RecordScope, bytes: Buffer, row: RowBytes): boolean
-  /** A hash as one record: field, value, field, value … */
-  pairs(scope: RecordScope, pairs: readonly Buffer[], row: RowBytes): boolean
+  /** A hash as one record. */
+  hash(scope: RecordScope, value: HashValue, row: RowBytes): boolean
 }
+
+type HashValue = Extract<EntryValue, { type: 'hash' }>
 
 export interface StraightParts {
   readonly mapping: Mapping
@@ -108,8 +111,10 @@ class FieldByField implements Straight {
     return this.#isJson && this.#scan.scan(bytes) && this.#write(scope, row)
   }
 
-  pairs(scope: RecordScope, pairs: readonly Buffer[], row: RowBytes): boolean {
-    return !this.#isJson && this.#scan.hash(pairs) && this.#write(scope, row)
+  hash(scope: RecordScope, value: HashValue, row: RowBytes): boolean {
+    if (this.#isJson) return false
+    const { packed } = value
+    return (packed ? this.#scan.packed(packed) : this.#scan.hash(value.pairs)) && this.#write(scope, row)
   }
 
   #write(scope: RecordScope, row: RowBytes): boolean {
@@ -131,11 +136,16 @@ class FieldByField implements Straight {
   }
 
   #values(): Value {
-    const { found, sources } = this.#scan
+    const { found, sources, starts, ends } = this.#scan
     const values = new Map<string, Value>()
     for (const { name, place } of this.#valued) {
       if (found[place] === FOUND.nothing) continue
-      values.set(name, this.#isJson ? this.#scan.value(place) : readUtf8(sources[place]!))
+      values.set(
+        name,
+        this.#isJson
+          ? this.#scan.value(place)
+          : readUtf8(sources[place]!.subarray(starts[place], ends[place])),
+      )
     }
     return values
   }

@@ -73,6 +73,10 @@ function closeApply(report: ApplyReport): string {
   }
   if (outcome === 'interrupted')
     return `${title}: stopped; ${count('done') > 0 ? did : 'nothing was done yet'}. Run ${again} again: it goes on where it stopped.`
+  if (outcome === 'paused') {
+    const { plan } = steps.find((it) => it.status === 'paused')!
+    return `${title}: paused; ${count('done') > 0 ? did : 'no step was finished'}, and what was copied is kept. kvmig resume ${plan}, then ${again}: it goes on where it stopped.`
+  }
   if (outcome === 'closed')
     return `${title}: ${did}, but ${closedGates(gates)}. ${wayOut(
       gates,

@@ -134,7 +134,14 @@ export interface ApplyReport extends ReportBase {
   readonly kind: 'apply'
   readonly command: string
   readonly phase: Phase
-  readonly outcome: 'done' | 'closed' | 'failed' | 'interrupted'
+  readonly outcome: 'done' | 'closed' | 'failed' | 'paused' | 'interrupted'
+  /** Plans that stayed where they are, and the paused plan that keeps them there: themselves, or one that they need. */
+  readonly held?: readonly {
+    readonly plan: string
+    readonly by: string
+    readonly at: string
+    readonly because: string
+  }[]
   readonly steps: readonly AppliedStep[]
   readonly gates: readonly GateResult[]
   readonly tables: readonly AppliedTable[]
@@ -150,11 +157,11 @@ export interface AppliedStep {
   readonly id: string
   readonly plan?: string
   readonly change: Change
-  /** `kept`: it was done before. `stopped`: the run was told to stop before it began. */
-  readonly status: 'done' | 'kept' | 'failed' | 'skipped' | 'stopped'
+  /** `kept`: it was done before. `stopped`: the run was told to stop before it began. `paused`: its plan was, meanwhile. */
+  readonly status: 'done' | 'kept' | 'failed' | 'paused' | 'skipped' | 'stopped'
   readonly counts: Counts
   readonly note?: string
-  /** Of a failed step. */
+  /** Of a failed or paused step. */
   readonly error?: { readonly message: string; readonly hint?: string }
   /** Of a skipped step: the steps that failed. */
   readonly because?: readonly string[]

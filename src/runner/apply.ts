@@ -6,6 +6,7 @@ import { failpoint } from '../failpoint.ts'
 import { createGraph, type Graph, type Vertex } from '../graph/graph.ts'
 import { ancestors, subgraph } from '../graph/reach.ts'
 import { type Visit, type Walk, walk } from '../graph/walk.ts'
+import { dualWriteObstacles } from '../mapping/dual-write-obstacle.ts'
 import type { Phase, Plan } from '../plan/plan.ts'
 import type { Step } from '../plan/step.ts'
 import { type Standing, type StepState, standing } from '../plan/step-state.ts'
@@ -15,8 +16,10 @@ import { repeatably } from '../state/schema.ts'
 import { countsOf, stepRecord } from './context.ts'
 import type { Listener } from './events.ts'
 import { askGates } from './gates.ts'
+import { isPause, PauseWatch } from './paused.ts'
 import { inRun, type RunOptions } from './run.ts'
 import type { Session } from './session.ts'
+import { sweepGone } from './sweep-gone.ts'
 import { type Executors, prepare } from './take-back.ts'
 
 export interface ApplyOptions {
@@ -31,6 +34,8 @@ export interface ApplyOptions {
   /** Steps under way at one time, at most. */
   readonly limit: number
   readonly again?: boolean | undefined
+  /** How many rows of a table may go because the source does not have their records any more; otherwise the fuse says. */
+  readonly confirmDeletes?: number | undefined
   /** Digest of a saved plan: it can be used once. */
   readonly saved?: string | undefined
   readonly listener: Listener
@@ -40,7 +45,8 @@ export interface ApplyOptions {
 
 /** What a run did. */
 export interface Applied {
-  readonly outcome: 'done' | 'closed' | 'failed' | 'interrupted'
+  /** `paused`: a plan was paused meanwhile, and what is left of it was not begun, or not finished. */
+  readonly outcome: 'done' | 'closed' | 'failed' | 'paused' | 'interrupted'
   readonly steps: readonly AppliedStep[]
   readonly undone: readonly string[]
   readonly findings: ReadonlyMap<string, readonly Finding[]>
@@ -51,7 +57,7 @@ export interface Applied {
 export interface AppliedStep {
   readonly step: Step
   readonly before: StepState['state']
-  readonly status: 'done' | 'was done' | 'opened' | 'closed' | 'failed' | 'skipped'
+  readonly status: 'done' | 'was done' | 'opened' | 'closed' | 'failed' | 'paused' | 'skipped'
   readonly counts: Counts
   readonly millis: number
   readonly note?: string
@@ -72,11 +78,23 @@ export async function apply(options: ApplyOptions): Promise<Applied> {
     ({ signal }) =>
     (gates) =>
       askGates(gates, { session, plans, checks: options.checks, signal })
-  return inRun({ ...options, ask }, async (context) => {
-    await begin(options, context)
-    const result = await bringUp(options, context, began)
-    return { result, outcome: result.outcome, summary: summary(result) }
-  })
+  const watch = new PauseWatch(session.target)
+  try {
+    return await inRun(
+      { ...options, ask, requireGoing: (names) => watch.require(names) },
+      async (context) => {
+        await begin(options, context)
+        const result = await bringUp(options, context, began)
+        return {
+          result,
+          outcome: result.outcome === 'paused' ? 'interrupted' : result.outcome,
+          summary: summary(result),
+        }
+      },
+    )
+  } finally {
+    watch.close()
+  }
 }
 
 async function begin(
@@ -122,6 +140,9 @@ async function bringUp(options: ApplyOptions, context: Context, began: number): 
       if (steps.length === 0) return new Map()
       return runSteps(steps, { options, context, results })
     },
+    afterWork: async () => {
+      if (again) await sweep(options, context, results)
+    },
   })
 
   // Records of a mapping may have lost their rows to those of a later one: the ledger knows.
@@ -146,7 +167,8 @@ async function bringUp(options: ApplyOptions, context: Context, began: number): 
       listener({ kind: 'skipped', step: data, because: visit.because })
       return { ...common, status: 'skipped', because: visit.because }
     }
-    if (visit.status === 'failed') return { ...common, status: 'failed', error: visit.error }
+    if (visit.status === 'failed')
+      return { ...common, status: isPause(visit.error) ? 'paused' : 'failed', error: visit.error }
     if (isDone(id)) return { ...common, status: 'was done' }
     const status = result?.outcome.status ?? 'done'
     return { ...common, status: status === 'failed' ? 'failed' : status }
@@ -163,7 +185,9 @@ async function bringUp(options: ApplyOptions, context: Context, began: number): 
         ? 'failed'
         : steps.some((it) => it.status === 'closed')
           ? 'closed'
-          : 'done',
+          : steps.some((it) => it.status === 'paused')
+            ? 'paused'
+            : 'done',
     steps,
     undone: undo.map((it) => it.id),
     findings,
@@ -200,14 +224,41 @@ async function settleLeftovers(
   }
 }
 
+/** In a plan that stays in A no catch-up takes out rows whose records are gone from the source: a new copy does. */
+async function sweep(
+  { session, plans, confirmDeletes }: ApplyOptions,
+  context: Context,
+  results: Running['results'],
+): Promise<void> {
+  for (const plan of plans) {
+    if (!dualWriteObstacles(plan, session.compiled).all) continue
+    const deleted = await sweepGone(session, context, { plan, confirmDeletes })
+    for (const [step, rows] of deleted) {
+      const result = results.get(step)
+      if (result?.outcome.status !== 'done') continue
+      const note = `${rows.toLocaleString('en-US')} ${rows === 1 ? 'row' : 'rows'} deleted`
+      results.set(step, { ...result, outcome: { ...result.outcome, note } })
+    }
+  }
+}
+
+interface WalkThenAsk extends Walk<Step> {
+  /** Once all work has succeeded, before anything is asked. */
+  readonly afterWork: () => Promise<void>
+}
+
 // Gates come when all work is over, all of them in one call: then one survey of a source serves every plan, and they all see the same.
-async function walkThenAsk(graph: Graph<Step>, options: Walk<Step>): Promise<ReadonlyMap<string, Visit>> {
+async function walkThenAsk(
+  graph: Graph<Step>,
+  { afterWork, ...options }: WalkThenAsk,
+): Promise<ReadonlyMap<string, Visit>> {
   const visits = new Map(
     await walk(
       subgraph(graph, (it) => it.data.kind !== 'gate'),
       options,
     ),
   )
+  if (!options.signal?.aborted && [...visits.values()].every((it) => it.status === 'done')) await afterWork()
   const gates = graph.vertices.filter((it) => it.data.kind === 'gate')
   const before = ancestors(graph)
   const asked: Vertex<Step>[] = []
@@ -237,9 +288,12 @@ interface Running {
 }
 
 async function runSteps(
-  steps: readonly Step[],
+  ready: readonly Step[],
   { options, context, results }: Running,
 ): Promise<ReadonlyMap<string, Error>> {
+  const failures = pausedAmong(ready, context)
+  const steps = ready.filter((it) => !failures.has(it.id))
+  if (steps.length === 0) return failures
   const executor = options.executors[steps[0]!.kind]
   const began = performance.now()
   for (const step of steps) {
@@ -257,7 +311,6 @@ async function runSteps(
     return new Map(steps.map((it) => [it.id, { status: 'failed', error } as const]))
   })
   failpoint('step.finished')
-  const failures = new Map<string, Error>()
   for (const step of steps) {
     const outcome = outcomes.get(step.id)!
     const millis = performance.now() - began
@@ -266,6 +319,19 @@ async function runSteps(
     if (outcome.status === 'failed') failures.set(step.id, outcome.error)
   }
   return failures
+}
+
+/** What is not begun any more, since its plan was paused meanwhile. */
+function pausedAmong(steps: readonly Step[], { requireGoing }: Context): Map<string, Error> {
+  const paused = new Map<string, Error>()
+  for (const { id, plan } of steps) {
+    try {
+      requireGoing([plan])
+    } catch (error) {
+      paused.set(id, error as Error)
+    }
+  }
+  return paused
 }
 
 // A line in the ledger that says "begun": what a crash leaves behind can be seen in `kvmig status`.
@@ -285,6 +351,7 @@ function summary({ steps, undone, commands }: Applied): unknown {
     done: count('done'),
     wasDone: count('was done'),
     failed: count('failed'),
+    paused: count('paused'),
     skipped: count('skipped'),
     undone: undone.length,
     commands,

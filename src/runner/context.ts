@@ -15,6 +15,8 @@ export interface ContextOptions {
   readonly ask: Context['ask']
   readonly listener: Listener
   readonly batchRows?: number | undefined
+  /** Absent: nobody pauses this run. */
+  readonly requireGoing?: Context['requireGoing'] | undefined
 }
 
 /** More rows in a transaction cost memory and bring nothing measurable; fewer cost commits. */
@@ -30,6 +32,7 @@ export function createContext({
   ask,
   listener,
   batchRows = BATCH_ROWS,
+  requireGoing = () => {},
 }: ContextOptions): Context {
   return {
     project: session.project,
@@ -41,6 +44,7 @@ export function createContext({
     signal,
     batchRows,
     source: (name) => session.source(name),
+    requireGoing,
     ask,
     fingerprint,
     record: (tx, step, outcome) =>

@@ -7,7 +7,8 @@ import { takeLease } from './lease.ts'
 import type { Session } from './session.ts'
 import { measureStorage } from './storage.ts'
 
-export interface RunOptions extends Pick<ContextOptions, 'fingerprint' | 'listener' | 'batchRows'> {
+export interface RunOptions
+  extends Pick<ContextOptions, 'fingerprint' | 'listener' | 'batchRows' | 'requireGoing'> {
   readonly session: Session
   readonly run: RunStart
   readonly ask?: (context: Pick<Context, 'signal'>) => Context['ask']
@@ -25,7 +26,7 @@ export async function inRun<T>(
   options: RunOptions,
   work: (context: Context) => Promise<Ended<T>>,
 ): Promise<T> {
-  const { session, run, ask, fingerprint, listener, batchRows } = options
+  const { session, run, ask, fingerprint, listener, batchRows, requireGoing } = options
   const { ledger } = session
   await ledger.install()
   const lease = await takeLease(ledger, run)
@@ -43,6 +44,7 @@ export async function inRun<T>(
       ask: asked({ signal }),
       listener,
       batchRows,
+      requireGoing,
     })
     const result = await writeEnd({ ledger, id, signal }, async () => withSize(await work(context), session))
     failpoint('run.finished')

@@ -1,4 +1,4 @@
-import type { Difference } from '../checks/compared.ts'
+import type { Difference } from '../checks/differences.ts'
 import { makeSurvey } from '../checks/make-survey.ts'
 import type { Fate, Survey } from '../checks/survey.ts'
 import type { Plan } from '../plan/plan.ts'

@@ -230,7 +230,11 @@ export async function connect(options: ConnectOptions = {}, internals: Internals
           throw new KvmigError('SOURCE_UNKNOWN', `There is no source "${source}" in ${project.file}.`)
         const parts = { runner: runnerOf(source), keysOf: commandKeys }
         if (!isUpstash(client)) return wrapClient(client, parts)
-        return wrapUpstash(client, { ...parts, syncToken: async () => (await live(source)).syncToken })
+        return wrapUpstash(client, {
+          ...parts,
+          // Nothing was written by a store that nobody has opened.
+          syncToken: async () => (await stores.get(source))?.syncToken,
+        })
       },
       metrics,
       metricsHandler: () => metricsHandler(metrics),

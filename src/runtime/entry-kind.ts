@@ -5,7 +5,6 @@ import { dualWriteObstacle } from '../mapping/dual-write-obstacle.ts'
 import { type Grain, grainOf, partOfGrain } from '../mapping/grain.ts'
 import type { CompiledMapping, Part } from '../mapping/mapping.ts'
 import type { Plan } from '../plan/plan.ts'
-import { showTable } from '../plan/table.ts'
 import type { Change } from '../sources/change.ts'
 import type { Entry } from '../sources/source.ts'
 import type { Place } from '../state/touches.ts'
@@ -64,11 +63,6 @@ export function compileEntryKind(
   for (const it of mappings) {
     const why = dualWriteObstacle(it, compiled)
     if (why) return refuse(it, why)
-    if (compiled.merges(it.table.name).length > 0)
-      return refuse(
-        it,
-        `rows of ${showTable(it.table.name)} are made of several records, and a write would have to know them all`,
-      )
   }
   const [element] = grains as Set<Grain>
   const only = mappings.length === 1 ? first : undefined

@@ -22,7 +22,7 @@ export interface ConnectOptions {
   readonly shadow?: number
   /** Whom a history of changes names (`audit: true`): asked at every write, so that it may be the user of the request. Default: `instance`. */
   readonly who?: () => string
-  /** Plans whose records are taken over from the source when they are read in B and Postgres has none yet. Default: none. */
+  /** Plans whose records are taken over from the source when they are read in B, once it has caught up, and Postgres has none yet. Default: none. */
   readonly readThrough?: readonly string[]
 }
 

@@ -94,7 +94,9 @@ export function recordStore(parts: RecordStoreParts): Store {
     const entered = await watcher.enter(kind.plan, 'read')
     try {
       const side = parts.forced ?? readSide(entered.phase)
-      if (side === 'source' && parts.readThrough && entered.phase === 'B') {
+      // Before the catch-up rows may be as old as the copy: the source decides.
+      const isCaughtUp = entered.phase === 'B' && !entered.rollout
+      if (side === 'source' && parts.readThrough && isCaughtUp) {
         const row = await fromTarget(key)
         if (row) return row
         const there = (await fromSource(key))?.value

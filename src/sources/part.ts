@@ -9,7 +9,7 @@ export function elements(value: EntryValue): number {
     case 'string':
       return 1
     case 'hash':
-      return value.pairs.length / 2
+      return (value.packed ?? value.pairs).length / 2
     case 'list':
       return value.items.length
     case 'stream':
@@ -25,7 +25,7 @@ export function bytesOf(value: EntryValue): number {
     case 'string':
       return value.bytes.length
     case 'hash':
-      return lengths(value.pairs)
+      return value.packed?.size ?? lengths(value.pairs)
     case 'list':
       return lengths(value.items)
     case 'stream':
@@ -115,13 +115,18 @@ function slice(value: EntryValue, start: number, end?: number): EntryValue {
  * Appends to the arrays of `held`, which nobody else has seen yet: copying them for each piece would make a long list quadratic. Either
  * all pieces of a hash have expiries or none has.
  */
-export function joined(held: EntryValue, piece: EntryValue): EntryValue {
+export function joined(whole: EntryValue, more: EntryValue): EntryValue {
+  const [held, piece] = [unpacked(whole), unpacked(more)]
   for (const [name, items] of Object.entries(piece)) {
     const into: unknown = (held as unknown as Record<string, unknown>)[name]
     if (Array.isArray(into) && Array.isArray(items)) for (const item of items) into.push(item)
   }
   return held
 }
+
+/** What is in one piece cannot be added to. */
+const unpacked = (value: EntryValue): EntryValue =>
+  value.type === 'hash' && value.packed ? { type: 'hash', pairs: value.pairs } : value
 
 function nothing(type: Entry['type']): EntryValue {
   switch (type) {

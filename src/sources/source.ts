@@ -1,3 +1,4 @@
+import type { ByteStrings } from '../byte-strings.ts'
 import type { OptionSchema } from '../plan/catalog.ts'
 import type { EntryType } from '../plan/plan.ts'
 import type { StoreEditor } from './editor.ts'
@@ -160,12 +161,14 @@ export type EntryValue =
   | { readonly type: 'string'; readonly bytes: Buffer }
   /**
    * Field, value, field, value … in the store's order. `expiries`, where fields of the hash have an expiry of their own: one for each
-   * field, in milliseconds since 1970; null: with the key.
+   * field, in milliseconds since 1970; null: with the key. `packed`: the same pairs once more, where a store has them in one piece:
+   * `pairs` are then only made when somebody asks for them.
    */
   | {
       readonly type: 'hash'
       readonly pairs: readonly Buffer[]
       readonly expiries?: readonly (number | null)[]
+      readonly packed?: ByteStrings
     }
   | { readonly type: 'list'; readonly items: readonly Buffer[] }
   | { readonly type: 'set'; readonly members: readonly Buffer[] }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { EXIT, LeaseError, TargetError } from '../errors.ts'
 import { failpoint } from '../failpoint.ts'
-import type { Target, Transaction } from '../target/target.ts'
+import type { Statement, Target, Transaction } from '../target/target.ts'
 import { isoTime } from './iso-time.ts'
 import type { Lease, LeaseDesk, LeaseInfo } from './ledger.ts'
 import { readLedger, repeatably } from './schema.ts'
@@ -111,9 +111,11 @@ class HeldLease implements Lease {
    * The row stays locked until the transaction ends, so nobody takes the lease in between. That it has run out does not matter as long as
    * nobody else took it. KEY SHARE lets renewals pass.
    */
-  async fence(tx: Transaction): Promise<void> {
-    const rows = await tx.query('SELECT 1 FROM kvmig.lease WHERE id = $1 FOR KEY SHARE', [this.id])
-    if (rows.length === 0) throw this.#lost()
+  async fence(tx: Transaction, also: readonly Statement[] = []): ReturnType<Transaction['queries']> {
+    const fence = { sql: 'SELECT 1 FROM kvmig.lease WHERE id = $1 FOR KEY SHARE', parameters: [this.id] }
+    const [rows, ...others] = await tx.queries([fence, ...also])
+    if (rows!.length === 0) throw this.#lost()
+    return others
   }
 
   async release(): Promise<void> {

@@ -1,6 +1,6 @@
 import type { Phase } from '../plan/plan.ts'
 import type { Cursor } from '../sources/source.ts'
-import type { Transaction } from '../target/target.ts'
+import type { Statement, Transaction } from '../target/target.ts'
 import type { RejectCode } from '../value.ts'
 
 /**
@@ -85,8 +85,11 @@ export interface Lease {
   readonly id: string
   /** Aborts when the lease was lost. */
   readonly signal: AbortSignal
-  /** Inside each transaction that writes: throws LEASE_LOST unless the lease is still ours (compared in the database, row locked). */
-  fence(tx: Transaction): Promise<void>
+  /**
+   * Inside each transaction that writes: throws LEASE_LOST unless the lease is still ours (compared in the database, row locked). Gives the
+   * rows of statements that are asked along with it.
+   */
+  fence(tx: Transaction, also?: readonly Statement[]): ReturnType<Transaction['queries']>
   release(): Promise<void>
 }
 

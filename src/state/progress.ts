@@ -69,7 +69,7 @@ export function progress(target: Target): Progress {
       ),
 
     async saveCheckpoint(tx, pass, { identity, cursor, counts, batch }) {
-      await tx.query(
+      tx.atEnd(
         `INSERT INTO kvmig.checkpoint (pass, identity, cursor, counts, batch) VALUES ($1, $2, $3, $4, $5)
           ON CONFLICT (pass) DO UPDATE SET identity = excluded.identity, cursor = excluded.cursor, counts = excluded.counts,
             batch = excluded.batch, at = now()`,

@@ -1,7 +1,7 @@
 import { TargetError } from '../errors.ts'
 import { showTable, type TableName } from '../plan/table.ts'
 import { qualified } from './ddl.ts'
-import type { Target } from './target.ts'
+import type { Target, Transaction } from './target.ts'
 
 /** Rows of each table, by its shown name. Tables that are not there, or that the role may not read, are left out. */
 export async function countRows(
@@ -15,6 +15,11 @@ export async function countRows(
     if (rows !== undefined) found.set(showTable(table), rows)
   }
   return found
+}
+
+/** Has the table any? */
+export async function hasRows(tx: Transaction, table: TableName): Promise<boolean> {
+  return (await tx.query(`SELECT FROM ${qualified(table)} LIMIT 1`)).length > 0
 }
 
 async function count(target: Target, table: TableName): Promise<number | undefined> {

@@ -24,6 +24,7 @@ export class Session {
   #portals = 0
   #over = false
   #begin: readonly string[] = []
+  #last: ExtendedQuery[] = []
 
   /** `explain` makes what is thrown out of a `ServerFault` or the driver's error. */
   constructor(wire: Wire, explain: (cause: unknown) => Error) {
@@ -36,6 +37,11 @@ export class Session {
     this.#begin = statements
   }
 
+  /** Sends this statement together with COMMIT. */
+  atEnd(statement: Statement): void {
+    this.#last.push(text(statement.sql, statement.parameters))
+  }
+
   /** From now on every statement is refused. */
   close(): void {
     this.#over = true
@@ -44,6 +50,12 @@ export class Session {
   /** The last statement, COMMIT or ROLLBACK, after all that were asked for; gives its command tag. */
   async finish(sql: string): Promise<string> {
     this.close()
+    const last = this.#last
+    this.#last = []
+    if (sql === 'COMMIT' && last.length > 0) {
+      const messages = this.#messages([...last, { ...text(sql, []), sql }])
+      return (await this.#inTurn(() => this.#wire.exchange(messages))).tag
+    }
     // Nothing was asked for: the server knows of no transaction.
     if (this.#begin.length > 0) return sql
     return (await this.#inTurn(() => this.#wire.exchange(simpleQuery(sql)))).tag

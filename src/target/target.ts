@@ -67,6 +67,8 @@ export interface Transaction {
   queries(
     statements: readonly Statement[],
   ): Promise<readonly (readonly Readonly<Record<string, string | null>>[])[]>
+  /** A statement that is sent together with COMMIT, after everything else. */
+  atEnd(sql: string, parameters: readonly unknown[]): void
   /** Binary COPY into a table. `tuples` are encoded rows, one or several in a Buffer, without header and trailer (`TupleWriter`), a few MB in all. */
   copyIn(
     table: TableName | { readonly temporary: string },

@@ -122,6 +122,10 @@ class SessionTransaction implements Transaction {
     return this.#session.queries(statements)
   }
 
+  atEnd(sql: string, parameters: readonly unknown[]): void {
+    this.#session.atEnd({ sql, parameters })
+  }
+
   async copyIn(
     table: TableName | { readonly temporary: string },
     columns: readonly string[],

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
+import { prepareFolder } from '../setup/pglite.ts'
 import { freshDatabase } from '../setup/postgres.ts'
 
 /** A database that a migration is run into and that is looked at afterwards. */
@@ -27,6 +28,7 @@ export async function postgres(): Promise<Store> {
 export async function pglite(): Promise<Store> {
   const folder = mkdtempSync(join(tmpdir(), 'kvmig-pglite-'))
   const data = join(folder, 'pg')
+  await prepareFolder(data)
   return {
     url: `pglite:${data}`,
     // Opened for one question only: the folder belongs to one process at a time.

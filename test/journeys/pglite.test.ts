@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { openTarget } from '../../src/target/connect.ts'
+import { prepareFolder } from '../setup/pglite.ts'
 import { freshDatabase } from '../setup/postgres.ts'
 import { startProxy } from '../setup/proxy.ts'
 import { APPLY, contents, openShop, type Queryable, type Shop } from './shop.ts'
@@ -76,6 +77,7 @@ test.each([
   'foreign-key.created:1',
   'table.created:2',
 ])('killed at %s, and run again: the same', async (place) => {
+  await prepareFolder(folder)
   const killed = await shop.run(APPLY, 'pglite:./pg', { KVMIG_FAILPOINT: place })
   expect(killed.signal).toBe('SIGKILL')
   const ended = await shop.run(APPLY, 'pglite:./pg')

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { redis } from '../../src/sources/redis.ts'
 import type { Entry } from '../../src/sources/source.ts'
 import { projectFolder } from '../setup/cli.ts'
+import { prepareFolder } from '../setup/pglite.ts'
 import { type FreshDatabase, freshDatabase } from '../setup/postgres.ts'
 import { type FreshRedis, freshRedis } from '../setup/redis.ts'
 import { runCli } from '../setup/run-cli.ts'
@@ -266,6 +267,7 @@ describe('forward, back and forward again', () => {
 })
 
 test('from an embedded Postgres it is the same', async () => {
+  await prepareFolder(`${folder.path}/pg`)
   const env = { KV_URL: `${server.url}/0`, DATABASE_URL: `pglite:${folder.path}/pg` }
   await runCli(['apply', '--phase=A', '--quiet'], { cwd: folder.path, env })
   const { code } = await runCli(['rebuild', '--into', `${server.url}/8`, '--yes'], { cwd: folder.path, env })

@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import { ByteStrings } from '../../src/byte-strings.ts'
 import { forwardClaims } from '../../src/mapping/claim.ts'
 import { compileMapping } from '../../src/mapping/compile.ts'
 import { DECODERS } from '../../src/mapping/decoders.ts'
@@ -8,6 +9,7 @@ import type { PlanCatalog } from '../../src/plan/catalog.ts'
 import { loadProject } from '../../src/plan/load.ts'
 import { mappingsOf, type Project } from '../../src/plan/plan.ts'
 import { type ColumnDefinition, sameTable } from '../../src/plan/table.ts'
+import { PackedHash } from '../../src/sources/packed-hash.ts'
 import type { Entry, EntryValue } from '../../src/sources/source.ts'
 import { encodeTuple, TupleWriter } from '../../src/target/codec.ts'
 import type { WireType } from '../../src/target/column-types.ts'
@@ -113,8 +115,26 @@ function forward(router: Router, entry: Entry): Outcome {
   }))
   const claimed = claim === undefined ? 'uncovered' : claim.kind === 'skip' ? claim.skip.fate : claim.plan
   const outcome = { claimed, rows, rejects, filtered, unmapped }
-  expect(bytesOf(router, entry)).toEqual(withBytes(router, entry, outcome))
+  const expected = withBytes(router, entry, outcome)
+  expect(bytesOf(router, entry)).toEqual(expected)
+  const packed = inOnePiece(entry)
+  if (packed) expect(bytesOf(router, packed)).toEqual(expected)
   return outcome
+}
+
+/** The entry as a store gives it that has a hash in one piece; undefined for every other. */
+function inOnePiece(entry: Entry): Entry | undefined {
+  const { value } = entry
+  if (value?.type !== 'hash' || value.expiries) return undefined
+  const places: number[] = []
+  const bytes: Buffer[] = [Buffer.from('$')]
+  let at = 1
+  for (const it of value.pairs) {
+    places.push(at, at + it.length)
+    bytes.push(it, Buffer.from('"'))
+    at += it.length + 1
+  }
+  return { ...entry, value: new PackedHash(new ByteStrings(Buffer.concat(bytes), places)) }
 }
 
 /** The wire type of a column, as far as it matters for what is written. */

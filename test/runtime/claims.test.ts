@@ -91,4 +91,16 @@ describe('a copy beside live writes', () => {
     expect(await through.store('users').get({ id: 'fay' })).toMatchObject({ name: 'first' })
     expect(await rows()).toContainEqual({ id: 'fay', name: 'first' })
   })
+
+  test('reading through waits for the catch-up: until then a row may be as old as the copy', async () => {
+    const through = await world.connect({ shadow: 0, readThrough: ['users'] })
+    await put('gus', 'first')
+    expect(await through.store('users').get({ id: 'gus' })).toMatchObject({ name: 'first' })
+    await world.flip('users', 'B', true)
+    await put('gus', 'second')
+    await expect
+      .poll(async () => (await through.store('users').get({ id: 'gus' }))?.name, { timeout: 5000 })
+      .toBe('second')
+    await world.flip('users', 'B')
+  })
 })

@@ -1,22 +1,8 @@
-/** A write of a record as its caller saw it. Times count events; every value is unique. */
-export interface Written {
-  readonly record: string
-  /** Null: a delete. */
-  readonly value: string | null
-  readonly began: number
-  /** When the caller heard that it is done; undefined: it failed, or nobody heard. Then it may take effect at any time, or never. */
-  ended: number | undefined
-  /** The caller heard that nothing took place. */
-  refused: boolean
-}
+import { type Anomaly, anomalies, type Seen, type Written } from './anomalies.ts'
 
-export interface Seen {
-  readonly record: string
-  readonly value: string | null
-  readonly began: number
-}
+export type { Seen, Written } from './anomalies.ts'
 
-/** What happened to some records, and what is wrong with what was seen of them (in the style of Elle: the history judges, not a replica). */
+/** Keeps what happened to some records, to be judged (`anomalies`). */
 export class History {
   readonly writes: Written[] = []
   readonly #seen: Seen[] = []
@@ -43,34 +29,13 @@ export class History {
   }
 
   /** Every read, and the end, against the history. An empty list is what it has to be. */
-  violations(end: ReadonlyMap<string, string | null>): readonly string[] {
-    const records = new Set(this.writes.map((it) => it.record))
-    const now = Number.POSITIVE_INFINITY
-    const final = [...records].map((record) => ({ record, value: end.get(record) ?? null, began: now }))
-    return [
-      ...this.#seen.flatMap((it) => this.#judge(it, 'read') ?? []),
-      ...final.flatMap((it) => this.#judge(it, 'end') ?? []),
-    ]
+  anomalies(end: ReadonlyMap<string, string | null>): readonly Anomaly[] {
+    return anomalies(this.writes, this.#seen, end)
   }
 
-  #judge({ record, value, began }: Seen, when: 'read' | 'end'): string | undefined {
-    const writes = this.writes.filter((it) => it.record === record)
-    // At first there was nothing.
-    const makers: (Written | 'nothing')[] = writes.filter((it) => it.value === value && !it.refused)
-    if (value === null) makers.push('nothing')
-    if (makers.length === 0)
-      return `${when}: ${record} has ${value}, which nobody wrote, or which was refused`
-    const later = (maker: Written | 'nothing') =>
-      writes.find(
-        (it) =>
-          it !== maker &&
-          it.ended !== undefined &&
-          it.ended < began &&
-          (maker === 'nothing' || (maker.ended !== undefined && maker.ended < it.began)),
-      )
-    const lost = makers.map(later)
-    if (lost.some((it) => it === undefined)) return undefined
-    return `${when}: ${record} has ${value}, but ${lost[0]!.value ?? 'a delete'} was confirmed later`
+  /** The same in words. */
+  violations(end: ReadonlyMap<string, string | null>): readonly string[] {
+    return this.anomalies(end).map(({ kind, what }) => `${kind}: ${what}`)
   }
 
   #tick(): number {

@@ -34,3 +34,42 @@ test('nothing outside of its range is written, whatever the bytes are', () => {
     { numRuns: 5000 },
   )
 })
+
+test('runs of every length and distance are what they would be byte by byte, wherever in memory they lie', () => {
+  const step = fc.oneof(
+    fc.uint8Array({ minLength: 1, maxLength: 32 }).map((bytes) => ({ bytes })),
+    fc.record({ distance: fc.integer({ min: 1, max: 8192 }), length: fc.integer({ min: 3, max: 264 }) }),
+  )
+  fc.assert(
+    fc.property(
+      fc.array(step, { maxLength: 20 }),
+      fc.nat({ max: 7 }),
+      fc.nat({ max: 7 }),
+      (steps, before, there) => {
+        const packed: number[] = []
+        const plain: number[] = []
+        for (const it of steps) {
+          if ('bytes' in it) {
+            packed.push(it.bytes.length - 1, ...it.bytes)
+            plain.push(...it.bytes)
+            continue
+          }
+          if (plain.length === 0) continue
+          const distance = ((it.distance - 1) % plain.length) + 1
+          const high = (distance - 1) >> 8
+          if (it.length > 8) packed.push((7 << 5) | high, it.length - 9)
+          else packed.push(((it.length - 2) << 5) | high)
+          packed.push((distance - 1) & 255)
+          for (let left = it.length; left > 0; left--) plain.push(plain[plain.length - distance]!)
+        }
+        const from = Uint8Array.from([...new Array(before).fill(0xee), ...packed])
+        const memory = new Uint8Array(plain.length + 20).fill(0xaa)
+        const into = memory.subarray(there, there + plain.length)
+        expect(lzfDecompress(from, before, from.length, into)).toBe(true)
+        expect([...into]).toEqual(plain)
+        expect([...memory.subarray(there + plain.length)].every((it) => it === 0xaa)).toBe(true)
+      },
+    ),
+    { numRuns: 1000 },
+  )
+})

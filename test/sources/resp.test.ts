@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { ByteStrings } from '../../src/byte-strings.ts'
 import { ProtocolError, type Reply, ReplyError, Request, RespReader } from '../../src/sources/redis/resp.ts'
 
 function read(...chunks: readonly (string | Buffer)[]): Reply[] {
@@ -92,6 +93,59 @@ test('any replies, cut anywhere, are the same replies', () => {
   )
 })
 
+describe('arrays of strings in one piece', () => {
+  const packing = (...chunks: readonly Buffer[]): Reply[] => {
+    const replies: Reply[] = []
+    const reader = new RespReader(
+      (reply) => replies.push(reply),
+      () => true,
+    )
+    for (const chunk of chunks) reader.push(chunk)
+    return replies
+  }
+
+  test('are the same strings, wherever the bytes are cut', () => {
+    const strings = fc.array(
+      fc.uint8Array({ maxLength: 30 }).map((it) => Buffer.from(it)),
+      { maxLength: 6 },
+    )
+    const other = fc.constantFrom<Reply>(null, 'OK', 7, new ReplyError('ERR no'), [], [[b('a'), b('b')]])
+    const mixed = fc.array(fc.oneof(strings as fc.Arbitrary<Reply>, other), { minLength: 1, maxLength: 6 })
+    fc.assert(
+      fc.property(
+        fc.array(mixed, { maxLength: 4 }),
+        fc.array(fc.nat(), { maxLength: 6 }),
+        (replies, cuts) => {
+          const bytes = Buffer.concat(replies.map(encode))
+          const places = [0, ...cuts.map((it) => it % (bytes.length + 1)).sort((x, y) => x - y), bytes.length]
+          const chunks = places.slice(1).map((end, at) => bytes.subarray(places[at], end))
+          expect(packing(...chunks).map(unpacked)).toEqual(replies)
+        },
+      ),
+      { numRuns: 500 },
+    )
+  })
+
+  test('come packed where they lie in one chunk and inside of another array, and as a list elsewhere', () => {
+    const reply = encode([[b('f'), b(''), b('\r\n'), b('v')], [b('alone')], [b('f'), null]])
+    const [whole] = packing(reply) as [Reply[]]
+    expect(whole[0]).toBeInstanceOf(ByteStrings)
+    expect((whole[0] as ByteStrings).length).toBe(4)
+    expect((whole[0] as ByteStrings).size).toBe(4)
+    expect(whole.slice(1)).toEqual([[b('alone')], [b('f'), null]])
+    const [cut] = packing(reply.subarray(0, 15), reply.subarray(15)) as [Reply[]]
+    expect(Array.isArray(cut[0])).toBe(true)
+    expect(packing(encode([b('a'), b('b')]))).toEqual([[b('a'), b('b')]])
+  })
+
+  test.each(['*1\r\n*2\r\n$\r\n$0\r\n\r\n', '*1\r\n*2\r\n$1x\r\na\r\n$0\r\n\r\n'])(
+    '%j is refused',
+    (bytes) => {
+      expect(() => packing(b(bytes))).toThrow(ProtocolError)
+    },
+  )
+})
+
 test('any bytes are read or refused, and nothing else', () => {
   fc.assert(
     fc.property(
@@ -131,5 +185,11 @@ function encode(reply: Reply): Buffer {
   if (typeof reply === 'number') return b(`:${reply}\r\n`)
   if (Buffer.isBuffer(reply)) return Buffer.concat([b(`$${reply.length}\r\n`), reply, b('\r\n')])
   if (reply instanceof ReplyError) return b(`-${reply.text}\r\n`)
-  return Buffer.concat([b(`*${reply.length}\r\n`), ...reply.map(encode)])
+  const items = reply instanceof ByteStrings ? reply.list() : reply
+  return Buffer.concat([b(`*${items.length}\r\n`), ...items.map(encode)])
+}
+
+const unpacked = (reply: Reply): Reply => {
+  if (reply instanceof ByteStrings) return reply.list()
+  return Array.isArray(reply) ? reply.map(unpacked) : reply
 }

@@ -29,6 +29,44 @@ describe.each(TARGETS)('a transaction on %s', async (kind) => {
     await expect(work).rejects.toMatchObject({ code: 'COMMIT_ROLLED_BACK' })
   })
 
+  test('keeps what a statement does that is sent with COMMIT, after everything else', async () => {
+    await target.transaction(async (tx) => {
+      tx.atEnd('UPDATE public.t SET v = $2 WHERE id = $1', [3, 'at the end'])
+      await tx.query(`INSERT INTO public.t VALUES (3, 'first')`)
+    })
+    await target.transaction(async (tx) => tx.atEnd('INSERT INTO public.t VALUES ($1, $2)', [4, 'alone']))
+    const read = target.transaction((tx) => tx.query('SELECT v FROM public.t WHERE id IN (3, 4) ORDER BY id'))
+    expect(await read).toEqual([{ v: 'at the end' }, { v: 'alone' }])
+  })
+
+  test('keeps nothing when a statement that is sent with COMMIT fails, and says why', async () => {
+    const work = target.transaction(async (tx) => {
+      tx.atEnd('INSERT INTO public.t VALUES (1)', [])
+      await tx.query('INSERT INTO public.t VALUES (5)')
+    })
+    await expect(work).rejects.toMatchObject({ sqlState: '23505' })
+    expect(await target.transaction((tx) => tx.query('SELECT 1 FROM public.t WHERE id = 5'))).toEqual([])
+  })
+
+  test('sends nothing of the kind when its work throws', async () => {
+    const work = target.transaction(async (tx) => {
+      tx.atEnd('INSERT INTO public.t VALUES (6)', [])
+      await tx.query('SELECT 1')
+      throw new Error('changed my mind')
+    })
+    await expect(work).rejects.toThrow('changed my mind')
+    expect(await target.transaction((tx) => tx.query('SELECT 1 FROM public.t WHERE id = 6'))).toEqual([])
+  })
+
+  test('H48 throws when a swallowed error turned its COMMIT into a ROLLBACK, whatever was sent with it', async () => {
+    const work = target.transaction(async (tx) => {
+      tx.atEnd('INSERT INTO public.t VALUES (7)', [])
+      await tx.query('SELECT 1/0').catch(() => {})
+    })
+    await expect(work).rejects.toMatchObject({ sqlState: '25P02' })
+    expect(await target.transaction((tx) => tx.query('SELECT 1 FROM public.t WHERE id = 7'))).toEqual([])
+  })
+
   test('gives every value as text, so that no digit is lost', async () => {
     const rows = await target.transaction((tx) =>
       tx.query(

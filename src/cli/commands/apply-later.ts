@@ -1,9 +1,9 @@
 import type { Finding } from '../../checks/check.ts'
 import { EXIT, KvmigError } from '../../errors.ts'
 import type { Context } from '../../executors/executor.ts'
-import { dualWriteObstacle } from '../../mapping/dual-write-obstacle.ts'
+import { dualWriteObstacles } from '../../mapping/dual-write-obstacle.ts'
 import { fingerprints } from '../../plan/fingerprint.ts'
-import { mappingsOf, type Phase, type Plan } from '../../plan/plan.ts'
+import type { Phase, Plan } from '../../plan/plan.ts'
 import type { Act, GateResult } from '../../report/report.ts'
 import { askGates, laterGates } from '../../runner/gates.ts'
 import type { Route } from '../../state/ledger.ts'
@@ -96,7 +96,7 @@ async function standAt(
       return []
     }
     if (phase === 'B' && route.phase === 'A') {
-      const obstacles = obstaclesOf(session, plan)
+      const obstacles = dualWriteObstacles(plan, session.compiled)
       if (obstacles.all && options.plans.length > 0) throw cannotDualWrite(plan, obstacles.of)
       for (const detail of obstacles.of)
         acts.push({ plan: plan.name, status: 'kept', verb: obstacles.all ? 'phase A' : 'read only', detail })
@@ -116,22 +116,9 @@ async function standAt(
   })
 }
 
-/** What of a plan the application cannot write to both sides, mapping by mapping; `all`: nothing is left that it could. */
-function obstaclesOf(
-  { compiled }: Later['session'],
-  plan: Plan,
-): { readonly of: readonly string[]; readonly all: boolean } {
-  const mappings = mappingsOf(plan)
-  const of = mappings.flatMap((it) => {
-    const why = dualWriteObstacle(compiled.mapping(plan.name, it.name), compiled)
-    return why === undefined ? [] : [`${it.match.source} cannot be written to both sides: ${why}`]
-  })
-  return { of, all: of.length === mappings.length && of.length > 0 }
-}
-
 const cannotDualWrite = (plan: Plan, obstacles: readonly string[]): KvmigError =>
   new KvmigError('DUAL_WRITE', `Plan ${plan.name} stays in phase A: ${obstacles.join('; ')}.`, {
-    hint: `kvmig apply --phase=A --again ${plan.name} takes over what has changed, as often as you like. Cut over with the application stopped.`,
+    hint: `kvmig apply --phase=A --again ${plan.name} takes over what has changed, and takes out what is gone, as often as you like. Cut over with the application stopped.`,
   })
 
 /** Asks the gates of these plans; gives the evidence of those that are open. */

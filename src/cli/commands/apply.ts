@@ -6,6 +6,7 @@ import type { Phase } from '../../plan/plan.ts'
 import { showTable, type TableName } from '../../plan/table.ts'
 import { listed } from '../../report/wording.ts'
 import { type Applied, apply } from '../../runner/apply.ts'
+import { holdPaused, pausedError } from '../../runner/paused.ts'
 import { runStart } from '../../runner/run-start.ts'
 import type { Session } from '../../runner/session.ts'
 import type { Route } from '../../state/ledger.ts'
@@ -41,6 +42,7 @@ export interface ApplyOptions extends CommonOptions {
   readonly credentialRotated?: boolean | undefined
   /** Seconds to wait for instances. */
   readonly wait?: number | undefined
+  /** How many rows of a table may go because the source does not have their records any more. */
   readonly confirmDeletes?: number | undefined
   readonly pointOfNoReturn?: boolean | undefined
   readonly yes?: boolean | undefined
@@ -61,9 +63,14 @@ export async function run(options: ApplyOptions, io: Io): Promise<number> {
   const { project } = loaded
   const saved = findSavedPlan(options, project, io)
   const environment = saved?.saved.environment ?? options.env
-  const compiled = compileProject(project, saved?.saved.plans ?? options.plans)
-  warn([...loaded.diagnostics, ...compiled.diagnostics], io)
+  const names = saved?.saved.plans ?? options.plans
+  const whole = compileProject(project, names)
+  warn([...loaded.diagnostics, ...whole.diagnostics], io)
   return withSession({ project, options: { ...options, env: environment }, io }, async (session) => {
+    const { going, held } = await holdPaused(session, names)
+    // A saved plan is done as it is or not at all.
+    if (held[0] && (saved || going.length === 0)) throw pausedError(held[0].by, held[0].pause)
+    const compiled = held.length > 0 ? compileProject(project, going) : whole
     const request = { session, loaded, compiled, saved, environment, options }
     if (!(await mayBegin(request, io))) return EXIT.couldNot
     const applied = await applyWithProgress(request, io)
@@ -75,13 +82,14 @@ export async function run(options: ApplyOptions, io: Io): Promise<number> {
       target: session.target.label,
       plans,
       applied,
+      held,
       rows: await countRows(session.target, filledTables(compiled)),
       quarantine: await countQuarantine(session, plans),
       look: lookCommands(session, compiled.graph),
       describe: describeStep,
     })
     printReport(report, options.json ? 'json' : 'text', io)
-    return exitCodeOf(applied, io)
+    return exitCodeOf(applied, io) || (held.length > 0 ? EXIT.notYet : EXIT.done)
   })
 }
 
@@ -175,6 +183,7 @@ async function applyWithProgress(
       limit: SIDE_BY_SIDE,
       batchRows: options.batch,
       again: options.again,
+      confirmDeletes: options.confirmDeletes,
       saved: saved?.digest,
       listener: progress.listener,
     })
@@ -187,6 +196,7 @@ async function applyWithProgress(
 /** What stopped the run decides; a gate that only waits for time or people says "not yet". */
 function exitCodeOf({ outcome, steps, findings }: Applied, io: Io): number {
   if (outcome === 'done') return EXIT.done
+  if (outcome === 'paused') return EXIT.notYet
   if (outcome === 'interrupted') return describeFailure(io.signal.reason, io).exitCode
   if (outcome === 'failed') {
     const error = steps.find((it) => it.status === 'failed')?.error

@@ -1,6 +1,6 @@
 import { closeSync, openSync, writeSync } from 'node:fs'
 import { resolve } from 'node:path'
-import type { Difference } from '../../checks/compared.ts'
+import type { Difference } from '../../checks/differences.ts'
 import { EXIT } from '../../errors.ts'
 import type { DiffReport } from '../../report/report.ts'
 import { liveSurveys } from '../../runner/converge/live-surveys.ts'

@@ -4,6 +4,7 @@ import type { Compilation } from '../../plan/compile.ts'
 import type { LaterStatus } from '../../report/report.ts'
 import type { Session } from '../../runner/session.ts'
 import type { Route } from '../../state/ledger.ts'
+import { pauses } from '../../state/watching.ts'
 import type { CommonOptions } from '../args.ts'
 import { compileProject } from '../compile.ts'
 import { goneTables } from '../gone-tables.ts'
@@ -60,6 +61,7 @@ async function show(
     if (route && route.phase !== 'A') later.set(plan.name, await laterStatus(session, plan, route))
   }
   const standing = await pendingOf(session, compiled)
+  const paused = await pauses(target)
   const report = createStatusReport({
     project: project.file,
     environment: options.env,
@@ -70,6 +72,7 @@ async function show(
     gone: await goneTables(session, standing),
     routes,
     later,
+    paused,
     quarantine: await countQuarantine(session, plans),
     gates: new Map(gates),
     lease: installed ? await ledger.lease.current() : undefined,

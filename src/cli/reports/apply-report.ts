@@ -6,6 +6,7 @@ import type { Step } from '../../plan/step.ts'
 import { showTable } from '../../plan/table.ts'
 import type { AppliedTable, ApplyReport, GateResult, QuarantineCount } from '../../report/report.ts'
 import type { Applied, AppliedStep } from '../../runner/apply.ts'
+import type { Held } from '../../runner/paused.ts'
 import { gateResult } from './gate-result.ts'
 
 export interface ApplyReportParts {
@@ -14,6 +15,7 @@ export interface ApplyReportParts {
   readonly target: string
   readonly plans: readonly Plan[]
   readonly applied: Applied
+  readonly held?: readonly Held[]
   /** What is in the tables now. */
   readonly rows: ReadonlyMap<string, number>
   readonly quarantine: readonly QuarantineCount[]
@@ -23,7 +25,7 @@ export interface ApplyReportParts {
 
 /** What `kvmig apply` did, for people. */
 export function createApplyReport(parts: ApplyReportParts): ApplyReport {
-  const { project, environment, target, plans, applied, rows, quarantine, look, describe } = parts
+  const { project, environment, target, plans, applied, held = [], rows, quarantine, look, describe } = parts
   const gates = applied.steps.flatMap(({ step }) =>
     step.kind === 'gate' ? [gateResult(step, plans, applied.findings.get(step.id))] : [],
   )
@@ -35,9 +37,10 @@ export function createApplyReport(parts: ApplyReportParts): ApplyReport {
     command: 'apply',
     phase: 'A',
     outcome: applied.outcome,
+    ...(held.length > 0 ? { held: held.map(({ plan, by, pause }) => ({ plan, by, ...pause })) } : {}),
     // Gates that were asked, or not reached, are told as gates.
     steps: applied.steps
-      .filter(({ step, status }) => step.kind !== 'gate' || status === 'failed')
+      .filter(({ step, status }) => step.kind !== 'gate' || status === 'failed' || status === 'paused')
       .map((it) => reportStep(it, applied, describe)),
     gates,
     tables: tables(applied, rows),
@@ -74,6 +77,7 @@ const STATUSES: { readonly [S in AppliedStep['status']]: ApplyReport['steps'][nu
   opened: 'done',
   closed: 'done',
   failed: 'failed',
+  paused: 'paused',
   skipped: 'skipped',
 }
 

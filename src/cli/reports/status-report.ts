@@ -8,7 +8,9 @@ import type {
   StatusReport,
 } from '../../report/report.ts'
 import { counted, listed } from '../../report/wording.ts'
+import { pauseSentence } from '../../runner/paused.ts'
 import type { LeaseInfo, Ledger, Route, RunRecord } from '../../state/ledger.ts'
+import type { Pause } from '../../state/watching.ts'
 import { type GoneTable, wayBack } from '../gone-tables.ts'
 import type { Standing } from '../standing.ts'
 
@@ -27,6 +29,7 @@ export interface StatusParts {
   readonly gates: ReadonlyMap<string, Awaited<ReturnType<Ledger['findings']>>>
   /** Of the plans that have left phase A. */
   readonly later: ReadonlyMap<string, LaterStatus>
+  readonly paused: ReadonlyMap<string, Pause>
   readonly lease: LeaseInfo | undefined
   readonly run: RunRecord | undefined
 }
@@ -59,7 +62,7 @@ export function createStatusReport(parts: StatusParts): StatusReport {
 function planStatus(
   plan: string,
   file: string,
-  { compiled, standing, gone, routes, quarantine, gates, later: laters }: StatusParts,
+  { compiled, standing, gone, routes, quarantine, gates, later: laters, paused }: StatusParts,
 ): PlanStatus {
   const states = compiled.graph.vertices
     .filter(({ data }) => data.plan === plan && data.kind !== 'gate')
@@ -74,7 +77,9 @@ function planStatus(
   }
   const own = quarantine.filter((it) => it.plan === plan)
   const later = laters.get(plan)
+  const pause = paused.get(plan)
   const reasons = [
+    ...(pause && !later ? [pauseSentence(plan, pause)] : []),
     ...gone
       .filter((it) => it.plans.includes(plan))
       .map((it) => `Table ${it.table} is not there any more: ${wayBack(it)}`),

@@ -19,9 +19,8 @@ export function extensionsOf(table: TableDefinition): readonly string[] {
   if (table.owner === 'schema') return []
   const columns = table.columns.map(({ sql }) => sql)
   const indexes = table.indexes.map(indexText)
-  return SIGNS.flatMap(([extension, sign]) =>
-    [...columns, ...table.checks, ...indexes].some((it) => sign.test(unquoted(it))) ? [extension] : [],
-  )
+  const texts = [...columns, ...table.checks, ...indexes].map(unquoted)
+  return SIGNS.flatMap(([extension, sign]) => (texts.some((it) => sign.test(it)) ? [extension] : []))
 }
 
 const SIGNS: readonly (readonly [string, RegExp])[] = [

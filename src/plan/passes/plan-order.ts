@@ -74,6 +74,8 @@ function findCircle(after: ReadonlyMap<string, readonly string[]>): readonly str
 /** The other plans that declare or fill a table which a table of this plan refers to. */
 function referredPlans(plan: Plan, plans: readonly Plan[]): readonly string[] {
   const referred = plan.tables.flatMap(({ references }) => references.map(({ to }) => to))
+  // Most plans, and each is held against all others.
+  if (referred.length === 0) return []
   const provides = (other: Plan) =>
     [
       ...other.tables.map(({ name }) => name),

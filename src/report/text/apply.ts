@@ -11,6 +11,7 @@ export function applyLines(report: ApplyReport, painter: Painter): string[] {
   const { steps, gates, accounts, quarantine, look } = report
   return blocks(
     stepLines(steps, painter),
+    heldLines(report, painter),
     openGates(gates, painter),
     ...gates.filter(({ status }) => status === 'closed').map((gate) => gateLines(toMend(gate), painter)),
     skippedGates(gates, painter),
@@ -61,6 +62,15 @@ const toMend = (gate: GateResult): GateResult => ({
   findings: gate.findings.filter(({ status }) => status !== 'pass'),
 })
 
+const heldLines = ({ held = [] }: ApplyReport, painter: Painter): string[] =>
+  held.flatMap(({ plan, by, at, because }) => [
+    line(
+      `‖ ${plan === by ? plan : `${plan} needs ${by}, which`} is paused since ${at}: ${printableSentence(because)}`,
+      painter.warn,
+    ),
+    line(`► kvmig resume ${by} lets it go on`, painter.dim, 4),
+  ])
+
 function openGates(gates: readonly GateResult[], painter: Painter): string[] {
   const open = gates.filter(({ status }) => status === 'open')
   if (open.length === 0) return []
@@ -89,7 +99,9 @@ const MOST_LINES = 20
 function stepLines(steps: readonly AppliedStep[], painter: Painter): string[] {
   const kept = steps.filter(({ status }) => status === 'kept').length
   // Gates have lines of their own.
-  const work = steps.filter(({ status, change }) => status !== 'kept' && !change.verb.startsWith('gate'))
+  const work = steps.filter(
+    ({ status, change }) => status !== 'kept' && (status === 'paused' || !change.verb.startsWith('gate')),
+  )
   const done = work.filter(({ status }) => status === 'done')
   const left = work.filter(({ status }) => status === 'skipped' || status === 'stopped')
   const shown = work.filter(
@@ -100,9 +112,9 @@ function stepLines(steps: readonly AppliedStep[], painter: Painter): string[] {
   const rows = columns(shown.map(stepRow), painter)
   return [
     ...(done.length > MOST_LINES ? columns(planRows(done), painter) : []),
-    ...shown.flatMap(({ error }, index) => [
+    ...shown.flatMap(({ error, status }, index) => [
       rows[index]!,
-      ...(error ? [line(error.message, painter.bad, 10)] : []),
+      ...(error ? [line(error.message, status === 'paused' ? painter.warn : painter.bad, 10)] : []),
       ...(error?.hint ? [line(`► ${error.hint}`, painter.dim, 10)] : []),
     ]),
     ...(left.length > MOST_LINES
@@ -150,4 +162,5 @@ const STATUSES: { readonly [S in AppliedStep['status']]: readonly [string, strin
   failed: ['✗', 'failed', 'bad'],
   skipped: ['–', 'skipped', 'warn'],
   stopped: ['–', 'stopped', 'warn'],
+  paused: ['‖', 'paused', 'warn'],
 }

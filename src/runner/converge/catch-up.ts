@@ -1,4 +1,3 @@
-import { KvmigError } from '../../errors.ts'
 import { settleContests } from '../../executors/contests.ts'
 import type { Context } from '../../executors/executor.ts'
 import { failpoint } from '../../failpoint.ts'
@@ -7,7 +6,7 @@ import { mappingsOf } from '../../plan/plan.ts'
 import { showTable } from '../../plan/table.ts'
 import { drain } from '../phases/drain.ts'
 import type { Session } from '../session.ts'
-import { mayDelete } from './fuse.ts'
+import { blown, mayDelete } from './fuse.ts'
 import { NOTHING_PULLED, type Pulled, type Pulling, pull, TOGETHER } from './pull.ts'
 import { findSuspects, type Suspect } from './suspects.ts'
 
@@ -55,7 +54,7 @@ export async function catchUp(
     for (const table of tablesOf(plan)) {
       if (session.compiled.collides(table)) await settleContests(table, context)
     }
-    if (beyond) throw blown(plan, beyond)
+    if (beyond) throw blown(plan.name, beyond)
     const complete = pulled.written + pulled.deleted + pulled.waiting === 0 && found.unplaced.length === 0
     if (complete || passes === MOST_PASSES) {
       failpoint('catch-up.done')
@@ -89,16 +88,3 @@ const leftOf = (confirmed: number | undefined, { deleted }: Pulled): number | un
 const tablesOf = (plan: Plan) => [
   ...new Map(mappingsOf(plan).map(({ into }) => [showTable(into), into])).values(),
 ]
-
-const blown = (
-  plan: Plan,
-  { table, rows, extra }: { table: string; rows: number; extra: number },
-): KvmigError =>
-  new KvmigError(
-    'FUSE',
-    `${extra.toLocaleString('en-US')} of ${rows.toLocaleString('en-US')} rows of ${table} (plan ${plan.name}) are not in the source any more. That is more than is deleted unasked, so none was.`,
-    {
-      hint: `Was the source emptied, or is it another one? If these rows may go: --confirm-deletes=${extra}. kvmig diff ${plan.name} --out FILE lists them.`,
-      exitCode: 3,
-    },
-  )

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Difference } from '../../checks/compared.ts'
+import type { Difference } from '../../checks/differences.ts'
 import type { Plan } from '../../plan/plan.ts'
 import { pendingOf } from '../../state/outbox.ts'
 import { type Place, unitOf } from '../../state/touches.ts'

@@ -1,4 +1,4 @@
-import type { Difference } from '../../checks/compared.ts'
+import type { Difference } from '../../checks/differences.ts'
 import type { Survey } from '../../checks/survey.ts'
 import { grainOf, partOfGrain } from '../../mapping/grain.ts'
 import { mappingsOf, type Plan } from '../../plan/plan.ts'

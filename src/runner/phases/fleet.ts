@@ -10,7 +10,7 @@ export interface Fleet {
   readonly expect: number | undefined
 }
 
-const LOOK_MILLIS = 250
+const LOOK_MILLIS = 50
 
 /** The instances that use a plan, as they are. */
 export async function lookAtFleet(

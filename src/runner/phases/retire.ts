@@ -175,7 +175,9 @@ export async function letGoOf(
     await save(context, { ...archive, lettingGo: true })
     const gone = await letGo(await openFolder(session, plan, archive), editor, {
       signal,
-      fence: () => target.transaction((tx) => lease.fence(tx)),
+      fence: async () => {
+        await target.transaction((tx) => lease.fence(tx))
+      },
       ...(progress ? { progress } : {}),
     })
     const { samples: _, ...counts } = gone

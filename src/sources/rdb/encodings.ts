@@ -1,9 +1,10 @@
 import type { EntryType } from '../../plan/plan.ts'
+import { PackedHash } from '../packed-hash.ts'
 import { parseScore } from '../score.ts'
 import type { EntryValue } from '../source.ts'
 import type { ByteFile } from './byte-file.ts'
 import { expiring, expiringPacked } from './hash-expiry.ts'
-import { type Complain, listpack } from './listpack.ts'
+import { type Complain, listpack, listpackStrings } from './listpack.ts'
 import { readLength, readString, skipString } from './primitives.ts'
 import type { Format } from './records.ts'
 import { readStream, type StreamVersion, skipStream } from './stream.ts'
@@ -33,10 +34,12 @@ export const MODULE = 7
 type Unpack = (bytes: Buffer, complain: Complain) => Buffer[]
 type Wrap = (items: Buffer[], complain: Complain) => EntryValue
 
+const ODD = 'a hash with a field that has no value'
+
 const list: Wrap = (items) => ({ type: 'list', items })
 const set: Wrap = (members) => ({ type: 'set', members })
 const hash: Wrap = (pairs, complain) => {
-  if (pairs.length % 2 === 1) throw complain('a hash with a field that has no value')
+  if (pairs.length % 2 === 1) throw complain(ODD)
   return { type: 'hash', pairs }
 }
 const zset: Wrap = (items, complain) => {
@@ -67,7 +70,7 @@ const ENCODINGS: readonly (Encoding | undefined)[] = [
   packed('hash', hash, ziplist),
   { type: 'list', pieces: ziplists, skip: (file) => skipStrings(file, readLength(file)) },
   stream(1),
-  packed('hash', hash, listpack),
+  { type: 'hash', pieces: packedHash, skip: skipString },
   packed('zset', zset, listpack),
   { type: 'list', pieces: listpacks, skip: skipListpacks },
   stream(2),
@@ -109,6 +112,14 @@ function counted(type: EntryType, wrap: Wrap, width: 1 | 2): Encoding {
 // One string with everything in it.
 function packed(type: EntryType, wrap: Wrap, unpack: Unpack): Encoding {
   return { type, pieces: (file) => [unpacked(file, wrap, unpack)], skip: skipString }
+}
+
+function* packedHash(file: ByteFile): Generator<EntryValue> {
+  const at = file.position
+  const complain: Complain = (what) => file.damaged(what, at)
+  const strings = listpackStrings(readString(file), complain)
+  if (strings.length % 2 === 1) throw complain(ODD)
+  yield new PackedHash(strings)
 }
 
 function unpacked(file: ByteFile, wrap: Wrap, unpack: Unpack): EntryValue {

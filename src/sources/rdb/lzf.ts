@@ -4,6 +4,12 @@
  */
 export function lzfDecompress(from: Uint8Array, start: number, end: number, into: Uint8Array): boolean {
   const size = into.length
+  if (packed.buffer !== from.buffer) packed = new DataView(from.buffer)
+  if (unpacked.buffer !== into.buffer) unpacked = new DataView(into.buffer)
+  const [reads, writes] = [packed, unpacked]
+  const base = into.byteOffset
+  // Words may be written so far over the end of a run, where the next one begins.
+  const lastWord = size - WORD + 1
   let at = start
   let out = 0
   while (at < end) {
@@ -11,10 +17,16 @@ export function lzfDecompress(from: Uint8Array, start: number, end: number, into
     if (control < 32) {
       // So many bytes and one as they are.
       const length = control + 1
-      if (at + length > end || out + length > size) return false
-      copy(from, at, into, out, length)
-      at += length
-      out += length
+      const stop = out + length
+      const next = at + length
+      if (next > end || stop > size) return false
+      if (stop <= lastWord && next <= end - WORD + 1) {
+        let read = from.byteOffset + at
+        for (let write = base + out; write < base + stop; write += WORD, read += WORD)
+          writes.setInt32(write, reads.getInt32(read, true), true)
+      } else for (let read = at, write = out; write < stop; ) into[write++] = from[read++]!
+      at = next
+      out = stop
     } else {
       let length = (control >> 5) + 2
       if (length === 9) {
@@ -22,10 +34,18 @@ export function lzfDecompress(from: Uint8Array, start: number, end: number, into
         length += from[at++]!
       }
       if (at >= end) return false
-      const back = out - ((control & 31) << 8) - from[at++]! - 1
-      if (back < 0 || out + length > size) return false
-      copy(into, back, into, out, length)
-      out += length
+      const distance = ((control & 31) << 8) + from[at++]! + 1
+      const stop = out + length
+      if (distance > out || stop > size) return false
+      if (distance >= WORD && stop <= lastWord) {
+        let read = base + out - distance
+        for (let write = base + out; write < base + stop; write += WORD, read += WORD)
+          writes.setInt32(write, writes.getInt32(read, true), true)
+      } else {
+        // Front to back and byte by byte, for the ranges may overlap and mean it.
+        for (let read = out - distance, write = out; write < stop; ) into[write++] = into[read++]!
+      }
+      out = stop
     }
   }
   return out === size
@@ -34,18 +54,9 @@ export function lzfDecompress(from: Uint8Array, start: number, end: number, into
 /** At best, three bytes stand for 264. */
 export const LZF_MOST = 88
 
-// Front to back and byte by byte, for the ranges may overlap and mean it; four a turn, which is half again as fast on short runs.
-function copy(from: Uint8Array, start: number, into: Uint8Array, at: number, length: number): void {
-  let read = start
-  let write = at
-  let left = length
-  for (; left >= 4; left -= 4) {
-    into[write] = from[read]!
-    into[write + 1] = from[read + 1]!
-    into[write + 2] = from[read + 2]!
-    into[write + 3] = from[read + 3]!
-    read += 4
-    write += 4
-  }
-  for (; left > 0; left--) into[write++] = from[read++]!
-}
+/** Bytes that are copied at once. */
+const WORD = 4
+
+/** Of the memory that was looked at last: values lie beside each other in few pieces of it. */
+let packed: DataView = new DataView(new ArrayBuffer(0))
+let unpacked = packed

@@ -76,7 +76,10 @@ export class Connection {
     this.#line = line
     this.#client = client
     this.#socket = client.stream
-    const reader = new RespReader((reply) => this.#answer(reply))
+    const reader = new RespReader(
+      (reply) => this.#answer(reply),
+      () => this.#waiting[0]?.packs ?? false,
+    )
     this.#socket.removeAllListeners('data')
     this.#socket.on('data', (chunk: Buffer) => {
       try {
@@ -105,7 +108,7 @@ export class Connection {
     if (this.#failure) throw this.#failure.reason
     this.#line.sent += request.commands
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ expected: request.commands, replies: [], resolve, reject })
+      this.#waiting.push({ expected: request.commands, packs: request.packs, replies: [], resolve, reject })
       this.#socket.write(request.bytes())
     })
   }
@@ -149,6 +152,7 @@ export class Connection {
 
 interface Waiting {
   readonly expected: number
+  readonly packs: boolean
   readonly replies: Reply[]
   readonly resolve: (replies: Reply[]) => void
   readonly reject: (reason: unknown) => void

@@ -1,3 +1,4 @@
+import { elements } from '../part.ts'
 import type { Entry, EntryValue } from '../source.ts'
 import { explain } from './explain.ts'
 import { type Reply, ReplyError, Request } from './resp.ts'
@@ -31,7 +32,7 @@ export async function withFieldExpiries(
 
 /** Some fields of a big hash, with their expiries of a moment later; those that expired in between are left out. */
 export async function partWithFieldExpiries(store: Store, key: Buffer, value: Hash): Promise<Hash> {
-  if (value.pairs.length === 0 || !(await mayExpire(store))) return value
+  if (elements(value) === 0 || !(await mayExpire(store))) return value
   const [expiries = []] = await ask(store, [{ key, value }])
   return expiries.every((it) => it === NONE) ? value : timedValue(value, expiries)
 }
@@ -43,7 +44,7 @@ const GONE = -2
 const ATTEMPTS = 10
 
 const isHash = (entry: Entry): entry is Entry & { value: Hash } =>
-  entry.value?.type === 'hash' && entry.value.pairs.length > 0
+  entry.value?.type === 'hash' && elements(entry.value) > 0
 
 // INFO counts the keys with such fields (Redis: subexpiry, Valkey: keys_with_volatile_items). It is asked after the reading: what it does
 // not count has no expiry by then, and had none that anybody would miss. Providers that leave it out may have such fields all the same.
@@ -106,7 +107,7 @@ async function readTimed(store: Store, entry: Entry & { value: Hash }): Promise<
     if (expiresAt === 'unclear') continue
     if (found === undefined || !isSettled(expiresAt)) return undefined
     const value = readValue('hash', found) as Hash
-    if (value.pairs.length === 0) return undefined
+    if (elements(value) === 0) return undefined
     const here = namesOf(value)
     if (sameNames(here, names))
       return {

@@ -201,6 +201,7 @@ async function readTogether(
   const keys = collections.map(({ key }) => key)
   const { replies, expiries } = await snapshot(store, keys, (request) => {
     for (const { key, type } of collections) addWhole(request, type, key)
+    request.packs = collections.every(({ type }) => type === 'hash')
   })
   const again: Buffer[] = []
   const read: Entry[] = []

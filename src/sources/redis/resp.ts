@@ -1,10 +1,11 @@
 import { constants } from 'node:buffer'
+import { ByteStrings } from '../../byte-strings.ts'
 
 /**
  * What Redis answers, as bytes: a bulk string is a Buffer (a view of the chunk it arrived in), a status a string, an integer a number, an
- * error a `ReplyError`. An integer beyond 2^53 becomes the nearest double.
+ * error a `ReplyError`. An array of bulk strings inside another array is `ByteStrings` where that was asked for. An integer beyond 2^53 becomes the nearest double.
  */
-export type Reply = Buffer | string | number | null | ReplyError | Reply[]
+export type Reply = Buffer | string | number | null | ReplyError | ByteStrings | Reply[]
 
 /** An error as Redis sends it: a value among replies, not an exception, for one refused command is no reason to lose the others. */
 export class ReplyError {
@@ -28,6 +29,7 @@ export class ProtocolError extends Error {}
  */
 export class RespReader {
   readonly #give: (reply: Reply) => void
+  readonly #packs: () => boolean
   readonly #open: { readonly items: Reply[]; readonly size: number }[] = []
   /** The beginning of a line whose end has not arrived. */
   #line: Buffer | undefined
@@ -35,8 +37,10 @@ export class RespReader {
   #bulk: Buffer | undefined
   #filled = 0
 
-  constructor(give: (reply: Reply) => void) {
+  /** `packs`: may arrays of bulk strings inside of the reply under way come as `ByteStrings`? Those that lie in one chunk then do. */
+  constructor(give: (reply: Reply) => void, packs: () => boolean = () => false) {
     this.#give = give
+    this.#packs = packs
   }
 
   /** Takes the next bytes. Throws `ProtocolError` where they cannot be RESP2. */
@@ -78,6 +82,13 @@ export class RespReader {
         return next
       case STAR: {
         const size = integer(bytes, start + 1, end)
+        if (size > 1 && this.#open.length > 0 && this.#packs()) {
+          const packed = packedStrings(bytes, next, size)
+          if (packed) {
+            this.#take(packed)
+            return packed.places.at(-1)! + 2
+          }
+        }
         if (size > 0) this.#open.push({ items: [], size })
         else this.#take(size === 0 ? [] : null)
         return next
@@ -127,6 +138,8 @@ export class RespReader {
 export class Request {
   /** Commands in it: as many replies will come. */
   commands = 0
+  /** May arrays of strings inside of replies come as `ByteStrings`? */
+  packs = false
   #bytes = Buffer.allocUnsafe(1024)
   #length = 0
 
@@ -148,11 +161,16 @@ export class Request {
   }
 
   #argument(argument: Buffer | string): void {
-    const size = typeof argument === 'string' ? Buffer.byteLength(argument) : argument.length
+    const bytes = typeof argument === 'string' ? bytesOf(argument) : argument
+    const size = bytes.length
     this.#header(DOLLAR, size)
     this.#reserve(size + 2)
-    if (typeof argument === 'string') this.#bytes.write(argument, this.#length)
-    else this.#bytes.set(argument, this.#length)
+    // Most are short: a call into native code would cost more than a loop.
+    if (size > SHORT) this.#bytes.set(bytes, this.#length)
+    else {
+      const [into, at] = [this.#bytes, this.#length]
+      for (let place = 0; place < size; place++) into[at + place] = bytes[place]!
+    }
     this.#length += size
     this.#bytes[this.#length++] = CR
     this.#bytes[this.#length++] = LF
@@ -176,6 +194,19 @@ export class Request {
   }
 }
 
+/** Names of commands, which come again a million times. */
+const NAMES = new Map<string, Buffer>()
+const MOST_NAMES = 100
+const SHORT = 64
+
+function bytesOf(text: string): Buffer {
+  const known = NAMES.get(text)
+  if (known) return known
+  const bytes = Buffer.from(text)
+  if (NAMES.size < MOST_NAMES && /^[A-Z]+$/.test(text)) NAMES.set(text, bytes)
+  return bytes
+}
+
 const CR = 13
 const LF = 10
 const DOLLAR = 36
@@ -197,6 +228,29 @@ function lineEnd(bytes: Buffer, start: number): number {
   }
   if (bytes.length - start > MAX_LINE) throw new ProtocolError('a line without an end')
   return -1
+}
+
+/** So many bulk strings that begin at `start`; undefined where something else is among them, or the end has not arrived. */
+function packedStrings(bytes: Buffer, start: number, count: number): ByteStrings | undefined {
+  const places = new Array<number>(2 * count)
+  let at = start
+  for (let place = 0; place < places.length; place += 2) {
+    if (bytes[at] !== DOLLAR) return undefined
+    const digits = ++at
+    let size = 0
+    for (; bytes[at] !== CR; at++) {
+      const digit = bytes[at]! - ZERO
+      if (!(digit >= 0 && digit <= 9)) return undefined
+      size = size * 10 + digit
+    }
+    if (at === digits) return undefined
+    const from = at + 2
+    at = from + size + 2
+    if (at > bytes.length) return undefined
+    places[place] = from
+    places[place + 1] = from + size
+  }
+  return new ByteStrings(bytes, places)
 }
 
 function integer(bytes: Buffer, start: number, end: number): number {

@@ -1,5 +1,7 @@
+import { ByteStrings } from '../../byte-strings.ts'
 import { SourceError } from '../../errors.ts'
 import type { EntryType } from '../../plan/plan.ts'
+import { PackedHash } from '../packed-hash.ts'
 import { parseScore } from '../score.ts'
 import type { EntryValue, StreamMessage } from '../source.ts'
 import { explain } from './explain.ts'
@@ -43,6 +45,10 @@ export function readValue(type: EntryType, reply: Reply | undefined): EntryValue
   if (type === 'string') {
     if (!Buffer.isBuffer(reply)) throw unexpected()
     return { type, bytes: reply }
+  }
+  if (reply instanceof ByteStrings) {
+    if (type === 'hash') return new PackedHash(reply)
+    throw unexpected()
   }
   if (!Array.isArray(reply)) throw unexpected()
   if (type === 'stream') return { type, messages: reply.map(message) }
