@@ -65,6 +65,7 @@ export const SESSION_PARTS: SessionParts = {
     const adapter = adapterOf(address)
     return adapter?.openLive?.(address, counted(adapter, context))
   },
+  canBeLive: (address) => adapterOf(address)?.openLive !== undefined,
   openTarget,
   createLedger: openLedger,
 }

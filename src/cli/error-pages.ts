@@ -431,6 +431,10 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
     'a table of that name that kvmig did not make',
     'Name the file with its DDL under schema: in the project, or choose another name.',
   ],
+  TARGET_EMBEDDED: [
+    'an embedded Postgres cannot be dual-written',
+    'One process at a time has it open, and from phase B on the application and kvmig both would. It is for phase A: to look at what the plans make, or for an application that was stopped. Name a server as target, and begin there with kvmig apply --phase=A.',
+  ],
   TIMEOUT: [
     'a statement took longer than its limit',
     'Raise statement_timeout for the role, or use smaller batches (--batch 2000).',
