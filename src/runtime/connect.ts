@@ -5,6 +5,7 @@ import { isBilled, MAPPING_PARTS, openLiveStore, PLAN_CATALOG } from '../catalog
 import { formatDiagnostic } from '../diagnostic.ts'
 import { KvmigError } from '../errors.ts'
 import { compileProject } from '../mapping/compiled-project.ts'
+import { groupOf } from '../mapping/group.ts'
 import { loadProject } from '../plan/load.ts'
 import type { Project } from '../plan/plan.ts'
 import { filesIn } from '../plan/project-files.ts'
@@ -25,7 +26,7 @@ import { Engine, type EngineOptions } from './engine.ts'
 import { entryStore } from './entry-store.ts'
 import { forcedSides } from './forced-sides.ts'
 import { KeyClaims } from './key-claims.ts'
-import { claimsOf, failureOf, kindOf, kindsOf, manyRows, planOf } from './kinds.ts'
+import { claimsOf, failureOf, kindOf, kindsOf, manyRows, planOf, refuseEntries } from './kinds.ts'
 import type { ConnectOptions, Kvmig } from './kvmig.ts'
 import { metricsHandler } from './metrics-handler.ts'
 import { prometheusText } from './prometheus.ts'
@@ -204,7 +205,13 @@ export async function connect(options: ConnectOptions = {}, internals: Internals
       store: (plan, mapping) => {
         const many = manyRows(project, plan, mapping)
         if (many) {
-          const source = planOf(project, plan).source
+          const { source } = planOf(project, plan)
+          refuseEntries(
+            plan,
+            kinds.entryKindOf(
+              groupOf(planOf(project, plan), many).map((it) => compiled.mapping(plan, it.name)),
+            ),
+          )
           return entryStore({
             mapping: compiled.mapping(plan, many.name),
             engine,
@@ -230,7 +237,11 @@ export async function connect(options: ConnectOptions = {}, internals: Internals
           throw new KvmigError('SOURCE_UNKNOWN', `There is no source "${source}" in ${project.file}.`)
         const parts = { runner: runnerOf(source), keysOf: commandKeys }
         if (!isUpstash(client)) return wrapClient(client, parts)
-        return wrapUpstash(client, { ...parts, syncToken: async () => (await live(source)).syncToken })
+        return wrapUpstash(client, {
+          ...parts,
+          // Nothing was written by a store that nobody has opened.
+          syncToken: async () => (await stores.get(source))?.syncToken,
+        })
       },
       metrics,
       metricsHandler: () => metricsHandler(metrics),

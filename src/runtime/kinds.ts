@@ -96,12 +96,17 @@ export function kindsOf(
   }
 }
 
+/** Entries that cannot be written to both sides are refused when their store is asked for, and not when they are written. */
+export function refuseEntries(plan: string, kind: EntryKind | Refusal): void {
+  if ('because' in kind) throw cannotDualWrite(plan, kind)
+}
+
 const cannotDualWrite = (plan: string, { mapping, because }: Refusal): KvmigError =>
   new KvmigError(
     'DUAL_WRITE',
     `The records of ${plan} ${mapping} cannot be written to both sides: ${because}.`,
     {
-      hint: 'This version writes records that are one place in the source and one row in the target.',
+      hint: 'docs/runtime.md says what dual-write carries, under "Records of several rows". Leave the plan in A, or write it by SQL after a cutover of your own.',
     },
   )
 

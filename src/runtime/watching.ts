@@ -72,7 +72,12 @@ export class Watching implements Watch {
     }
     if (inSource.length > 0) {
       this.#live ??= await (await engine.options.live(source)).watch?.()
-      if (!this.#live) throw refuse('watch', 'a key of a store that cannot watch', 'Use update() of store().')
+      if (!this.#live)
+        throw refuse(
+          'watch',
+          'a key of a store that cannot watch',
+          'From phase B on, update() of store() does the same under a lock in Postgres.',
+        )
       await this.#live.watch(inSource)
     }
     const { target, timeoutMillis } = engine.options

@@ -5,7 +5,18 @@ import { ENTRY_PLANS } from './entry-plans.ts'
 import { startWorld } from './world.ts'
 
 const { lists, documents } = ENTRY_PLANS
-const world = await startWorld('postgres', { lists: lists!, documents: documents! })
+const world = await startWorld('postgres', {
+  lists: lists!,
+  documents: documents!,
+  ranked: `
+version: 1
+plan: ranked
+mappings:
+  - { match: 'names:{id}', type: list, each: item, into: names, fields: { id: $id, place: $index, name: $item, rank: "get('rank:{$id}')" } }
+tables:
+  names: { columns: { id: text, place: integer, name: text not null, rank: text }, primary_key: [id, place] }
+`,
+})
 await world.applyA()
 const [kvmig, other] = await Promise.all([1, 2].map(() => world.connect({ shadow: 0 }, { pollMillis: 50 })))
 // What `kvmig types` would say of them.
@@ -89,6 +100,10 @@ test.each([
   await phaseOf('B')
   await expect(work()).rejects.toMatchObject({ code })
   expect(await raw.exists('list:1', 'doc:1')).toBe(0)
+})
+
+test('is refused when the store is asked for, where its rows depend on other keys', () => {
+  expect(() => kvmig!.store('ranked')).toThrow('depend on what other keys say')
 })
 
 test('is written to Postgres alone in D', async () => {
