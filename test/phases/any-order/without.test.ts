@@ -15,5 +15,4 @@ test.each(['version', 'claim', 'outbox'] as const)('misses the %s', { timeout: 6
   const found = await fc.check(runs.property(60, 'B'), { numRuns: RUNS, seed: SEED, endOnFailure: true })
   // It is the stores that say so, and no accident of the run.
   expect(String(found.errorInstance)).toMatch(/the stores differ|lost|stale|resurrected|repaired/)
-  console.log(element, found.numRuns, String(found.errorInstance).split('\n')[0])
 })
