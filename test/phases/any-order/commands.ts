@@ -240,7 +240,7 @@ export function commandsOf(instances: number): fc.Arbitrary<Command>[] {
     ...Array<typeof write>(10).fill(write),
     fc.tuple(who, record, waits, fault).map((it) => increment(...it)),
     fc.tuple(who, record, waits, fault).map((it) => append(...it)),
-    fc.tuple(who, record).map((it) => read(...it)),
+    ...Array<fc.Arbitrary<Command>>(4).fill(fc.tuple(who, record).map((it) => read(...it))),
     fc.tuple(record, fc.boolean()).map((it) => oldWrite(...it)),
     who.map((by) => command(`kill ${by}`, (_, { instances }) => instances[by]!.kill())),
     who.map((by) => command(`thaw ${by}`, (_, { instances }) => instances[by]!.thaw())),

@@ -34,10 +34,10 @@ export class Runs {
     this.#internals = internals
   }
 
-  /** The property: whatever happens in whatever order, both stores end alike, and as the history says. */
-  property(maxCommands: number): fc.IAsyncProperty<[Iterable<Command>]> {
+  /** The property: whatever happens in whatever order, beginning in this phase, both stores end alike, and as the history says. */
+  property(maxCommands: number, from: 'A' | 'B' = 'A'): fc.IAsyncProperty<[Iterable<Command>]> {
     const commands = fc.commands(commandsOf(INSTANCES), { maxCommands, size: 'max' })
-    return fc.asyncProperty(commands as fc.Arbitrary<Iterable<Command>>, (it) => this.#once(it))
+    return fc.asyncProperty(commands as fc.Arbitrary<Iterable<Command>>, (it) => this.#once(it, from))
   }
 
   async stop(): Promise<void> {
@@ -47,13 +47,17 @@ export class Runs {
     this.#target = undefined
   }
 
-  async #once(commands: Iterable<Command>): Promise<void> {
+  async #once(commands: Iterable<Command>, from: 'A' | 'B'): Promise<void> {
     this.#run += 1
     const model = new Model(`${this.#run}-`)
     this.#system ??= await startSystem(INSTANCES, this.#options, this.#internals)
     const system = this.#system
     this.#target ??= await openTarget(system.world.database.url)
     try {
+      if (from === 'B') {
+        model.phase = 'B'
+        await this.#until(model, system, APPLY_B)
+      }
       await fc.asyncModelRun(() => ({ model, real: system }), commands)
       this.commands += model.log.filter((it) => !it.startsWith(' ')).length
       await settled(model, system)

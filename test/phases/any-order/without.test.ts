@@ -3,8 +3,8 @@ import { afterEach, expect, test } from 'vitest'
 import { ABLATIONS } from '../../model/scenarios.ts'
 import { Runs } from './run.ts'
 
-/** That many runs are enough to miss what is taken away, with this seed and with any other that was tried. */
-const RUNS = 60
+/** So many runs may pass before it is missed what was taken away; a few are enough as a rule. */
+const RUNS = 40
 const SEED = Number(process.env.KVMIG_TEST_SEED ?? 1)
 
 let runs: Runs
@@ -12,7 +12,7 @@ afterEach(() => runs?.stop())
 
 test.each(['version', 'claim', 'outbox'] as const)('misses the %s', { timeout: 600_000 }, async (element) => {
   runs = new Runs({ readThrough: ['users'] }, { protocol: ABLATIONS[element] })
-  const found = await fc.check(runs.property(60), { numRuns: RUNS, seed: SEED, endOnFailure: true })
-  expect(found.failed).toBe(true)
-  console.log(element, found.numRuns, String(found.errorInstance).split('\n')[0])
+  const found = await fc.check(runs.property(60, 'B'), { numRuns: RUNS, seed: SEED, endOnFailure: true })
+  // It is the stores that say so, and no accident of the run.
+  expect(String(found.errorInstance)).toMatch(/the stores differ|lost|stale|resurrected|repaired/)
 })
