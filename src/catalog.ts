@@ -75,6 +75,12 @@ function counted({ bills }: SourceAdapter, { allowance, ...rest }: LiveContext):
   return allowance && (bills || allowance.isLimited) ? { ...rest, allowance } : rest
 }
 
+/** Does somebody pay for each command of such a store? */
+export function isBilled(address: string): boolean {
+  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(address)?.[1]?.toLowerCase()
+  return (scheme !== undefined && adapters.get(scheme)?.bills) ?? false
+}
+
 /** Opens a store to take part in dual-write. Throws LIVE_UNABLE for one that cannot. */
 export async function openLiveStore(address: string, context: LiveContext): Promise<LiveStore> {
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(address)?.[1]?.toLowerCase()

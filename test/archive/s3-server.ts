@@ -7,7 +7,11 @@ export const ACCESS = { id: 'AKIDEXAMPLE', secret: 'wJalrXUtnFEMI/K7MDENG+bPxRfi
 export interface S3Server {
   readonly url: string
   readonly objects: Map<string, Buffer>
-  /** How objects are kept: `aws:kms the-key`. */
+  /** How objects are locked: `GOVERNANCE`, and until when. */
+  readonly locked: Map<string, Locked>
+  /** Takes what is said about a lock, and does not do it. */
+  ignoreLocks(on: boolean): void
+  /** How objects are kept: `aws:kms the-key`, `customer MD5`. */
   readonly encrypted: Map<string, string>
   /** Uploads in parts that were begun and neither ended nor taken back. */
   readonly unfinished: number
@@ -26,6 +30,11 @@ export interface S3Server {
   close(): Promise<void>
 }
 
+interface Locked {
+  readonly mode: string
+  readonly until: string
+}
+
 /** The smallest part but the last. */
 const LEAST = 5 << 20
 
@@ -36,14 +45,16 @@ const LEAST = 5 << 20
 export async function startS3(): Promise<S3Server> {
   const objects = new Map<string, Buffer>()
   const encrypted = new Map<string, string>()
+  const locked = new Map<string, Locked>()
   const uploads = new Map<
     string,
-    { readonly path: string; readonly parts: Map<number, Buffer>; kept?: string }
+    { readonly path: string; readonly parts: Map<number, Buffer>; kept?: string; lock?: Locked }
   >()
   let [busyTimes, cutTimes, parts, ids] = [0, 0, 0, 0]
   let failing: number | undefined
   let isDamaging = false
   let isIgnoring = false
+  let isOpen = false
 
   interface Said {
     readonly status: number
@@ -60,11 +71,40 @@ export async function startS3(): Promise<S3Server> {
   }: IncomingMessage): { kept?: string; headers: Record<string, string> } | undefined => {
     const kind = headers[`${SSE}`] as string | undefined
     const key = headers[`${SSE}-aws-kms-key-id`] as string | undefined
+    const own = customerOf(headers)
+    if (own === 'wrong') return undefined
+    if (own !== undefined)
+      return kind === undefined && !isIgnoring
+        ? { kept: own, headers: { [`${SSE}-customer-algorithm`]: 'AES256' } }
+        : isIgnoring
+          ? { headers: {} }
+          : undefined
     if (kind === undefined) return key === undefined ? { headers: {} } : undefined
     if (!['AES256', 'aws:kms', 'aws:kms:dsse'].includes(kind) || (key !== undefined && kind === 'AES256'))
       return undefined
     if (isIgnoring) return { headers: {} }
     return { kept: `${kind}${key === undefined ? '' : ` ${key}`}`, headers: { [SSE]: kind } }
+  }
+
+  const lockOf = ({ headers }: IncomingMessage): Locked | 'wrong' | undefined => {
+    const [mode, until] = ['mode', 'retain-until-date'].map(
+      (it) => headers[`x-amz-object-lock-${it}`] as string,
+    )
+    if (mode === undefined && until === undefined) return undefined
+    const isFuture = Date.parse(until ?? '') > Date.now()
+    // A request that locks has to say what it sends.
+    const isSure =
+      headers['x-amz-checksum-sha256'] !== undefined || headers['x-amz-checksum-algorithm'] !== undefined
+    if (!isFuture || !isSure || !['GOVERNANCE', 'COMPLIANCE'].includes(mode ?? '')) return 'wrong'
+    return isOpen ? undefined : { mode: mode!, until: until! }
+  }
+
+  const keep = (
+    path: string,
+    { kept, lock }: { kept?: string | undefined; lock?: Locked | undefined },
+  ): void => {
+    if (kept !== undefined) encrypted.set(path, kept)
+    if (lock !== undefined) locked.set(path, lock)
   }
 
   const answer = (request: IncomingMessage, sent: Buffer): Said => {
@@ -83,18 +123,24 @@ export async function startS3(): Promise<S3Server> {
     const isPart = query.has('uploadId')
     if (isPart && upload?.path !== path) return refuse(404, 'NoSuchUpload')
     if (request.method === 'POST' && query.has('uploads')) {
-      const keep = keepAs(request)
-      if (!keep || request.headers['x-amz-checksum-algorithm'] !== 'SHA256')
+      const [made, lock] = [keepAs(request), lockOf(request)]
+      if (!made || lock === 'wrong' || request.headers['x-amz-checksum-algorithm'] !== 'SHA256')
         return refuse(400, 'InvalidArgument')
       const id = `upload/${++ids}+=`
-      uploads.set(id, { path, parts: new Map(), ...(keep.kept === undefined ? {} : { kept: keep.kept }) })
+      uploads.set(id, {
+        path,
+        parts: new Map(),
+        ...(made.kept === undefined ? {} : { kept: made.kept }),
+        ...(lock === undefined ? {} : { lock }),
+      })
       const xml = `<InitiateMultipartUploadResult><UploadId>${id}</UploadId></InitiateMultipartUploadResult>`
-      return { status: 200, body: xml, headers: keep.headers }
+      return { status: 200, body: xml, headers: made.headers }
     }
     if (request.method === 'PUT' && upload) {
       const number = Number(query.get('partNumber'))
       if (!(number >= 1 && number <= 10_000) || checksum === undefined) return refuse(400, 'InvalidArgument')
       if (number === failing) return refuse(403, 'AccessDenied')
+      if (isOtherKey(upload.kept, request)) return refuse(400, 'InvalidRequest')
       upload.parts.set(number, body)
       parts += 1
       return { status: 200, headers: { etag: etagOf(body) } }
@@ -104,6 +150,7 @@ export async function startS3(): Promise<S3Server> {
       return { status: 204 }
     }
     if (request.method === 'POST' && upload) {
+      if (isOtherKey(upload.kept, request)) return refuse(400, 'InvalidRequest')
       const listed = [...body.toString().matchAll(PART)].map(([, number, etag, sum]) => ({
         bytes: upload.parts.get(Number(number)),
         number: Number(number),
@@ -118,20 +165,30 @@ export async function startS3(): Promise<S3Server> {
       if (listed.slice(0, -1).some((it) => it.bytes!.length < LEAST))
         return { ...refuse(200, 'EntityTooSmall') }
       objects.set(path, Buffer.concat(listed.map((it) => it.bytes!)))
-      if (upload.kept !== undefined) encrypted.set(path, upload.kept)
+      keep(path, upload)
       uploads.delete(query.get('uploadId')!)
       return { status: 200, body: '<CompleteMultipartUploadResult/>' }
     }
     if (request.method === 'PUT') {
-      const keep = keepAs(request)
-      if (!keep) return refuse(400, 'InvalidArgument')
+      const [made, lock] = [keepAs(request), lockOf(request)]
+      if (!made || lock === 'wrong') return refuse(400, 'InvalidArgument')
       objects.set(path, body)
-      if (keep.kept !== undefined) encrypted.set(path, keep.kept)
-      return { status: 200, headers: { etag: etagOf(body), ...keep.headers } }
+      keep(path, { kept: made.kept, lock })
+      return { status: 200, headers: { etag: etagOf(body), ...made.headers } }
     }
-    if (request.method !== 'GET') return refuse(405, 'MethodNotAllowed')
+    if (request.method !== 'GET' && request.method !== 'HEAD') return refuse(405, 'MethodNotAllowed')
     const found = objects.get(path)
     if (!found) return refuse(404, 'NoSuchKey')
+    if (isOtherKey(encrypted.get(path), request)) return refuse(400, 'InvalidRequest')
+    if (request.method === 'HEAD') {
+      const lock = locked.get(path)
+      return {
+        status: 200,
+        headers: lock
+          ? { 'x-amz-object-lock-mode': lock.mode, 'x-amz-object-lock-retain-until-date': lock.until }
+          : {},
+      }
+    }
     const match = request.headers['if-match']
     if (match !== undefined && match !== etagOf(found)) return refuse(412, 'PreconditionFailed')
     const from = /^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1]
@@ -161,6 +218,10 @@ export async function startS3(): Promise<S3Server> {
     url: `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`,
     objects,
     encrypted,
+    locked,
+    ignoreLocks: (on) => {
+      isOpen = on
+    },
     get unfinished() {
       return uploads.size
     },
@@ -192,6 +253,21 @@ export async function startS3(): Promise<S3Server> {
 const SSE = 'x-amz-server-side-encryption'
 const PART =
   /<Part><PartNumber>(\d+)<\/PartNumber><ETag>([^<]+)<\/ETag><ChecksumSHA256>([^<]+)<\/ChecksumSHA256><\/Part>/g
+/** `customer MD5` where a request has a key of its own; `wrong` where it does not fit what is said of it. */
+function customerOf(headers: IncomingMessage['headers']): string | undefined {
+  const [algorithm, key, md5] = ['algorithm', 'key', 'key-md5'].map(
+    (it) => headers[`${SSE}-customer-${it}`] as string,
+  )
+  if (algorithm === undefined && key === undefined && md5 === undefined) return undefined
+  const bytes = Buffer.from(key ?? '', 'base64')
+  const isRight = createHash('md5').update(bytes).digest('base64') === md5
+  return algorithm === 'AES256' && bytes.length === 32 && isRight ? `customer ${md5}` : 'wrong'
+}
+
+/** Whoever wants what was encrypted with a key has to bring it, and for nothing else. */
+const isOtherKey = (kept: string | undefined, { headers }: IncomingMessage): boolean =>
+  customerOf(headers) !== (kept?.startsWith('customer ') ? kept : undefined)
+
 const base64 = (data: Buffer): string => createHash('sha256').update(data).digest('base64')
 const etagOf = (data: Buffer): string => `"${createHash('md5').update(data).digest('hex')}"`
 
@@ -207,7 +283,7 @@ function isSigned({ headers, method, url }: IncomingMessage, body: Buffer): bool
   const digest = headers['x-amz-content-sha256'] as string
   if (id !== ACCESS.id || !names || !day || !region) return false
   // An upload says what it uploads.
-  if (method !== 'GET' && digest !== sha256(body)) return false
+  if (method !== 'GET' && method !== 'HEAD' && digest !== sha256(body)) return false
   const [path = '', asked = ''] = url!.split('?')
   const query = [...new URLSearchParams(asked)]
     .map((pair) => pair.map(encodeURIComponent).join('='))

@@ -175,7 +175,69 @@ test('a store that does not encrypt what it was asked to is not taken for a safe
   s3.ignoreEncryption(false)
 })
 
+const KEY = createHash('sha256').update('a key of ours').digest('base64')
+
+test('a key of the customer goes with every request, and opens what it closed', async () => {
+  const address = 's3://bucket/own?encryption=customer'
+  const own = place(address, { AWS_SSE_CUSTOMER_KEY: KEY })
+  const bytes = noise(PART + 1)
+  await own.write('small', chunked(noise(10)))
+  await own.write('large', chunked(bytes))
+  const md5 = createHash('md5').update(Buffer.from(KEY, 'base64')).digest('base64')
+  for (const name of ['small', 'large'])
+    expect(s3.encrypted.get(`/bucket/own/${name}`)).toBe(`customer ${md5}`)
+  const chunks: Buffer[] = []
+  s3.cut(1)
+  for await (const it of own.read('large')) chunks.push(it)
+  expect(Buffer.concat(chunks).equals(bytes)).toBe(true)
+  const other = place(address, { AWS_SSE_CUSTOMER_KEY: Buffer.alloc(32).toString('base64') })
+  for (const it of [other, place('s3://bucket/own')])
+    await expect(it.read('large')[Symbol.asyncIterator]().next()).rejects.toMatchObject({
+      message: expect.stringContaining('answered 400'),
+    })
+  s3.encrypted.clear()
+})
+
+test.each([undefined, '', 'dG9vIHNob3J0'])('%s is no key of the customer', (key) => {
+  expect(() =>
+    place('s3://bucket/own?encryption=customer', key === undefined ? {} : { AWS_SSE_CUSTOMER_KEY: key }),
+  ).toThrow('encryption=customer wants a key')
+})
+
 test.each([
+  ['GOVERNANCE', 30],
+  ['COMPLIANCE', 1],
+])('a lock of mode %s holds for %i days, whole or in parts', async (mode, days) => {
+  const there = place(`s3://bucket/locked?lock=${mode}&days=${days}`)
+  const before = Date.now()
+  await there.write('small', chunked(noise(10)))
+  await there.write('large', chunked(noise(PART + 1)))
+  for (const name of ['small', 'large']) {
+    const lock = s3.locked.get(`/bucket/locked/${name}`)!
+    expect(lock.mode).toBe(mode)
+    const held = Date.parse(lock.until) - days * 86_400_000
+    expect(held >= before && held <= Date.now()).toBe(true)
+  }
+})
+
+test('a store that does not lock what it was asked to is not taken for a safe place', async () => {
+  s3.locked.clear()
+  s3.ignoreLocks(true)
+  await expect(
+    place('s3://bucket/locked?lock=GOVERNANCE&days=3').write('open', chunked(noise(10))),
+  ).rejects.toMatchObject({
+    code: 'ARCHIVE_PLACE',
+    message: expect.stringContaining('does not say that it is locked (GOVERNANCE, 3 days)'),
+  })
+  s3.ignoreLocks(false)
+})
+
+test.each([
+  's3://bucket?lock=GOVERNANCE',
+  's3://bucket?days=3',
+  's3://bucket?lock=FOREVER&days=3',
+  's3://bucket?lock=COMPLIANCE&days=0',
+  's3://bucket?encryption=customer&key=k',
   's3://bucket?encryption=rot13',
   's3://bucket?key=k',
   's3://bucket/x?encryption=AES256&key=k',

@@ -1,4 +1,5 @@
-import { type ConnectOptions, connect, type Kvmig } from '../../src/runtime/connect.ts'
+import { connect } from '../../src/runtime/connect.ts'
+import type { ConnectOptions, Kvmig } from '../../src/runtime/kvmig.ts'
 import { type Ended, kvmig, projectFolder, ran } from '../setup/cli.ts'
 import { type FreshDatabase, freshDatabase } from '../setup/postgres.ts'
 import { type FreshRedis, freshRedis } from '../setup/redis.ts'

@@ -243,6 +243,80 @@ test('vercel-chat: chats and their messages are rows', async () => {
   ])
 })
 
+// No library opens these tables: what the public template asks of KV (app/actions.ts of vercel/ai-chatbot before it had Postgres) is asked of both.
+test('vercel-chat: every question of the template has the same answer in SQL as it had in KV', async () => {
+  const server = await startUpstash(redis.port)
+  const kv = new Upstash({ url: server.url, token: server.token, enableTelemetry: false })
+  const chats = [
+    { id: 'first', userId: 'u1', at: 3000, messages: [{ role: 'user', content: 'one' }] },
+    { id: 'latest', userId: 'u1', at: 9000, messages: [] },
+    { id: 'shared', userId: 'u1', at: 5000, messages: [{ role: 'user', content: 'two', id: 'm' }] },
+    { id: 'theirs', userId: 'u2', at: 7000, messages: [{ role: 'assistant', content: 'three' }] },
+  ]
+  for (const { id, userId, at, messages } of chats) {
+    const createdAt = 1_767_830_400_000 + at
+    const sharePath = id === 'shared' ? { sharePath: `/share/${id}` } : {}
+    const title = `Chat ${id}`
+    await kv.hset(`chat:${id}`, { id, title, userId, createdAt, path: `/chat/${id}`, messages, ...sharePath })
+    await kv.zadd(`user:chat:${userId}`, { score: createdAt, member: `chat:${id}` })
+  }
+  interface Chat {
+    readonly id: string
+    readonly userId: string
+    readonly sharePath?: string | null
+    readonly messages: unknown
+  }
+  const before = {
+    getChats: async (user: string) => {
+      const keys = await kv.zrange<string[]>(`user:chat:${user}`, 0, -1, { rev: true })
+      return Promise.all(keys.map(async (key) => (await kv.hgetall<Record<string, unknown>>(key))?.id))
+    },
+    getChat: async (id: string, user: string) => {
+      const chat = (await kv.hgetall(`chat:${id}`)) as Chat | null
+      return chat && chat.userId === user ? chat.messages : null
+    },
+    getSharedChat: async (id: string) => ((await kv.hgetall(`chat:${id}`)) as Chat | null)?.sharePath ?? null,
+  }
+  const sql = async (text: string, args: readonly unknown[]) => (await pool.query(text, [...args])).rows
+  const after: typeof before = {
+    getChats: async (user) =>
+      (await sql('select id from chats where user_id = $1 order by created_at desc', [user])).map(
+        (it) => it.id,
+      ),
+    getChat: async (id, user) => {
+      const [chat] = await sql('select id from chats where id = $1 and user_id = $2', [id, user])
+      if (!chat) return null
+      const rows = await sql(
+        `select jsonb_build_object('role', role, 'content', content) || coalesce(more, '{}') as message
+           from chat_messages where chat_id = $1 order by position`,
+        [id],
+      )
+      return rows.map((it) => it.message)
+    },
+    getSharedChat: async (id) =>
+      (await sql('select share_path from chats where id = $1', [id]))[0]?.share_path ?? null,
+  }
+  const answersOf = async (its: typeof before) => ({
+    chats: await Promise.all(['u1', 'u2', 'nobody'].map(its.getChats)),
+    chat: await Promise.all(
+      [...chats.map(({ id }) => id), 'none'].flatMap((id) =>
+        ['u1', 'u2'].map((user) => its.getChat(id, user)),
+      ),
+    ),
+    shared: await Promise.all([...chats.map(({ id }) => id), 'none'].map(its.getSharedChat)),
+  })
+  const asked = await answersOf(before)
+  expect(asked.chats).toEqual([['latest', 'shared', 'first'], ['theirs'], []])
+  await server.stop()
+
+  await copy('vercel-chat')
+  expect(await answersOf(after)).toEqual(asked)
+  // removeChat, clearChats
+  await sql('delete from chats where id = $1 and user_id = $2', ['first', 'u1'])
+  await sql('delete from chats where user_id = $1', ['u2'])
+  expect(await sql('select distinct chat_id from chat_messages', [])).toEqual([{ chat_id: 'shared' }])
+})
+
 describe('kvmig init --preset', () => {
   test('leaves a project that is there alone, and does not write over a plan', async () => {
     const folder = projectFolder({ 'migrations.yaml': 'version: 1 # mine\n' })

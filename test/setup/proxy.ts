@@ -16,10 +16,12 @@ export interface FaultyProxy {
   refuse(on: boolean): void
   /** Leads new connections to another server, and cuts those there are. */
   redirect(port: number): void
-  /** Sees each request's bytes before the server does; what it returns is waited for. */
-  onRequest(see: ((bytes: Buffer) => void | Promise<void>) | undefined): void
+  /** Sees each request's bytes before the server does; what it returns is waited for, and bytes go there in place of these. */
+  onRequest(see: See | undefined): void
   close(): Promise<void>
 }
+
+type See = (bytes: Buffer) => void | Buffer | Promise<void>
 
 export async function startProxy(target: number): Promise<FaultyProxy> {
   let port = target
@@ -29,7 +31,7 @@ export async function startProxy(target: number): Promise<FaultyProxy> {
   let isStalled = false
   let isRefusing = false
   let connections = 0
-  let see: ((bytes: Buffer) => void | Promise<void>) | undefined
+  let see: See | undefined
   const sockets = new Set<Socket>()
 
   const cutAll = (): void => {
@@ -56,8 +58,7 @@ export async function startProxy(target: number): Promise<FaultyProxy> {
     let seen = Promise.resolve()
     client.on('data', (bytes) => {
       seen = seen.then(async () => {
-        await see?.(bytes)
-        upstream.write(bytes)
+        upstream.write((await see?.(bytes)) ?? bytes)
       })
     })
     upstream.on('data', (bytes) => {

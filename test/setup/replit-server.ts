@@ -19,6 +19,8 @@ export interface ReplitServer {
   /** The next requests fail so, one each. */
   fail(...faults: readonly Fault[]): void
   onRequest(see: ((path: string) => void | Promise<void>) | undefined): void
+  /** A list of keys has each of them twice from now on; gives whether one was asked for. */
+  listTwice(): () => boolean
   stop(): Promise<void>
 }
 
@@ -33,6 +35,7 @@ export async function startReplit(): Promise<ReplitServer> {
   let token = tokenFor('database-1')
   let [requests, underWay, together] = [0, 0, 0]
   let faults: Fault[] = []
+  let twice: { was: boolean } | undefined
   let see: ((path: string) => void | Promise<void>) | undefined
 
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -57,7 +60,11 @@ export async function startReplit(): Promise<ReplitServer> {
     if (used !== token) return send(401, 'invalid token')
     asked.push(rest)
     await see?.(rest)
-    const { status, body } = await respond(data, request, rest)
+    const { status, body, isList } = await respond(data, request, rest)
+    if (isList && twice) {
+      twice.was = true
+      return send(status, Buffer.concat([body, Buffer.from('\n'), body]))
+    }
     if (!fault) return send(status, body)
     response.writeHead(status, { 'content-length': String(body.length) })
     response.write(body.subarray(0, fault.cutAfter), () => response.destroy())
@@ -93,6 +100,11 @@ export async function startReplit(): Promise<ReplitServer> {
     fail: (...more) => {
       faults = [...more]
     },
+    listTwice: () => {
+      const now = { was: false }
+      twice = now
+      return () => now.was
+    },
     onRequest: (callback) => {
       see = callback
     },
@@ -107,6 +119,7 @@ export async function startReplit(): Promise<ReplitServer> {
 interface Response {
   readonly status: number
   readonly body: Buffer
+  readonly isList?: true
 }
 
 const plain = (status: number, text = ''): Response => ({ status, body: Buffer.from(text) })
@@ -120,7 +133,8 @@ async function respond(data: Map<string, Buffer>, request: IncomingMessage, rest
     if (prefix === null) return plain(400, 'prefix is missing')
     const keys = [...data.keys()].filter((it) => it.startsWith(prefix)).sort()
     const isEncoded = searchParams.get('encode') === 'true'
-    return plain(200, keys.map((it) => (isEncoded ? encodeURIComponent(it) : it)).join('\n'))
+    const list = keys.map((it) => (isEncoded ? encodeURIComponent(it) : it)).join('\n')
+    return { ...plain(200, list), isList: true }
   }
   const key = decodeURIComponent(rest.slice(1))
   // As a Go server does: a path with dots in it leads somewhere else.

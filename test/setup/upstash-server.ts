@@ -40,6 +40,8 @@ export interface UpstashServer {
   fail(...faults: readonly Fault[]): void
   /** So many commands are answered from now on, and then none; `daily` is the older plan. */
   quota(left: number, daily?: 'daily'): void
+  /** The second page of the next scan is its first one once more; gives whether it was. */
+  scanTwice(): () => boolean
   /** Sees each request before it is run. */
   onRequest(see: ((path: string, body: string) => void | Promise<void>) | undefined): void
   stop(): Promise<void>
@@ -52,6 +54,7 @@ export async function startUpstash(redisPort: number, options: UpstashOptions = 
     requestBytes = 10_485_760,
   } = options
   const unavailable = new Set(options.without)
+  let twice: { last?: string; was: boolean } | undefined
   const redis = new Line(redisPort)
   let [billed, requests, largest, quota, quotaSize] = [0, 0, 0, Number.POSITIVE_INFINITY, 0]
   let isDaily = false
@@ -91,6 +94,14 @@ export async function startUpstash(redisPort: number, options: UpstashOptions = 
     const typed: boolean[] = []
     for (const [index, [name, ...args]] of commands.entries()) {
       if (refusals[index] !== undefined) continue
+      if (twice && name!.toUpperCase() === 'SCAN') {
+        const [cursor = '0'] = args
+        if (!twice.was && cursor !== '0' && twice.last !== undefined) {
+          args[0] = twice.last
+          twice.was = true
+        }
+        twice.last = cursor
+      }
       const withType = args.findIndex((it) => it.toUpperCase() === 'WITHTYPE')
       typed.push(name!.toUpperCase() === 'SCAN' && withType !== -1)
       if (typed.at(-1)) args.splice(withType, 1)
@@ -194,6 +205,11 @@ export async function startUpstash(redisPort: number, options: UpstashOptions = 
       quota = left
       quotaSize = billed + left
       isDaily = daily !== undefined
+    },
+    scanTwice: () => {
+      const now = { was: false }
+      twice = now
+      return () => now.was
     },
     onRequest: (callback) => {
       see = callback

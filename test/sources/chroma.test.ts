@@ -49,6 +49,7 @@ describeSource({
       network: {
         port: Number(new URL(server.url).port),
         open: (context, port) => chroma.open(`chroma+http://127.0.0.1:${port}`, context),
+        twice: server.listTwice,
         refuse: (...statuses) => server.fail(...statuses.map((status) => ({ status }))),
       },
     }

@@ -4,16 +4,18 @@ import { Held } from '../../src/mapping/held.ts'
 import { parseKeyPattern } from '../../src/plan/key-pattern.ts'
 import { PART } from '../../src/sources/part.ts'
 import type { Answer, Question } from '../../src/sources/question.ts'
-import type {
-  Capability,
-  Entry,
-  Selection,
-  Source,
-  SourceAdapter,
-  SourceContext,
+import {
+  CAPABILITIES,
+  type Capability,
+  type Entry,
+  type Selection,
+  type Source,
+  type SourceAdapter,
+  type SourceContext,
 } from '../../src/sources/source.ts'
 import { type FaultyProxy, startProxy } from '../setup/proxy.ts'
 import { buffer, byKey, entriesOf, hash, list, pagesOf, set, stream, string, zset } from './entries.ts'
+import { scanTwice } from './scan-twice.ts'
 
 /** A store that holds the entries of a test. */
 export interface Started {
@@ -29,6 +31,8 @@ export interface Network {
   open(context: SourceContext, port: number): Promise<Source>
   /** The next requests are answered with these statuses, one each. Only where the store speaks HTTP. */
   refuse?(...statuses: readonly number[]): void
+  /** What is listed comes twice from now on: once more, in a page that follows; gives whether it did. Only where the store speaks HTTP. */
+  twice?(): () => boolean
 }
 
 export interface SourceUnderTest {
@@ -87,6 +91,8 @@ export function describeSource({
   }
 
   const skipped = new Set(skip.map((it) => it.test))
+  /** Each `yes` of the table of stores, until a test was found that shows it. */
+  const unshown = new Set((Object.keys(CAPABILITIES) as Capability[]).filter((it) => lacks[it] === undefined))
   const unlike = (way: 'by tcp' | 'by http'): string | undefined => {
     if (typeof reached !== 'string') return reached.not
     return way === 'by http' && reached !== way ? 'it does not speak HTTP' : undefined
@@ -95,6 +101,7 @@ export function describeSource({
     const lacking = needs === 'by tcp' || needs === 'by http' ? unlike(needs) : needs && lacks[needs]
     const because = skip.find((entry) => entry.test === title)?.because ?? lacking
     skipped.delete(title)
+    if (because === undefined) unshown.delete(needs as Capability)
     if (because === undefined) test(title, run)
     else test.skip(`${title} (${because})`, run)
   }
@@ -576,11 +583,43 @@ export function describeSource({
       'by http',
     )
 
+    it(
+      'loses nothing and makes nothing up where a page comes twice, and goes on at every cursor all the same',
+      async () => {
+        const { source, proxy, network } = await openFar(MANY)
+        const was = network.twice?.() ?? scanTwice(proxy)
+        const pages = await pagesOf(source.scan(EVERYTHING))
+        expect(was(), 'a page came twice').toBe(true)
+        expect(byKey(pages.flatMap(({ entries }) => entries))).toEqual(byKey(MANY))
+        for (const [index, { cursor }] of pages.entries()) {
+          if (cursor === undefined) continue
+          const before = pages.slice(0, index + 1).flatMap(({ entries }) => entries)
+          expect(byKey([...before, ...(await entriesOf(source.scan(EVERYTHING, cursor)))])).toEqual(
+            byKey(MANY),
+          )
+        }
+      },
+      'by tcp',
+    )
+
     it('names itself without credentials', async () => {
       const { source } = await open([])
       expect(source.label).not.toMatch(/@/)
     })
 
+    it('lacks what the table of stores says it lacks', async () => {
+      const { source } = await open(EVERY_TYPE)
+      const entries = await entriesOf(source.scan(EVERYTHING))
+      expect(entries.length).toBeGreaterThan(0)
+      if (lacks.types !== undefined)
+        expect(new Set(entries.map(({ type }) => type))).toEqual(new Set(['string']))
+      if (lacks.expiry !== undefined)
+        expect(new Set(entries.map(({ expiresAt }) => expiresAt))).toEqual(new Set([null]))
+      expect(source.count === undefined).toBe(lacks.count !== undefined)
+    })
+
+    if (unshown.size > 0)
+      throw new Error(`${name} says it can, and no test shows: ${[...unshown].join(', ')}`)
     // A title that was changed would skip nothing, and nobody would notice.
     if (skipped.size > 0) throw new Error(`${name} skips tests that do not exist: ${[...skipped].join(', ')}`)
   })

@@ -71,14 +71,16 @@ test('reads what a node says of its cluster', () => {
     'a :6379@16379 myself,master - 0 0 1 connected 0-8000 8002-8191 [8001->-b] [5-<-b] 8001',
     'c 10.0.0.3:6379@16379 slave a 0 0 1 connected',
     'd 10.0.0.4:6379@16379 master - 0 0 3 connected',
+    'e 10.0.0.5:6379@16379 slave,fail a 0 0 1 disconnected',
     '',
   ].join('\n')
-  const { masters, owners, moving } = readNodes(text, '10.0.0.1')
+  const { masters, replicas, owners, moving } = readNodes(text, '10.0.0.1')
   expect(masters).toEqual([
     { id: 'a', host: '10.0.0.1', port: 6379 },
     { id: 'b', host: 'two.example', port: 6379 },
   ])
   expect([owners.length, owners[0], owners[8001], owners[8192]]).toEqual([SLOTS, 'a', 'a', 'b'])
+  expect([...replicas]).toEqual([['a', [{ id: 'c', host: '10.0.0.3', port: 6379 }]]])
   expect([...moving]).toEqual([8001, 5])
 })
 

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, vi } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { redis } from '../../src/sources/redis.ts'
 import { type FreshRedis, freshRedis } from '../setup/redis.ts'
 import { describeSource } from './conformance.ts'
@@ -38,4 +38,41 @@ describeSource({
       },
     }
   },
+})
+
+const context = { root: '/', signal: new AbortController().signal }
+
+test('says that it is a replica, and since when it knows nothing new', async () => {
+  const source = await redis.open(replica.url, context)
+  expect(source.warnings).toEqual([
+    expect.stringMatching(
+      /is a replica and heard of its primary \d+ s ago: what it does not have yet is not copied/,
+    ),
+  ])
+  await source.close()
+  const primary = await redis.open(master.url, context)
+  expect(primary.warnings).toEqual([])
+  await primary.close()
+})
+
+test('is never taken for a store that can be written to', async () => {
+  const live = await redis.openLive!(replica.url, context)
+  await expect(live.raiseEpoch('plan', 1)).rejects.toMatchObject({
+    code: 'SOURCE_READONLY',
+    hint: expect.stringContaining('primary'),
+  })
+  await live.close()
+})
+
+// The last one: it does not come back to its primary.
+test('says that it has lost its primary', async () => {
+  await master.client.call('ACL', 'SETUSER', 'default', '-psync', '-sync')
+  await master.client.call('CLIENT', 'KILL', 'TYPE', 'replica')
+  await vi.waitFor(
+    async () => expect(await replica.client.info('replication')).toContain('master_link_status:down'),
+    { timeout: 20_000 },
+  )
+  const source = await redis.open(replica.url, context)
+  expect(source.warnings![0]).toMatch(/is a replica and lost its primary \d+ s ago: /)
+  await source.close()
 })

@@ -36,6 +36,7 @@ describeSource({
           const options = { file: join(folder, 'none') }
           return replit.open('replit:', { ...context, variables: { REPLIT_DB_URL: url.href }, options })
         },
+        twice: server.listTwice,
         refuse: (...statuses) => server.fail(...statuses.map((status) => ({ status }))),
       },
     }

@@ -155,6 +155,25 @@ test('a copy that is made again reads what has changed, and the gate compares ev
   expect(third.closed).toEqual(['full fail', 'quarantine fail'])
 })
 
+test('rows that were deleted are not seen by it: that is said, the gate tells them, and a copy of everything is without them', async () => {
+  const harness = await project(", changed: 'updated_at'")
+  await apply(harness)
+  await harness.session.source('db')
+  expect(harness.session.warnings).toContainEqual(
+    expect.stringMatching(/rows that were deleted are not seen/),
+  )
+  writer.exec(`DELETE FROM notes WHERE id IN ('n7', 'n8')`)
+  const second = await harness.apply({ again: true })
+  expect(second.steps.find((it) => it.step.kind === 'backfill')?.counts).toMatchObject({ keys: 1 })
+  const full = [...second.findings.values()].flat().find((it) => it.check === 'full')
+  expect(full).toMatchObject({ status: 'fail' })
+  expect([full?.measured, ...(full?.samples ?? [])].join('\n')).toMatch(/n7/)
+  expect([await text('n7'), await text('n8')]).toEqual(['old', 'old'])
+  await harness.rollback()
+  expect(await apply(harness)).toMatchObject({ counts: { inserted: 498 }, closed: [] })
+  expect([await text('n7'), await text('n8')]).toEqual([undefined, undefined])
+})
+
 test('after a rollback, and where the tables of the database were changed, everything is read', async () => {
   const harness = await project(", changed: 'updated_at'")
   await apply(harness)

@@ -44,6 +44,7 @@ for (const { name, server, more } of KINDS) {
             const there = { ...variables, UPSTASH_REDIS_REST_URL: `http://127.0.0.1:${port}` }
             return upstash.open('upstash:', { ...context, ...more, variables: there })
           },
+          twice: rest.scanTwice,
           refuse: (...statuses) => rest.fail(...statuses.map((status) => ({ status }))),
         },
       }

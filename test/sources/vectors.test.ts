@@ -134,7 +134,7 @@ describe.each(SERVERS)('into %s', async (kind) => {
   it(
     title('every number is the same 32-bit float; other lengths and numbers that are none are rejected'),
     async () => {
-      const odd = ['0.1', '-1e-20', '3.4028235e38', '0.33333334', '16777216', '1.1754944e-38']
+      const odd = ['1e-45', '-1e-20', '3.4028235e38', '0.33333334', '16777216', '1.1754944e-38']
       const chroma = await server(
         {
           docs: {

@@ -14,6 +14,7 @@ import type { Io } from '../io.ts'
 import { type PhaseWork, phaseRun } from '../phase-run.ts'
 import { arrive } from '../phases/arrive.ts'
 import { type Later, patienceOf } from '../phases/later.ts'
+import { requireServer } from '../phases/require-server.ts'
 import { beginRetire } from '../phases/retire.ts'
 import { loadProject } from '../project.ts'
 import { gateExit, gateResult } from '../reports/gate-result.ts'
@@ -26,6 +27,7 @@ export type LaterOptions = ApplyOptions & { readonly phase: 'B' | 'C' | 'D' }
 export async function run(options: LaterOptions, io: Io): Promise<number> {
   const { phase } = options
   const { project } = await loadProject(options, io)
+  requireServer(project, options.env, { phase, variables: io.env })
   const { graph, waves } = compileProject(project, options.plans)
   const asked = waves.filter((it) => it.neededBy.length === 0).map((it) => it.plan)
   const known = fingerprints(graph)

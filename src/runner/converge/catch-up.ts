@@ -57,10 +57,12 @@ export async function catchUp(
     await drain(session.target, live, { plan: plan.name, epoch, signal })
     const pulled = await pullAll(found.list, pulling)
     sum = added(sum, pulled)
+    let open = 0
     for (const table of tablesOf(plan)) {
-      if (session.compiled.collides(table)) await settleContests(table, context)
+      if (session.compiled.collides(table)) open += await settleContests(table, context, { live: true })
     }
-    const complete = pulled.written + pulled.deleted + pulled.waiting === 0 && found.unplaced.length === 0
+    const complete =
+      pulled.written + pulled.deleted + pulled.waiting + open === 0 && found.unplaced.length === 0
     if (complete || passes === MOST_PASSES) {
       failpoint('catch-up.done')
       return { ...sum, passes, compared: found.compared, complete, unplaced: found.unplaced.length }

@@ -53,10 +53,11 @@ export class ChromaClient {
     return this.#sent
   }
 
+  /** Each once: where others make and delete collections between two lists, one may be in both. */
   async collections(): Promise<Collection[]> {
-    const all: Collection[] = []
-    for (;;) {
-      const text = await this.#ask(`/collections?limit=${LISTED}&offset=${all.length}`)
+    const all = new Map<string, Collection>()
+    for (let offset = 0; ; offset += LISTED) {
+      const text = await this.#ask(`/collections?limit=${LISTED}&offset=${offset}`)
       const some = this.#read(() =>
         rawItems(text).map((it) => {
           const members = rawMembers(it)
@@ -67,15 +68,15 @@ export class ChromaClient {
           }
         }),
       )
-      all.push(...some)
-      if (some.length < LISTED) return all
+      for (const it of some) all.set(it.id, it)
+      if (some.length < LISTED) return [...all.values()]
     }
   }
 
-  /** The ids of all records, as they are at one moment. */
+  /** The ids of all records, each once, as they are at one moment. */
   async ids({ id }: Collection): Promise<string[]> {
     const text = await this.#ask(`/collections/${id}/get`, { include: [] })
-    return this.#read(() => rawItems(rawMembers(text).get('ids') ?? '').map(textOf))
+    return this.#read(() => [...new Set(rawItems(rawMembers(text).get('ids') ?? '').map(textOf))])
   }
 
   /** The records of these ids; missing ones are left out. */

@@ -1,48 +1,50 @@
 import { createHash } from 'node:crypto'
 import { SourceError } from '../../errors.ts'
 import type { Answer, Question } from '../question.ts'
-import type { RedisAddress } from '../redis/address.ts'
 import { LIMITS, type Limits } from '../redis/connection.ts'
-import { explain, mayPass } from '../redis/explain.ts'
-import { MONOTONIC } from '../redis/pace.ts'
-import { RedisSource } from '../redis/redis-source.ts'
+import { mayPass } from '../redis/explain.ts'
+import type { RedisSource } from '../redis/redis-source.ts'
 import type { Cursor, Page, Selection, Source, SourceContext } from '../source.ts'
 import type { ClusterAddress } from './address.ts'
-import { SLOTS, slotOf } from './slot.ts'
-import { digestOf, type Master, movedBetween, readNodes, type Topology } from './topology.ts'
+import { changed, restless } from './faults.ts'
+import { LOOKS, Lookout } from './lookout.ts'
+import { Nodes } from './nodes.ts'
+import { Readers } from './readers.ts'
+import { slotOf } from './slot.ts'
+import { digestOf, movedBetween, type Node, type Topology } from './topology.ts'
 
 type Context = Pick<SourceContext, 'signal' | 'perSecond' | 'allowance'>
 
-/** How often it is looked whether slots have arrived, and how long to wait in between. */
-const LOOKS = 300
-const LOOK_MILLIS = 100
 /** How often slots are read again that have moved once more. */
 const ROUNDS = 20
 
 /**
  * A Redis Cluster that is open for reading: each master by itself. Slots that move while they are read are noticed, and read again where
- * they are then; a cluster whose masters change (a failover) is another one, and the scan begins anew.
+ * they are then; a cluster whose masters change (a failover) is another one, and the scan begins anew. Where the address wants it, replicas
+ * are scanned in place of their masters; whatever is asked by key is asked of the masters.
  */
 export class ClusterSource implements Source {
   readonly label: string
-  readonly #address: ClusterAddress
-  readonly #context: Context
-  readonly #limits: Limits
   readonly #stop = new AbortController()
-  readonly #nodes = new Map<string, Promise<RedisSource>>()
+  readonly #nodes: Nodes
+  readonly #lookout: Lookout
+  /** Undefined: masters are scanned themselves. */
+  readonly #readers: Readers | undefined
   /** Told which slots were not where they were looked for, one set for each scan or read under way. */
   readonly #watching = new Set<Set<number>>()
-  readonly #open = new Set<RedisSource>()
-  #topology: Topology | undefined
+  #warnings: readonly string[] = []
 
+  /** `looks`: how often a replica is asked whether it has caught up. */
   static async open(
     address: ClusterAddress,
     context: Context,
     limits: Limits = LIMITS,
+    looks?: number,
   ): Promise<ClusterSource> {
-    const source = new ClusterSource(address, context, limits)
+    const source = new ClusterSource(address, context, limits, looks)
     try {
-      await source.#look()
+      const { masters } = await source.#lookout.look()
+      source.#warnings = (await source.#readers?.warnings(masters)) ?? []
       return source
     } catch (error) {
       await source.close()
@@ -50,17 +52,26 @@ export class ClusterSource implements Source {
     }
   }
 
-  private constructor(address: ClusterAddress, context: Context, limits: Limits) {
+  private constructor(address: ClusterAddress, context: Context, limits: Limits, looks: number | undefined) {
     this.label = address.label
-    this.#address = address
-    this.#limits = limits
-    this.#context = { ...context, signal: AbortSignal.any([context.signal, this.#stop.signal]) }
+    const signal = AbortSignal.any([context.signal, this.#stop.signal])
+    const moved = (slot: number): void => {
+      for (const it of this.#watching) it.add(slot)
+    }
+    this.#nodes = new Nodes(address, { ...context, signal }, { limits, moved })
+    this.#lookout = new Lookout(address, this.#nodes, signal)
+    if (address.byReplicas)
+      this.#readers = new Readers(address, { nodes: this.#nodes, lookout: this.#lookout, looks })
   }
 
-  /** The masters, their run ids, and who has which slots. */
+  get warnings(): readonly string[] {
+    return this.#warnings
+  }
+
+  /** Those that are scanned, their run ids, and who has which slots. */
   async identity(): Promise<string> {
-    const topology = await this.#look()
-    const nodes = await Promise.all(topology.masters.map(async (it) => (await this.#node(it)).identity()))
+    const topology = await this.#lookout.look()
+    const nodes = await Promise.all(topology.masters.map(async (it) => (await this.#scanned(it)).identity()))
     return `redis-cluster:${hash([digestOf(topology), ...nodes])}`
   }
 
@@ -73,13 +84,15 @@ export class ClusterSource implements Source {
         'SOURCE_CURSOR',
         `What was kept as the place in ${this.label} is no cursor of a Redis Cluster.`,
       )
-    const before = this.#topology ?? (await this.#look())
+    const before = this.#lookout.seen ?? (await this.#lookout.look())
     const moved = new Set<number>(before.moving)
     this.#watching.add(moved)
     try {
       for (let index = Number(first); index < before.masters.length; index++) {
         const start = index === Number(first) ? within! : '0'
-        for await (const page of this.#pages(before.masters[index]!, selection, start)) {
+        const master = before.masters[index]!
+        const pages = this.#readers?.scan(master, selection, start) ?? this.#pages(master, selection, start)
+        for await (const page of pages) {
           const { cursor, ...rest } = page
           if (cursor === undefined) yield page
           else if (cursor !== END) yield { ...rest, cursor: `${index}:${cursor}` }
@@ -101,12 +114,13 @@ export class ClusterSource implements Source {
     try {
       let left = keys
       for (let round = 0; left.length > 0; round++) {
-        if (round === ROUNDS) throw this.#restless()
-        const topology = round === 0 ? (this.#topology ?? (await this.#look())) : await this.#settled(moved)
+        if (round === ROUNDS) throw restless(this.label)
+        const topology =
+          round === 0 ? (this.#lookout.seen ?? (await this.#lookout.look())) : await this.#settled(moved)
         moved.clear()
         for (const master of topology.masters) {
           const own = left.filter((key) => topology.owners[slotOf(key)] === master.id)
-          if (own.length > 0) yield* (await this.#node(master)).read(own)
+          if (own.length > 0) yield* (await this.#nodes.master(master)).read(own)
         }
         left = left.filter((key) => moved.has(slotOf(key)))
       }
@@ -118,9 +132,9 @@ export class ClusterSource implements Source {
   /** Every master is asked about its own keys; questions about slots that are on their way are asked again when they have arrived. */
   async ask(questions: readonly Question[]): Promise<readonly Answer[]> {
     const answers = new Map<Question, Answer>()
-    let topology = this.#topology ?? (await this.#look())
+    let topology = this.#lookout.seen ?? (await this.#lookout.look())
     for (let round = 0; answers.size < questions.length; round++) {
-      if (round === ROUNDS) throw this.#restless()
+      if (round === ROUNDS) throw restless(this.label)
       const moved = new Set<number>()
       for (const master of topology.masters) {
         const own = questions.filter(
@@ -128,7 +142,7 @@ export class ClusterSource implements Source {
         )
         if (own.length === 0) continue
         try {
-          const given = await (await this.#node(master)).ask(own)
+          const given = await (await this.#nodes.master(master)).ask(own)
           for (const [place, it] of own.entries()) answers.set(it, given[place])
         } catch (error) {
           // MOVED, ASK and TRYAGAIN: one of the slots is at another node, or on its way.
@@ -144,35 +158,39 @@ export class ClusterSource implements Source {
   }
 
   async count(): Promise<number> {
-    const { masters } = await this.#look()
-    const counts = await Promise.all(masters.map(async (it) => (await this.#node(it)).count()))
+    const { masters } = await this.#lookout.look()
+    const counts = await Promise.all(masters.map(async (it) => (await this.#nodes.master(it)).count()))
     return counts.reduce((sum, it) => sum + it, 0)
   }
 
   commands(): number {
-    return [...this.#open].reduce((sum, it) => sum + it.commands(), 0)
+    return this.#nodes.commands()
   }
 
   /** At once; what is under way rejects with SourceError SOURCE_CLOSED. */
   async close(): Promise<void> {
     this.#stop.abort(new SourceError('SOURCE_CLOSED', `${this.label} was closed while it was being read.`))
-    await Promise.allSettled([...this.#open].map((it) => it.close()))
+    await this.#nodes.close()
   }
 
-  async *#pages(master: Master, selection: Selection, from: Cursor): AsyncGenerator<Page> {
+  async *#pages(master: Node, selection: Selection, from: Cursor): AsyncGenerator<Page> {
     try {
-      yield* (await this.#node(master)).scan(selection, from)
+      yield* (await this.#nodes.master(master)).scan(selection, from)
     } catch (error) {
-      if (mayPass(error) && (await this.#isAnother())) throw this.#changed()
+      if (mayPass(error) && (await this.#isAnother())) throw changed(this.label)
       throw error
     }
   }
 
-  // Slots that have moved are read where they are now, until none has moved while that was done.
+  async #scanned(master: Node): Promise<RedisSource> {
+    return this.#readers ? (await this.#readers.of(master)).source : this.#nodes.master(master)
+  }
+
+  // Slots that have moved are read where they are now, until none has moved meanwhile; at the masters: their replicas may not have them yet.
   async *#readMoved(selection: Selection, before: Topology, moved: Set<number>): AsyncGenerator<Page> {
     let last = before
     for (let round = 0; ; round++) {
-      if (round === ROUNDS) throw this.#restless()
+      if (round === ROUNDS) throw restless(this.label)
       const now = await this.#settled(moved)
       for (const slot of movedBetween(last, now)) moved.add(slot)
       if (moved.size === 0) return
@@ -194,111 +212,18 @@ export class ClusterSource implements Source {
   /** Who has what, once none of these slots is between two nodes, and all nodes say the same. */
   async #settled(slots: ReadonlySet<number>): Promise<Topology> {
     for (let look = 0; look < LOOKS; look++) {
-      const topology = await this.#look()
+      const topology = await this.#lookout.look()
       for (const slot of topology.moving) for (const it of this.#watching) it.add(slot)
       if (![...slots].some((slot) => topology.moving.has(slot))) return topology
-      await MONOTONIC.sleep(LOOK_MILLIS, this.#context.signal)
+      await this.#lookout.rest()
     }
-    throw this.#restless()
-  }
-
-  // Asks every master: each knows best which of its own slots are on their way.
-  async #look(): Promise<Topology> {
-    for (let look = 0; ; look++) {
-      const seen = await this.#ask()
-      const missing = seen.owners.filter((it) => it === undefined).length
-      const views = missing > 0 ? [] : await Promise.allSettled(seen.masters.map((it) => this.#view(it)))
-      const known = views.flatMap((it) => (it.status === 'fulfilled' ? [it.value] : []))
-      const isOne =
-        known.length === seen.masters.length && known.every((it) => digestOf(it) === digestOf(seen))
-      if (missing === 0 && isOne) {
-        const moving = new Set(known.flatMap((it) => [...it.moving]))
-        this.#topology = { ...seen, moving }
-        return this.#topology
-      }
-      if (look === LOOKS) {
-        const failure = views.find((it) => it.status === 'rejected')
-        if (failure?.status === 'rejected') throw failure.reason
-        throw new SourceError(
-          'SOURCE_CLUSTER',
-          `${this.label} is not in order: ${missing > 0 ? `nobody serves ${missing} of its ${SLOTS} slots` : 'its masters disagree about who serves what'}.`,
-          { hint: 'redis-cli --cluster check HOST:PORT says more.' },
-        )
-      }
-      await MONOTONIC.sleep(LOOK_MILLIS, this.#context.signal)
-    }
-  }
-
-  // Whoever answers first, of those known and of those in the address.
-  async #ask(): Promise<Topology> {
-    let failure: unknown
-    for (const it of this.#topology?.masters ?? []) {
-      try {
-        return await this.#view(it)
-      } catch (error) {
-        this.#context.signal.throwIfAborted()
-        failure = error
-      }
-    }
-    for (const { host, port } of this.#address.seeds) {
-      try {
-        return await this.#view({ id: `${host}:${port}`, host, port })
-      } catch (error) {
-        this.#context.signal.throwIfAborted()
-        failure = error
-      }
-    }
-    throw failure
-  }
-
-  async #view(master: Master): Promise<Topology> {
-    const reply = await (await this.#node(master)).run('CLUSTER', 'NODES')
-    if (!Buffer.isBuffer(reply)) throw explain(this.label, reply)
-    return readNodes(reply.toString(), master.host)
-  }
-
-  #node({ id, host, port }: Master): Promise<RedisSource> {
-    const name = `${id} ${host}:${port}`
-    const known = this.#nodes.get(name)
-    if (known) return known
-    const seed = this.#address.seeds[0]!
-    const label = `${seed.tls ? 'rediss' : 'redis'}://${host}:${port}/0`
-    const address: RedisAddress = { ...seed, host, port, label }
-    const moved = (slot: number): void => {
-      for (const it of this.#watching) it.add(slot)
-    }
-    const opened = RedisSource.open(address, this.#context, this.#limits, { moved }).then((it) => {
-      this.#open.add(it)
-      return it
-    })
-    this.#nodes.set(name, opened)
-    // One that could not be reached may be there next time.
-    opened.catch(() => this.#nodes.delete(name))
-    return opened
+    throw restless(this.label)
   }
 
   async #isAnother(): Promise<boolean> {
-    const before = this.#topology
-    const now = await this.#look()
+    const before = this.#lookout.seen
+    const now = await this.#lookout.look()
     return before !== undefined && now.masters.some((it) => !before.masters.some(({ id }) => id === it.id))
-  }
-
-  #changed(): SourceError {
-    return new SourceError(
-      'SOURCE_CHANGED',
-      `${this.label} has other masters than before: one has failed over, and its cursors mean nothing any more.`,
-      { hint: 'The scan has to begin anew; what was copied is not copied twice.' },
-    )
-  }
-
-  #restless(): SourceError {
-    return new SourceError(
-      'SOURCE_UNSTABLE',
-      `Slots of ${this.label} are being moved, and do not come to rest.`,
-      {
-        hint: 'Run the same again when the cluster has been rebalanced: it goes on.',
-      },
-    )
   }
 }
 

@@ -7,6 +7,7 @@ import type { Allowance } from '../source.ts'
 import type { RedisAddress } from './address.ts'
 import { explain, lost } from './explain.ts'
 import type { Pace } from './pace.ts'
+import { type Replicating, readReplication } from './replication.ts'
 import {
   ProtocolError,
   type Reply,
@@ -25,6 +26,8 @@ export interface Line {
   readonly limits: Limits
   /** Is it asked as a node of a cluster, which only has some of the keys? */
   readonly isNode: boolean
+  /** A replica of one: it answers about its master's keys when it is told that they may be old. */
+  readonly isReplica: boolean
   /** Commands sent so far, on any connection. */
   sent: number
 }
@@ -52,6 +55,8 @@ export const LIMITS: Limits = {
 export class Connection {
   /** Different after every restart and on every other server; undefined where INFO is refused or silent. */
   runId: string | undefined
+  /** As it was when the connection was made. */
+  replicating: Replicating | undefined
   /** Its own, of no other connection. */
   readonly name = randomUUID()
   readonly #line: Line
@@ -120,11 +125,12 @@ export class Connection {
 
   async #introduce(): Promise<void> {
     const { database, label } = this.#line.address
-    const [selected, info] = await this.ask(
-      new Requests().add('SELECT', String(database)).add('INFO', 'server'),
-    )
-    if (selected instanceof ReplyError) throw explain(label, selected)
+    const request = new Requests().add('SELECT', String(database)).add('INFO')
+    if (this.#line.isReplica) request.add('READONLY')
+    const [selected, info, readonly] = await this.ask(request)
+    for (const it of [selected, readonly]) if (it instanceof ReplyError) throw explain(label, it)
     const text = Buffer.isBuffer(info) ? info.toString('latin1') : ''
+    this.replicating = readReplication(text)
     this.runId = /^run_id:(\w+)/m.exec(text)?.[1]
     // Valkey calls it server_mode.
     if (/^(redis|server)_mode:cluster/m.test(text) && !this.#line.isNode)

@@ -10,6 +10,7 @@ import { RedisEditor } from './editor.ts'
 import { explain, mayPass } from './explain.ts'
 import { MONOTONIC, Pace } from './pace.ts'
 import { PageSize } from './page-size.ts'
+import type { Replicating } from './replication.ts'
 import { type Reply, ReplyError, Request } from './resp.ts'
 import { END, START, scanPages } from './scan.ts'
 import type { Habits, Store } from './store.ts'
@@ -23,6 +24,7 @@ export class RedisSource implements Source {
   readonly #habits: Habits = { expiry: 'none', expected: 'string', fieldExpiry: 'told' }
   readonly #cluster: Store['cluster']
   #connection: Connection | undefined
+  #warnings: readonly string[] = []
   #connecting: Promise<Connection> | undefined
 
   /** Connects at once, so that a wrong address or password shows here. */
@@ -38,7 +40,8 @@ export class RedisSource implements Source {
     cluster?: Store['cluster'],
   ): Promise<RedisSource> {
     const source = new RedisSource(address, { signal, perSecond, allowance, gentle, cluster }, limits)
-    await source.#connected()
+    const { replicating } = await source.#connected()
+    if (replicating?.isReplica && !cluster) source.#warnings = [lagOf(address.label, replicating)]
     return source
   }
 
@@ -67,9 +70,14 @@ export class RedisSource implements Source {
       pace: perSecond === undefined ? undefined : new Pace(perSecond),
       allowance,
       isNode: cluster !== undefined,
+      isReplica: cluster?.isReplica === true,
       limits,
       sent: 0,
     }
+  }
+
+  get warnings(): readonly string[] {
+    return this.#warnings
   }
 
   /** Run id and database. A restarted server is another one; where INFO is refused, every connection is. */
@@ -238,3 +246,13 @@ export class RedisSource implements Source {
 }
 
 const FIRST_WAIT_MILLIS = 20
+
+function lagOf(label: string, { isLinked, silentSeconds }: Replicating): string {
+  const since = silentSeconds === undefined ? '' : ` ${silentSeconds} s ago`
+  const state = isLinked
+    ? `heard of its primary${since}`
+    : silentSeconds === undefined
+      ? 'is not in touch with its primary'
+      : `lost its primary${since}`
+  return `${label} is a replica and ${state}: what it does not have yet is not copied, and it cannot be written to.`
+}

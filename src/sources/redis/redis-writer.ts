@@ -18,7 +18,16 @@ export class RedisWriter implements StoreWriter {
     { signal, perSecond }: Pick<SourceContext, 'signal' | 'perSecond'>,
   ): Promise<RedisWriter> {
     const pace = perSecond === undefined ? undefined : new Pace(perSecond)
-    const line: Line = { address, signal, pace, allowance: undefined, limits: LIMITS, sent: 0, isNode: false }
+    const line: Line = {
+      address,
+      signal,
+      pace,
+      allowance: undefined,
+      limits: LIMITS,
+      sent: 0,
+      isNode: false,
+      isReplica: false,
+    }
     return new RedisWriter(line, await Connection.open(line))
   }
 

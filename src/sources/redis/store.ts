@@ -10,7 +10,7 @@ export interface Store {
   readonly database: number
   readonly habits: Habits
   /** There where it is a node of a cluster; told which slots are elsewhere by now. */
-  readonly cluster: { moved(slot: number): void } | undefined
+  readonly cluster: { moved(slot: number): void; readonly isReplica?: boolean } | undefined
   /** One more connection to the same server, for what must not be mixed with other commands. The caller closes it. */
   another(): Promise<Connection>
 }

@@ -48,20 +48,17 @@ export class ReplitClient {
     return this.#sent
   }
 
-  /** All keys that begin with these bytes, as the store gives them. */
+  /** All keys that begin with these bytes, each once: one that is listed twice would be paid for twice. */
   async list(prefix: Buffer): Promise<Buffer[]> {
     const { status, body } = await this.#ask(`?prefix=${encodeKey(prefix)}&encode=true`)
     if (status !== 200) throw this.#unexpected(`status ${status} for a list of keys`)
-    return body
-      .toString('latin1')
-      .split('\n')
-      .filter((it) => it !== '')
-      .map((it) => {
-        const key = decodeKey(it)
-        if (key === undefined || key.length === 0)
-          throw this.#unexpected('a list of keys that are not encoded')
-        return key
-      })
+    const listed = new Set(body.toString('latin1').split('\n'))
+    listed.delete('')
+    return [...listed].map((it) => {
+      const key = decodeKey(it)
+      if (key === undefined || key.length === 0) throw this.#unexpected('a list of keys that are not encoded')
+      return key
+    })
   }
 
   /** The value as it is; undefined where there is no such key. */

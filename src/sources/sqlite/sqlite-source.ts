@@ -74,6 +74,14 @@ export class SqliteSource implements Source {
     this.goesOn = it.changed.length > 0
   }
 
+  /** What a scan of changes does not give. */
+  get warnings(): readonly string[] {
+    if (!this.goesOn) return []
+    return [
+      `${this.label} is read by what has changed (${this.#changed.join(', ')}) when a copy is made again: rows that were deleted are not seen by that. The gate compares every row and tells them; kvmig rollback and apply take them out.`,
+    ]
+  }
+
   /** The file and the version of its tables. Rows may come and go: a place among them stays one. */
   async identity(): Promise<string> {
     this.#shape = await this.#patiently(() => shapeOf(this.#file))
