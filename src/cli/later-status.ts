@@ -6,6 +6,7 @@ import { archivesOf } from '../runner/archive.ts'
 import { scopeFor } from '../runner/gates.ts'
 import { pauseSentence } from '../runner/paused.ts'
 import { lookAtFleet } from '../runner/phases/fleet.ts'
+import { idleOf } from '../runner/phases/retire.ts'
 import type { Session } from '../runner/session.ts'
 import { Surveys } from '../runner/surveys.ts'
 import { readSoak } from '../state/flips.ts'
@@ -75,7 +76,7 @@ export async function laterStatus(session: Session, plan: Plan, route: Route): P
   const left = findings.find((it) => it.check === 'soak')?.data?.leftMillis
   const nextAt =
     route.phase === 'D' && archive && !isLetGo
-      ? archive.keepUntil
+      ? await letGoAt(session, plan, archive.keepUntil)
       : typeof left === 'number' && left > 0
         ? await after(session, left)
         : undefined
@@ -99,6 +100,13 @@ const asked = (
   [...checks.values()].filter(
     (it) => FROM_LEDGER.has(it.name) && (it.always?.includes(to) || listed.includes(it.name)),
   )
+
+/** When the archive's time is over and the source has been idle for long enough, whichever is later. */
+async function letGoAt(session: Session, plan: Plan, keepUntil: string): Promise<string> {
+  const { millis, wantedMillis } = await idleOf(session, plan)
+  const rested = await after(session, Math.max(0, wantedMillis - millis))
+  return Date.parse(rested) > Date.parse(keepUntil) ? rested : keepUntil
+}
 
 async function after({ target }: Session, millis: number): Promise<string> {
   const [row] = await target.transaction((tx) =>

@@ -218,6 +218,19 @@ test('the store says for how long nobody has used a key, and asking is no use', 
   await editor.close()
 })
 
+test('what kvmig itself reads is no use, where the store can leave it out', async (context) => {
+  const [, major = 0, minor = 0] =
+    /redis_version:(\d+)\.(\d+)/.exec(await redis.client.info('server'))?.map(Number) ?? []
+  if (major < 7 || (major === 7 && minor < 2)) context.skip('CLIENT NO-TOUCH came with Redis 7.2')
+  await redis.client.set('rested', 'a')
+  const editor = await source.edit!()
+  const idle = async () => (await editor.idleMillis([Buffer.from('rested')]))![0]!
+  await expect.poll(idle, { timeout: 10_000 }).toBeGreaterThanOrEqual(2000)
+  for await (const { entries } of source.read([Buffer.from('rested')])) expect(entries).toHaveLength(1)
+  expect(await idle()).toBeGreaterThanOrEqual(2000)
+  await editor.close()
+})
+
 describe('what a scan does', () => {
   test('a key that is given twice is archived once; a collection that begins anew is archived as it was last', async () => {
     const list = (...items: string[]): Entry => ({

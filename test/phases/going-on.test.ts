@@ -54,3 +54,14 @@ test('a plan that is edited while both stores are written is noticed', async () 
   expect(status.stdout).toContain('The plan was edited since it was applied: put the edit back')
   expect((await world.run(['apply', '--phase=A'])).stderr).toContain('PHASE_PAST')
 })
+
+test('status --watch shows it again and again, until it is stopped', async () => {
+  const watching = world.start(['status', '--watch'])
+  let shown = 0
+  watching.child.stdout!.on('data', (it) => {
+    shown += String(it).split('Status: ').length - 1
+  })
+  await expect.poll(() => shown, { timeout: 30_000 }).toBeGreaterThan(1)
+  watching.child.kill('SIGTERM')
+  expect((await watching.ended).code).toBe(143)
+})

@@ -124,7 +124,7 @@ export async function beginRetire(later: Later, retiring: Retiring): Promise<voi
       plan: name,
       status: 'waiting',
       verb: 'let go',
-      detail: `${counted(touched.keys, 'archived key was', 'archived keys were')} read or written in the store within ${span(idle.wantedMillis)}, e.g. ${listed(touched.samples.map((it) => printable(it)))}: who is that? (kvmig diff, inspect and plan --live read, too.)`,
+      detail: `${counted(touched.keys, 'archived key was', 'archived keys were')} read or written in the store within ${span(idle.wantedMillis)}, e.g. ${listed(touched.samples.map((it) => printable(it)))}: who is that? (Before Redis 7.2 kvmig diff, inspect and plan --live count, too.)`,
     })
     return
   }

@@ -1,12 +1,12 @@
 import { type LetGo, letGo } from '../../archive/let-go.ts'
 import { openPlace } from '../../archive/open-place.ts'
 import { archivedKeys, openArchive } from '../../archive/read-archive.ts'
+import { commandsSince } from '../../checks/idle.ts'
 import type { Context } from '../../executors/executor.ts'
 import { parseDuration } from '../../plan/duration.ts'
 import type { Plan } from '../../plan/plan.ts'
 import { readSoak } from '../../state/flips.ts'
 import type { Route } from '../../state/ledger.ts'
-import { readCounters } from '../../state/metrics.ts'
 import type { Transaction } from '../../target/target.ts'
 import { type ArchiveRecord, archivePlan, archivesOf, editorOf, save } from '../archive.ts'
 import type { Session } from '../session.ts'
@@ -88,12 +88,8 @@ export async function idleOf({ target }: Session, plan: Plan): Promise<Idle> {
     | undefined
   const wantedMillis = parseDuration(asked?.for ?? asked?.value ?? IDLE) ?? 0
   const millis = (await readSoak(target, plan.name))?.millis ?? 0
-  const counters = await readCounters(target, plan.name, { fromMillis: Math.min(millis, wantedMillis) })
-  return {
-    millis,
-    wantedMillis,
-    commands: (counters.get('source.read') ?? 0) + (counters.get('source.write') ?? 0),
-  }
+  const commands = await commandsSince(target, plan.name, Math.min(millis, wantedMillis))
+  return { millis, wantedMillis, commands }
 }
 
 /** What the store itself remembers of the use of its keys. */

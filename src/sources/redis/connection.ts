@@ -135,6 +135,10 @@ export class Connection {
     // Valkey calls it server_mode.
     if (/^(redis|server)_mode:cluster/m.test(text) && !this.#line.isNode)
       throw explain(label, new ReplyError('MOVED'))
+    const [, major = 0, minor = 0] = /^redis_version:(\d+)\.(\d+)/m.exec(text)?.map(Number) ?? []
+    // What kvmig reads is no use of a key: whoever asks later since when nobody has used it is not told of us. A user may not be allowed to.
+    if (major > 7 || (major === 7 && minor >= 2))
+      await this.ask(new Requests().add('CLIENT', 'NO-TOUCH', 'ON'))
   }
 
   #answer(reply: Reply): void {
