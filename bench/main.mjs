@@ -15,10 +15,11 @@ import { measureDualWrite } from './dual-write.mjs'
 import { GOAL_LANES } from './goals.mjs'
 import { COMMANDS, LANES } from './lanes.mjs'
 import { measureNeighbour } from './neighbour.mjs'
-import { resultOf, show } from './report.mjs'
+import { brief, resultOf, show } from './report.mjs'
 import { measureSizes } from './sizes.mjs'
 import { kvmig, openShape, rootFolder } from './stand.mjs'
 
+const README = join(import.meta.dirname, 'README.md')
 const LAST = join(import.meta.dirname, 'last.json')
 const { values: options } = parseArgs({
   options: {
@@ -33,6 +34,7 @@ const { values: options } = parseArgs({
   },
 })
 const { smoke } = options
+if (smoke && options.save) throw new Error('The figures of --smoke are not worth keeping.')
 const keys = smoke ? 2_000 : numbers(options.keys)[0]
 const rounds = smoke ? 1 : numbers(options.rounds)[0]
 const shapes = chosenShapes()
@@ -78,7 +80,7 @@ try {
   )
   const text = `${JSON.stringify(result, null, 2)}\n`
   if (options.out) writeFileSync(options.out, text)
-  if (options.save) writeFileSync(LAST, `${JSON.stringify(joined(last, result), null, 2)}\n`)
+  if (options.save) save(joined(last, result))
 
   /** Every lane once a round, so that a slow minute of the machine falls on all of them. */
   async function measureShape(name) {
@@ -144,6 +146,13 @@ async function commands() {
     for (const [name, measureOnce] of Object.entries(COMMANDS))
       costs[name] = [...(costs[name] ?? []), await measureOnce({ kvmig, newFolder })]
   return costs
+}
+
+/** What later runs are compared with, and the same for people. */
+function save(result) {
+  writeFileSync(LAST, `${JSON.stringify(result, null, 2)}\n`)
+  const [before, , after] = readFileSync(README, 'utf8').split(/^<!-- (?:result|end) -->$/m)
+  writeFileSync(README, `${before}<!-- result -->\n\n${brief(result)}\n\n<!-- end -->${after}`)
 }
 
 /** Parts that were not measured this time stay, if they are of as many keys. */

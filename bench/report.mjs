@@ -299,3 +299,54 @@ const figure = (value) => (Math.abs(value) >= 10 ? value.toFixed(0) : value.toFi
 
 const goalText = ({ most, least }, unit = '') =>
   most !== undefined ? `≤ ${most}${unit}` : least !== undefined ? `≥ ${least}${unit}` : ''
+
+/** The short of it for people who read about the project: every goal, and what each lane cost by shape. */
+export function brief(result) {
+  const {
+    keys,
+    rounds,
+    node,
+    cpus,
+    shapes = {},
+    commands,
+    dualWrite,
+    neighbour,
+    sizes,
+    leftOut = {},
+    goals,
+  } = result
+  const names = Object.keys(shapes)
+  const lanes = [...new Set(names.flatMap((it) => Object.keys(shapes[it].costs)))]
+  const byShape = (text) =>
+    table(
+      ['', ...names],
+      lanes.map((lane) => [
+        `\`${lane}\``,
+        ...names.map((it) => (shapes[it].costs[lane] ? text(shapes[it].costs[lane]) : '')),
+      ]),
+    )
+  return [
+    `${keys.toLocaleString('en')} keys, ${rounds} round(s), interleaved; Node ${node}, ${cpus} CPUs shared with Redis and Postgres.`,
+    ...Object.entries(leftOut).map(([lane, why]) => `Left out: \`${lane}\`, since ${why}.`),
+    ...goalLines(goals, []),
+    ...(names.length > 0
+      ? [
+          '',
+          '### Wall in seconds: median (lowest–highest)',
+          '',
+          ...byShape(
+            ({ seconds: { median, low, high } }) =>
+              `${median.toFixed(1)} (${low.toFixed(1)}–${high.toFixed(1)})`,
+          ),
+          '',
+          '### CPU in seconds, client / Redis / Postgres; peak memory of the client',
+          '',
+          ...byShape(({ cpu, memoryMb }) => `${processes(cpu, 1)}; ${memoryMb.client.toFixed(0)} MB`),
+        ]
+      : []),
+    ...(commands ? commandLines(commands) : []),
+    ...(dualWrite ? dualWriteLines(dualWrite) : []),
+    ...(neighbour ? neighbourLines(neighbour) : []),
+    ...(sizes ? sizeLines(sizes) : []),
+  ].join('\n')
+}

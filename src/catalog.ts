@@ -65,6 +65,7 @@ export const SESSION_PARTS: SessionParts = {
     const adapter = adapterOf(address)
     return adapter?.openLive?.(address, counted(adapter, context))
   },
+  canBeLive: (address) => adapterOf(address)?.openLive !== undefined,
   openTarget,
   createLedger: openLedger,
 }
@@ -72,6 +73,12 @@ export const SESSION_PARTS: SessionParts = {
 // What costs nothing is not counted unless somebody limits it: counting is a line in the ledger.
 function counted({ bills }: SourceAdapter, { allowance, ...rest }: LiveContext): LiveContext {
   return allowance && (bills || allowance.isLimited) ? { ...rest, allowance } : rest
+}
+
+/** Does somebody pay for each command of such a store? */
+export function isBilled(address: string): boolean {
+  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(address)?.[1]?.toLowerCase()
+  return (scheme !== undefined && adapters.get(scheme)?.bills) ?? false
 }
 
 /** Opens a store to take part in dual-write. Throws LIVE_UNABLE for one that cannot. */

@@ -1,7 +1,9 @@
 import { HASH, hash64 } from './hash64.ts'
 
-/** Things that are told apart exactly, at most; 64 MB. */
-export const MOST_KEYS = 4_000_000
+/** Things that are told apart exactly, at most: as many as fit into 34 MB. */
+export const MOST_KEYS = 3_000_000
+/** The fuller a table, the longer it takes to find a free place. */
+const FULLEST = 0.75
 
 /**
  * A set of byte strings, as 64-bit hashes in a table that grows to a fixed size and no further. Which keys a scan has given already: a
@@ -31,7 +33,7 @@ export class KeySet {
   /** Something of which the caller has a hash of its own: two halves, unsigned. All in one set are hashed in the same way. */
   addHash(high: number, low: number): boolean {
     if (!this.exact) return true
-    if (this.size * 2 > this.#mask) this.#grow()
+    if (this.size > FULLEST * this.#mask) this.#grow()
     // Zero is what a free place has.
     const at = this.#find(high, low || 1)
     if (this.#slots[at + 1] !== 0) return false

@@ -32,6 +32,8 @@ export interface Scope {
   readonly target: Target
   readonly ledger: Ledger
   readonly signal: AbortSignal
+  /** Somebody wants to know how things are at this moment: a check that could wait for a better answer does not. */
+  readonly isHurried?: boolean
   /** A text of a plan with `${NAME}` replaced by environment variables, as in addresses. Absent: there are none. */
   resolve?(text: string): string
   /** What a counter of the plan's source stands at; undefined where there is none. */

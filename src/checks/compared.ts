@@ -56,6 +56,8 @@ export interface ComparedOptions {
   readonly sampled: boolean
   /** Rows that expired before are nobody's. Milliseconds since 1970. */
   readonly now: number
+  /** The survey was given up. */
+  readonly signal?: AbortSignal
 }
 
 /** Row keys that are remembered while extra rows are looked for. */
@@ -116,8 +118,8 @@ export class Compared {
   }
 
   #sumOf(rows: TableRows, of: 'rows' | 'keys'): void {
-    const { comparison, own: mappings, tracked, now } = this.#options
-    this.#side = new TableSide({ target: comparison!.target, rows, mappings, tracked, now, of })
+    const { comparison, own: mappings, tracked, now, signal } = this.#options
+    this.#side = new TableSide({ target: comparison!.target, rows, mappings, tracked, now, of, signal })
     this.#inSource = this.#side.newTally()
   }
 

@@ -45,10 +45,17 @@ export interface SurveyOptions {
  * a fixed size that tells keys a scan gives twice).
  */
 export async function makeSurvey(options: SurveyOptions): Promise<Survey> {
-  const pass = new SurveyPass(options)
-  await pass.read()
-  if (options.share === undefined) await pass.findDifferences()
-  return pass.result()
+  const givenUp = new AbortController()
+  const pass = new SurveyPass(options, givenUp.signal)
+  try {
+    await pass.read()
+    if (options.share === undefined) await pass.findDifferences()
+    return pass.result()
+  } catch (error) {
+    // Postgres may still be summing up a table.
+    givenUp.abort(error)
+    throw error
+  }
 }
 
 class SurveyPass {
@@ -68,7 +75,7 @@ class SurveyPass {
   /** The key whose parts are arriving. */
   #current: KeyAccount | undefined
 
-  constructor(options: SurveyOptions) {
+  constructor(options: SurveyOptions, givenUp: AbortSignal) {
     this.#options = options
     const { compiled, plans, comparison, sourceName } = options
     this.#router = compiled.router(sourceName)
@@ -88,6 +95,7 @@ class SurveyPass {
             now: options.now,
             merges: compiled.merges(into),
             sampled: options.share !== undefined,
+            signal: givenUp,
           }),
         )
       }

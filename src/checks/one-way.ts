@@ -23,11 +23,12 @@ export const oneWay: Check<{ readonly accept?: readonly string[] }> = {
       compiled.mapping(plan.name, name).oneWay.map((it) => ({ ...it, table: into.table })),
     )
     const open = lossy.filter((it) => !accept.includes(it.column))
+    const columns = [...new Set(lossy.map((it) => it.column))]
     const facts = {
       measured:
         lossy.length === 0
           ? 'Every column has a way back.'
-          : `${counted(lossy.length, 'column has', 'columns have')} none: ${listed([...new Set(lossy.map((it) => it.column))])}${open.length === 0 ? ', which is accepted' : ''}.`,
+          : `${counted(lossy.length, 'column has', 'columns have')} none: ${listed(columns)}${open.length === 0 ? ', which is accepted: in C they are read by SQL or store()' : ''}.`,
       expected: oneWay.summary,
       samples: open.map((it) => `${it.table}.${it.column}: ${it.why}`),
       data: { columns: lossy.map(({ table, column, why }) => ({ table, column, why })) },
@@ -36,7 +37,7 @@ export const oneWay: Check<{ readonly accept?: readonly string[] }> = {
       ? pass(oneWay, facts)
       : fail(oneWay, {
           ...facts,
-          hint: 'After phase C the source is written from Postgres. Keep the form of the source in a column of its own, or accept it: one_way: { accept: [column] } with because.',
+          hint: `In C a wrapped client cannot be answered from such rows (ONE_WAY), and reconcile cannot write them back. Keep the form of the source in a column of its own; or read them by SQL or store(), and accept it: gates: { C: [{ one_way: { accept: [${columns.map((it) => (it === '*' ? "'*'" : it)).join(', ')}] }, because: … }] }.`,
         })
   },
 }

@@ -16,6 +16,8 @@ export interface TableSideOptions {
   readonly now: number
   /** Whole rows, or only their keys? */
   readonly of: 'rows' | 'keys'
+  /** Nobody wants to know any more. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /**
@@ -59,7 +61,7 @@ export class TableSide {
         for await (const tuples of this.#read(tx, own, this.#columns))
           for (const it of tuples) tally.add(it, 0)
       this.tally = tally
-    })
+    }, this.#patiently)
   }
 
   /** The keys of rows in sums that differ from those of the other, as tuples; at most so many. */
@@ -77,7 +79,7 @@ export class TableSide {
           found.push(of === 'rows' ? keyTupleOf(rows, it) : Buffer.from(it))
         }
       }
-    })
+    }, this.#patiently)
     return found
   }
 
@@ -88,6 +90,12 @@ export class TableSide {
     for await (const tuples of this.#read(tx, own, this.#options.rows.keyWires))
       left.push(...tuples.filter((it) => keys.has(it.toString('latin1'))))
     return left
+  }
+
+  /** One statement goes over the whole table. */
+  get #patiently() {
+    const { signal } = this.#options
+    return { statementMillis: 0, ...(signal ? { signal } : {}) }
   }
 
   #own(tx: Transaction, expired: number | 'now' = this.#options.now): Promise<OwnRows> {

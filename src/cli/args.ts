@@ -230,6 +230,7 @@ function createProgram(io: Io, version: string, done: (code: number) => void): C
     .argument('[plans...]', 'names of plans (default: all in phase B or C)')
     .option('--from <file>', 'only the records that `kvmig diff --out` listed there')
     .option('--adopt', 'take over records that only the source has')
+    .option('--emptied', 'the source lost its data: write everything again')
     .option('--json', 'the result as JSON')
     .action(action(() => import('./commands/reconcile.ts'), 'plans'))
   program

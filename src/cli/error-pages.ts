@@ -78,6 +78,10 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
     'an environment variable is not set',
     'An address needs it: set it, put it into .env beside the project file, or give a default: ${NAME:-rdb:./backup.rdb}.',
   ],
+  ENTRY_FORM: [
+    'entries that store() cannot give or take as a whole',
+    'store() of entries that are several rows gives and takes text and JSON: a string, a list, a set, a hash, a sorted set of one type. Those that are decoded otherwise (gzip, msgpack, fields of a hash by name) go through the wrapped client.',
+  ],
   EPOCH_AHEAD: [
     'the source knows a newer epoch than the ledger',
     'The source was dual-written under another ledger, which was dropped since, or the target is another one. If that one is gone for good: HDEL kvmig:epoch PLAN in the source.',
@@ -429,6 +433,10 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
   TABLE_TAKEN: [
     'a table of that name that kvmig did not make',
     'Name the file with its DDL under schema: in the project, or choose another name.',
+  ],
+  TARGET_EMBEDDED: [
+    'an embedded Postgres cannot be dual-written',
+    'One process at a time has it open, and from phase B on the application and kvmig both would. It is for phase A: to look at what the plans make, or for an application that was stopped. Name a server as target, and begin there with kvmig apply --phase=A.',
   ],
   TIMEOUT: [
     'a statement took longer than its limit',

@@ -54,7 +54,7 @@ export async function laterStatus(session: Session, plan: Plan, route: Route): P
       requests.map((it) => it.check),
     )) {
       const options = requests.find((it) => it.check === check.name)?.options ?? {}
-      findings.push(await ask(check, scopeFor(session, plan, { surveys, signal }), options))
+      findings.push(await ask(check, scopeFor(session, plan, { surveys, signal, isHurried: true }), options))
     }
   }
   const shut = findings.filter((it) => it.status !== 'pass')

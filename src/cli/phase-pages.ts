@@ -35,7 +35,7 @@ export const PHASE_PAGES: Readonly<Record<string, readonly [title: string, help:
   ],
   FUSE: [
     'more rows would be deleted than is done unasked',
-    'Their keys are not in the source any more. Was it emptied or restored, or is it another one? kvmig diff --out FILE lists them. If they may go: --confirm-deletes=N.',
+    'Their keys are not in the source any more, or the source as a whole has lost a tenth of its keys since the copy. Was it emptied or restored, or is it another one? Nothing was changed. kvmig diff --out FILE lists the rows. If they may go: --confirm-deletes=N.',
   ],
   HOOK: [
     'a hook failed',
@@ -73,8 +73,12 @@ export const PHASE_PAGES: Readonly<Record<string, readonly [title: string, help:
     'the source was retired',
     'From phase D there is no way back in seconds. kvmig rollback --to=C writes both stores again, and kvmig reconcile rebuilds the source from Postgres; kvmig restore FOLDER brings the archive back.',
   ],
+  STORE_FORGOT: [
+    'the source does not know that it is dual-written',
+    'From phase B on a Redis holds the epoch of each plan (kvmig:epoch). One without it was emptied, restored from before phase B, or is another store: is the address in this environment right? While the application writes, its next write tells the store again. If it did lose its data, kvmig reconcile PLAN --emptied writes everything again from Postgres.',
+  ],
   SOURCE_READ_ONLY: [
-    'a source that is only read',
-    'Its driver cannot write, so nothing can be restored into it or deleted from it. A Redis can.',
+    'a source that kvmig neither deletes from nor restores into',
+    'Only a Redis can have keys deleted by kvmig or restored from an archive: --into names one. Keys of other stores are deleted by their owner, and apply --phase=D sees that they are gone.',
   ],
 }

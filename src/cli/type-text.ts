@@ -1,3 +1,6 @@
+import { acceptedType } from '../mapping/accepted-types.ts'
+import { groupOf } from '../mapping/group.ts'
+import { isManyRows } from '../mapping/many-rows.ts'
 import { type Mapping, mappingsOf, type Plan, type Project } from '../plan/plan.ts'
 import { type BaseType, type ColumnDefinition, showTable, type TableDefinition } from '../plan/table.ts'
 
@@ -39,10 +42,13 @@ const KYSELY = 'kysely'
 function storeOf(plan: Plan, tables: ReadonlyMap<string, TableDefinition>): string | undefined {
   const kinds = mappingsOf(plan).flatMap((mapping) => {
     const table = tables.get(showTable(mapping.into))
+    if (isManyRows(plan, mapping)) return [{ mapping, lines: [`  entry: ${entryOf(mapping)}`] }]
     return table ? [{ mapping, lines: rowsOf(mapping, table) }] : []
   })
   const [only, ...others] = kinds
   if (!only) return undefined
+  const isOneEntry = isManyRows(plan, only.mapping) && groupOf(plan, only.mapping).length === kinds.length
+  if (isOneEntry) return [`${name(plan.name)}: {`, ...only.lines, '}'].join('\n')
   if (others.length === 0) return [`${name(plan.name)}: {`, ...only.lines, '}'].join('\n')
   const each = kinds.flatMap(({ mapping, lines }) => [
     `    ${name(mapping.name)}: {`,
@@ -50,6 +56,22 @@ function storeOf(plan: Plan, tables: ReadonlyMap<string, TableDefinition>): stri
     '    }',
   ])
   return [`${name(plan.name)}: {`, '  mappings: {', ...each, '  }', '}'].join('\n')
+}
+
+/** As in docs/runtime.md, "Entries": the key by its captures, and the value as the store takes and gives it. */
+function entryOf(mapping: Mapping): string {
+  const captures = mapping.match.parts.flatMap((it) => (it.kind === 'capture' ? [it.name] : []))
+  const key = captures.length === 0 ? '{}' : `{ ${captures.map((it) => `${name(it)}: string`).join('; ')} }`
+  const isJson = mapping.decode.length > 0
+  const element = isJson ? 'unknown' : 'string'
+  const values: Partial<Record<string, string>> = {
+    string: isJson ? 'Record<string, unknown>' : 'string',
+    list: `readonly ${element}[]`,
+    set: `readonly ${element}[]`,
+    hash: `Record<string, ${element}>`,
+    zset: 'Record<string, number>',
+  }
+  return `{ key: ${key}; value: ${values[acceptedType(mapping) ?? ''] ?? 'unknown'} }`
 }
 
 function rowsOf(mapping: Mapping, table: TableDefinition): readonly string[] {

@@ -40,7 +40,7 @@ export class KnownRows {
         }
       }
       return new KnownRows(table, known)
-    })
+    }, PATIENTLY)
   }
 
   private constructor(table: Pick<TableRows, 'keyIndexes'>, rows: KeySet) {
@@ -72,3 +72,6 @@ export class KnownRows {
     return { bytes, start: 0, end: bytes.length }
   }
 }
+
+/** One statement goes over the whole table. */
+const PATIENTLY = { statementMillis: 0 } as const

@@ -69,6 +69,7 @@ export class Pass {
   #end: Cursor = END
   #batches: number
   #batchBegan = performance.now()
+  #isWriting = false
   /** A collection of which more parts have to come, and the copies that take it. */
   #unfinished:
     | { readonly key: Buffer; readonly copies: readonly Copy[]; readonly word: 'keys' | 'expired' }
@@ -321,7 +322,9 @@ export class Pass {
       bytes += batch.tuples.bytes
     }
     if (rows >= this.#batchRows || bytes >= BATCH_BYTES) return true
-    return rows > 0 && !this.#keys && performance.now() - this.#batchBegan >= BATCH_MILLIS
+    // While another one is being written, waiting for it would only keep the source from being read.
+    if (rows === 0 || this.#keys || this.#isWriting) return false
+    return performance.now() - this.#batchBegan >= BATCH_MILLIS
   }
 
   #mark(cursor: Cursor): void {
@@ -345,6 +348,7 @@ export class Pass {
     if (this.#failed) throw this.#failed
     this.#resumable = undefined
     this.#batchBegan = performance.now()
+    this.#isWriting = true
     const batches = this.copies.map((copy) => {
       const { batch } = copy
       copy.batch = copy.newBatch()
@@ -352,9 +356,11 @@ export class Pass {
     })
     this.#writing = this.#write(batches, cursor).then(
       () => {
+        this.#isWriting = false
         for (const { copy, batch } of batches) copy.done(batch)
       },
       (error) => {
+        this.#isWriting = false
         this.#failed = error
       },
     )

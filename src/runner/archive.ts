@@ -125,7 +125,7 @@ export async function editorOf(source: Source): Promise<StoreEditor> {
   if (source.edit) return source.edit()
   throw new KvmigError(
     'SOURCE_READ_ONLY',
-    `${source.label} is only read by kvmig: it cannot be written to.`,
+    `${source.label} is no store that kvmig brings keys back into, or deletes them from.`,
     {
       hint: 'A Redis can: name one with --into, or in the project file.',
     },

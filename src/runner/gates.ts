@@ -45,7 +45,11 @@ export async function askGates(
 export const scopeFor = (
   session: Session,
   plan: Plan,
-  { surveys, signal }: { readonly surveys: Surveys; readonly signal: AbortSignal },
+  {
+    surveys,
+    signal,
+    isHurried = false,
+  }: { readonly surveys: Surveys; readonly signal: AbortSignal; readonly isHurried?: boolean },
 ): Scope => ({
   project: session.project,
   plan,
@@ -53,6 +57,7 @@ export const scopeFor = (
   target: session.target,
   ledger: session.ledger,
   signal,
+  isHurried,
   resolve: (text) => session.resolve(text, plan.at),
   counter: async (place) => {
     const clock = await databaseClock(session)

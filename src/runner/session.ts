@@ -18,6 +18,8 @@ export interface SessionParts extends MappingParts {
   openSource(address: string, context: SourceContext): Promise<Source>
   /** Undefined: a store of this kind cannot take part in dual-write. */
   openLive?(address: string, context: LiveContext): Promise<LiveStore | undefined>
+  /** Can a store at such an address take part in dual-write? Opens nothing. Absent: who knows. */
+  canBeLive?(address: string): boolean
   openTarget(address: string, options: OpenOptions): Promise<Target>
   createLedger(target: Target, options?: LedgerOptions): Ledger
 }
@@ -86,6 +88,16 @@ export class Session {
     const open = this.#lives.get(name) ?? this.#openLive(name)
     this.#lives.set(name, open)
     return open
+  }
+
+  /** Can it? Opens nothing; where its address is not known here, nobody can tell. */
+  canBeLive(name: string): boolean | undefined {
+    try {
+      return this.#options.parts.canBeLive?.(this.#address(name).url)
+    } catch (error) {
+      if (error instanceof KvmigError) return undefined
+      throw error
+    }
   }
 
   async #openLive(name: string): Promise<LiveStore> {

@@ -10,13 +10,14 @@ import {
   plansInNeed,
   type WorkStep,
 } from './command-work.ts'
-import type { Command } from './commands/command.ts'
+import type { Command, Subject } from './commands/command.ts'
 import { COMMANDS } from './commands/index.ts'
 import { contentOf } from './elements.ts'
 import type { Engine } from './engine.ts'
-import type { Claimed, KeyClaims } from './key-claims.ts'
+import type { AnyKind, Claimed, KeyClaims } from './key-claims.ts'
 import { readSide } from './protocol.ts'
 import { type Modified, MoreRecords, type Native } from './record-write.ts'
+import type { Compared, Shadow } from './shadow.ts'
 import { Watching } from './watching.ts'
 
 /** A command of the application: its name in lower case, its arguments, and the keys among them. */
@@ -24,10 +25,13 @@ export interface Invocation {
   readonly name: string
   readonly args: readonly Buffer[]
   readonly keys: readonly Buffer[]
+  /** What it does, where no store has a command for that: then nothing is done where its plan is in A (`together` gives undefined). */
+  readonly command?: Command
 }
 
 export interface CommandRunParts {
   readonly engine: Engine
+  readonly shadow: Shadow
   readonly claims: KeyClaims
   /** The source of the client. */
   readonly source: string
@@ -80,6 +84,7 @@ export class CommandRunner {
     const places = new Places()
     for (;;) {
       const dual = steps.filter((it): it is PlanStep => this.#isDual(it))
+      if (steps.some((it, at) => invocations[at]!.command && !this.#isDual(it))) return undefined
       const native = nativeOf(steps.filter((it) => !this.#isDual(it)))
       const work: CommandWork = { steps: dual, claimed: new Map(dual.flatMap((it) => [...it.claimed])) }
       const now = dual.some((it) => it.command.isTimed?.(it.args)) ? await engine.clock(source) : Number.NaN
@@ -136,9 +141,8 @@ export class CommandRunner {
     plan !== undefined && this.#parts.engine.options.watcher.route(plan).phase !== 'A'
 
   /** Who has the keys of a command: one plan, or none. */
-  #step({ name, args, keys }: Invocation): Step {
+  #step({ name, args, keys, command = COMMANDS[name] }: Invocation): Step {
     const { claims } = this.#parts
-    const command = COMMANDS[name]
     if (!command) {
       if (claims.any(keys)) throw unsupported(name)
       return freeStep({ name, args, keys })
@@ -194,7 +198,33 @@ export class CommandRunner {
       return { reply: await this.#readTarget(name, args, command), isNative: false }
     } finally {
       for (const it of entered) it.leave()
+      if (entered.some(({ phase }) => phase === 'B' || phase === 'C'))
+        this.#parts.shadow.maybe(() => this.#compared(name, args, keys, command))
     }
+  }
+
+  /** One of the records that a command has read, for a comparison of both sides. */
+  #compared(
+    name: string,
+    args: readonly Buffer[],
+    keys: readonly Buffer[],
+    command: Command | undefined,
+  ): Compared | undefined {
+    const { claims, engine } = this.#parts
+    const subjects = command?.subjects(args) ?? keys.map((key): Subject => ({ key, type: undefined }))
+    const subject = oneOf(subjects)
+    if (!subject) return undefined
+    const { key, names, type } = subject
+    const found = claims.find(name, key, type)
+    if (!found || !['B', 'C'].includes(engine.options.watcher.route(found.kind.plan).phase)) return undefined
+    const { kind, whole } = found
+    if (kind.element !== 'key' && names) {
+      const place = oneOf(namedPlaces(kind, key, names))
+      return place && isAlone(kind) ? { kind, place } : undefined
+    }
+    const read = kind.element === 'key' ? kind : whole
+    // Who has a row that several records give, their comparison says, not one of theirs.
+    return 'because' in read || !isAlone(read) ? undefined : { kind: read, place: { key, part: '' } }
   }
 
   async #readTarget(name: string, args: readonly Buffer[], command: Command): Promise<unknown> {
@@ -223,8 +253,12 @@ export class CommandRunner {
   }
 }
 
+const oneOf = <T>(all: readonly T[]): T | undefined => all[Math.floor(Math.random() * all.length)]
+
+const isAlone = (kind: AnyKind): boolean => !('mappings' in kind) || !kind.collides
+
 /** A command and who has its keys: no plan, or one. */
-interface Step extends Invocation, Partial<Omit<WorkStep, 'args'>> {
+interface Step extends Omit<Invocation, 'command'>, Partial<Omit<WorkStep, 'args'>> {
   readonly plan?: string
   readonly claimed?: ReadonlyMap<string, Claimed>
 }

@@ -1,19 +1,16 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { basename, dirname, resolve } from 'node:path'
-import { MAPPING_PARTS, openLiveStore, PLAN_CATALOG } from '../catalog.ts'
+import { isBilled, MAPPING_PARTS, openLiveStore, PLAN_CATALOG } from '../catalog.ts'
 import { formatDiagnostic } from '../diagnostic.ts'
 import { KvmigError } from '../errors.ts'
-import { forwardClaims } from '../mapping/claim.ts'
-import { type CompiledProject, compileProject } from '../mapping/compiled-project.ts'
-import type { CompiledMapping } from '../mapping/mapping.ts'
+import { compileProject } from '../mapping/compiled-project.ts'
 import { loadProject } from '../plan/load.ts'
-import { mappingsOf, type Plan, type Project } from '../plan/plan.ts'
+import type { Project } from '../plan/plan.ts'
 import { filesIn } from '../plan/project-files.ts'
 import { resolveAddress, resolveOptions } from '../runner/address.ts'
 import type { LiveStore } from '../sources/live-store.ts'
 import { commandKeys } from '../sources/redis/command-keys.ts'
-import type { Entry } from '../sources/source.ts'
 import { HEARTBEAT_MILLIS } from '../state/instances.ts'
 import { type OutboxDepth, outboxDepth } from '../state/outbox.ts'
 import { openLedger } from '../state/postgres-ledger.ts'
@@ -25,82 +22,22 @@ import { VERSION } from '../version.ts'
 import { Caches } from './caches.ts'
 import { CommandRunner } from './command-run.ts'
 import { Engine, type EngineOptions } from './engine.ts'
-import { compileEntryKind, type EntryKind } from './entry-kind.ts'
+import { entryStore } from './entry-store.ts'
 import { forcedSides } from './forced-sides.ts'
-import type { Plans } from './index.ts'
-import { KeyClaims, type KeyClaimsParts } from './key-claims.ts'
-import { type MetricsHandler, metricsHandler } from './metrics-handler.ts'
+import { KeyClaims } from './key-claims.ts'
+import { claimsOf, failureOf, kindOf, kindsOf, manyRows, planOf } from './kinds.ts'
+import type { ConnectOptions, Kvmig } from './kvmig.ts'
+import { metricsHandler } from './metrics-handler.ts'
 import { prometheusText } from './prometheus.ts'
-import type { FailurePolicy } from './protocol.ts'
-import { compileRecordKind, type RecordKind, type Refusal } from './record-kind.ts'
-import { recordStore, type Store } from './record-store.ts'
+import { compileRecordKind } from './record-kind.ts'
+import { recordStore } from './record-store.ts'
 import { Recorder } from './recorder.ts'
 import { RouteWatcher } from './route-watcher.ts'
 import { Shadow } from './shadow.ts'
 import { Spent } from './spent.ts'
 import { Tasks } from './tasks.ts'
-import type { JsValue } from './values.ts'
 import { isUpstash, wrapUpstash } from './wrap/upstash.ts'
 import { wrapClient } from './wrap/wrap.ts'
-
-export interface ConnectOptions {
-  /** The project file, or a project that was loaded already. Default: `migrations.yaml` of the working folder. */
-  readonly project?: string | Project
-  /** Where addresses and overrides come from. Default: the environment of the process. */
-  readonly variables?: Readonly<Record<string, string | undefined>>
-  /** A name of the project's environments. */
-  readonly environment?: string
-  /** What this process is called in `kvmig status`. Default: its host and a random id. */
-  readonly instance?: string
-  /** Connections to the target at the same time, at most. Default 10; one more is for what goes on in the background. */
-  readonly connections?: number
-  /** How long one statement, or one command of a source, may take. Default 5000. */
-  readonly timeoutMillis?: number
-  /** Which share of the reads is compared with the other side while a plan is in B or C, 0 to 1. Default 0.05. */
-  readonly shadow?: number
-  /** Whom a history of changes names (`audit: true`): asked at every write, so that it may be the user of the request. Default: `instance`. */
-  readonly who?: () => string
-  /** Plans whose records are taken over from the source when they are read in B, once it has caught up, and Postgres has none yet. Default: none. */
-  readonly readThrough?: readonly string[]
-}
-
-/** What `kvmig types` wrote of a plan, or of one of its mappings where it has several. */
-type Typed<P, M, Part extends string> = P extends keyof Plans
-  ? Plans[P] extends { readonly mappings: infer All }
-    ? M extends keyof All
-      ? PartOf<All[M], Part>
-      : Record<string, JsValue>
-    : PartOf<Plans[P], Part>
-  : Record<string, JsValue>
-
-type PartOf<Rows, Part extends string> = Rows extends { readonly [name in Part]: infer T extends object }
-  ? T
-  : Record<string, JsValue>
-
-/** The application's end of the migration. */
-export interface Kvmig {
-  readonly instance: string
-  /**
-   * The records of a plan; of one of its mappings, where it has several. Throws what makes dual-write impossible for them, by name: a
-   * plan does not find out in B that it cannot be written.
-   */
-  store<P extends string, M extends string = never>(
-    plan: P,
-    mapping?: M,
-  ): Store<Typed<P, M, 'row'>, Typed<P, M, 'key'>, Typed<P, M, 'input'>>
-  /**
-   * The application's client, of ioredis or @upstash/redis, with its commands on keys that a plan claims routed by that plan; all others reach the client as
-   * they are. `source`: the name of the source that it is connected to; default: the only one. The client is still the application's to
-   * close.
-   */
-  wrap<C extends object>(client: C, source?: string): C
-  /** What this instance measured, for Prometheus to scrape. */
-  metrics(): Promise<string>
-  /** The same as an answer to a scrape, for `node:http`, Express, and servers in the way of fetch. */
-  metricsHandler(): MetricsHandler
-  /** Finishes what goes on in the background, says good-bye to the fleet, and closes the stores. */
-  close(): Promise<void>
-}
 
 /** What tests change. */
 export interface Internals extends Pick<EngineOptions, 'probe' | 'protocol'> {
@@ -109,6 +46,8 @@ export interface Internals extends Pick<EngineOptions, 'probe' | 'protocol'> {
   readonly settleMillis?: number
   /** Between two looks at the outbox; 0: never. */
   readonly drainMillis?: number
+  /** Between two times of telling the ledger what was measured and spent. */
+  readonly tellMillis?: number
   /** So long a change is its writer's to carry. */
   readonly ownMillis?: number
 }
@@ -146,7 +85,9 @@ export async function connect(options: ConnectOptions = {}, internals: Internals
     const background = target.kind === 'pglite' ? target : await openTarget(url, { ...open, connections: 2 })
     if (background !== target) closers.unshift(() => background.close())
     const ledger = openLedger(background)
-    const spent = new Spent(ledger.spending, project.budget.perMonth)
+    const addressOf = (name: string): string =>
+      resolveAddress(environment?.sources.get(name) ?? project.sources.get(name)!, variables)
+    const spent = new Spent(ledger.spending, project.budget.perMonth, (name) => isBilled(addressOf(name)))
     const stores = new Map<string, Promise<LiveStore>>()
     const live = (name: string): Promise<LiveStore> => {
       const opened = stores.get(name) ?? openLive(name)
@@ -157,7 +98,7 @@ export async function connect(options: ConnectOptions = {}, internals: Internals
     }
     const openLive = async (name: string): Promise<LiveStore> => {
       const source = environment?.sources.get(name) ?? project.sources.get(name)!
-      return openLiveStore(resolveAddress(source, variables), {
+      return openLiveStore(addressOf(name), {
         root: project.root,
         signal: closing.signal,
         timeoutMillis: Math.min(timeoutMillis, 2000),
@@ -191,6 +132,8 @@ export async function connect(options: ConnectOptions = {}, internals: Internals
       const ear = listen(url, open, RECORD_CHANNEL, (payload) => caches.heard(payload))
       closers.unshift(() => ear.close())
     }
+    // An instance that begins beyond the budget knows it at once.
+    await spent.tell().catch(() => {})
     const engine = new Engine({
       caches,
       who: options.who ?? (() => instance),
@@ -214,6 +157,7 @@ export async function connect(options: ConnectOptions = {}, internals: Internals
         )
         return 'because' in kind ? undefined : kind
       },
+      isUsedUp: (source) => spent.isUsedUp(source),
       isTracked: (kind) => compiled.tracked(kind.compiled.table.name),
       timeoutMillis,
       ...internals,
@@ -223,13 +167,14 @@ export async function connect(options: ConnectOptions = {}, internals: Internals
       timeoutMillis,
       settleMillis: internals.settleMillis ?? 250,
       limit: 4,
-      isOver: () => spent.isUsedUp,
+      isOver: (source) => spent.isTight(source),
     })
     const tasks = new Tasks(engine, {
       plans: project.plans.map((it) => it.name),
       instance,
       drainMillis: internals.drainMillis ?? 1000,
       ownMillis: internals.ownMillis ?? 1000,
+      tellMillis: internals.tellMillis,
       spent,
     })
     closers.unshift(
@@ -244,16 +189,31 @@ export async function connect(options: ConnectOptions = {}, internals: Internals
       return prometheusText(recorder.totals(), depth)
     }
     const kinds = kindsOf(project, compiled)
+    const claimsOfSource = (source: string): KeyClaims =>
+      new KeyClaims({ router: compiled.router(source), ...kinds })
     const runnerOf = (source: string): CommandRunner =>
       new CommandRunner({
         engine,
-        claims: new KeyClaims({ router: compiled.router(source), ...kinds }),
+        shadow,
+        claims: claimsOfSource(source),
         source,
         forced,
       })
     return {
       instance,
       store: (plan, mapping) => {
+        const many = manyRows(project, plan, mapping)
+        if (many) {
+          const source = planOf(project, plan).source
+          return entryStore({
+            mapping: compiled.mapping(plan, many.name),
+            engine,
+            shadow,
+            claims: claimsOfSource(source),
+            runner: runnerOf(source),
+            forced: forced.get(plan),
+          }) as never
+        }
         const kind = kindOf(project, compiled, plan, mapping)
         // The rows are the plan's, as its types say.
         return recordStore({
@@ -298,97 +258,6 @@ async function projectOf(given: string | Project): Promise<Project> {
   })
   if (!project) throw new KvmigError('PLAN_REFUSED', diagnostics.map(formatDiagnostic).join('\n'))
   return project
-}
-
-function planOf(project: Project, name: string): Plan {
-  const plan = project.plans.find((it) => it.name === name)
-  if (plan) return plan
-  throw new KvmigError('PLAN_UNKNOWN', `There is no plan "${name}" in ${project.file}.`, {
-    hint: `It has ${project.plans.map((it) => it.name).join(', ')}.`,
-  })
-}
-
-// `writes: { failure: available }`, validated when the plan was loaded.
-const failureOf = ({ later }: Plan): FailurePolicy =>
-  (later.writes as { readonly failure?: FailurePolicy } | undefined)?.failure ?? 'strict'
-
-function kindOf(
-  project: Project,
-  compiled: CompiledProject,
-  planName: string,
-  mappingName: string | undefined,
-): RecordKind {
-  const plan = planOf(project, planName)
-  const mappings = mappingsOf(plan)
-  const mapping =
-    mappingName === undefined && mappings.length === 1
-      ? mappings[0]!
-      : mappings.find((it) => it.name === mappingName)
-  if (!mapping)
-    throw new KvmigError(
-      'MAPPING_UNKNOWN',
-      mappingName === undefined
-        ? `Plan ${plan.name} has several mappings: say which.`
-        : `Plan ${plan.name} has no mapping "${mappingName}".`,
-      { hint: `store('${plan.name}', …) with one of ${mappings.map((it) => it.name).join(', ')}.` },
-    )
-  const made = compileRecordKind(
-    plan,
-    compiled.mapping(plan.name, mapping.name),
-    MAPPING_PARTS,
-    compiled.collides(mapping.into),
-  )
-  if ('because' in made) throw cannotDualWrite(plan.name, made)
-  return made
-}
-
-/** What is compiled once for all clients. */
-function kindsOf(
-  project: Project,
-  compiled: CompiledProject,
-): Pick<KeyClaimsParts, 'kindOf' | 'entryKindOf'> {
-  const kinds = new Map<CompiledMapping, RecordKind | Refusal>()
-  const entryKinds = new Map<string, EntryKind | Refusal>()
-  return {
-    kindOf: (mapping) => {
-      const known =
-        kinds.get(mapping) ??
-        compileRecordKind(
-          planOf(project, mapping.plan),
-          mapping,
-          MAPPING_PARTS,
-          compiled.collides(mapping.table.name),
-        )
-      kinds.set(mapping, known)
-      return known
-    },
-    entryKindOf: (mappings) => {
-      const name = mappings.map((it) => `${it.plan}/${it.mapping.name}`).join(' ')
-      const known =
-        entryKinds.get(name) ?? compileEntryKind(planOf(project, mappings[0]!.plan), mappings, compiled)
-      entryKinds.set(name, known)
-      return known
-    },
-  }
-}
-
-const cannotDualWrite = (plan: string, { mapping, because }: Refusal): KvmigError =>
-  new KvmigError(
-    'DUAL_WRITE',
-    `The records of ${plan} ${mapping} cannot be written to both sides: ${because}.`,
-    {
-      hint: 'This version writes records that are one place in the source and one row in the target.',
-    },
-  )
-
-function claimsOf(compiled: CompiledProject, kind: RecordKind): (entry: Entry) => boolean {
-  const router = compiled.router(kind.source)
-  const nowhere = { row: () => {}, reject: () => {}, filtered: () => {}, unmapped: () => {} }
-  return (entry) => {
-    const claims = router.route(entry.key, entry.type)
-    const claim = forwardClaims(claims, entry, () => nowhere)
-    return claim?.kind === 'mappings' && claim.mappings.includes(kind.compiled)
-  }
 }
 
 /** An override that reads where no data is would serve nothing, or what is long over. */

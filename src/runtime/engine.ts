@@ -18,6 +18,7 @@ import type { Recorder } from './recorder.ts'
 import type { Entered, RouteWatcher } from './route-watcher.ts'
 import { Rows, type RowsParts } from './rows.ts'
 import { Settler } from './settler.ts'
+import { beyondBudget } from './spent.ts'
 import { does, type Probe, walk } from './walk.ts'
 import { WriteDoer } from './write-doer.ts'
 import { inRollout, refused, unconfirmed } from './write-error.ts'
@@ -148,7 +149,12 @@ export class Engine {
           const rolled = writes.needsBase.find((it) => entered.get(it)!.rollout)
           if (rolled !== undefined) throw inRollout(rolled)
         }
-        answer = await walk(this.#protocol[procedureOf(writes, entered)], doer, this.#options.probe)
+        const procedure = procedureOf(writes, entered)
+        const [plan] = entered.keys()
+        // Whoever would hear that it is not confirmed hears that before anything has taken place.
+        if (procedure === 'dual-write' && this.isUsedUp(plan!) && this.#pending(writes, entered) !== 'done')
+          throw refused(name, beyondBudget(name))
+        answer = await walk(this.#protocol[procedure], doer, this.#options.probe)
       } finally {
         leaveAll(entered)
       }
@@ -200,6 +206,12 @@ export class Engine {
     return copied
   }
 
+  /** Is the budget of commands of this plan's source used up? */
+  isUsedUp(plan: string): boolean {
+    const { isUsedUp, sourceOf } = this.#options
+    return isUsedUp?.(sourceOf(plan)) ?? false
+  }
+
   /** Takes a record over that only the source has, unless a live write has touched it. Says whether it did. */
   async copy(kind: RecordKind, place: Place): Promise<boolean> {
     const { watcher, background, live } = this.#options
@@ -245,6 +257,7 @@ export class Engine {
     const { background, recorder } = this.#options
     let drained = 0
     for (const plan of plans) {
+      if (this.isUsedUp(plan)) continue
       const taken = await takeOutbox(background, { plan, limit: 200, olderMillis })
       if (taken.length === 0) continue
       const ending = await this.#carry(plan, taken).catch(async (error) => {

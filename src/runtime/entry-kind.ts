@@ -35,6 +35,8 @@ export interface EntryKind {
   readonly element: Grain
   /** All that may have rows of these entries, in file order. */
   readonly mappings: readonly CompiledMapping[]
+  /** Can other records give the same rows? */
+  readonly collides: boolean
   forward(entry: Entry): MappedEntry
   /** What the source gets for all rows of a place. Absent where there is no way back, with the reasons in `oneWay`. */
   readonly changeOf?: (rows: readonly Row[]) => Change
@@ -72,6 +74,7 @@ export function compileEntryKind(
     source: plan.source,
     element: element!,
     mappings,
+    collides,
     forward: (entry) => {
       const rows: MappedRow[] = []
       const rejects: (Reject & { mapping: string })[] = []

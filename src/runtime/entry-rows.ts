@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { KvmigError } from '../errors.ts'
 import { writersOf } from '../executors/writers.ts'
 import type { CompiledProject } from '../mapping/compiled-project.ts'
@@ -9,6 +8,7 @@ import { type Member, sameRecord, settle } from '../mapping/resolve.ts'
 import { showTable } from '../plan/table.ts'
 import type { Entry } from '../sources/source.ts'
 import type { Ledger, Origin, Rival } from '../state/ledger.ts'
+import { lockRows } from '../state/row-locks.ts'
 import type { Place } from '../state/touches.ts'
 import { writerName } from '../state/trace.ts'
 import { decodeTuple } from '../target/decode-tuple.ts'
@@ -223,7 +223,7 @@ export class EntryRows {
     const mine = await Promise.all(own.map((it) => member(it, place.key)))
     const past = await Promise.all(before.map((it) => member(it, place.key)))
     const keys = new Map([...past, ...mine].map((it) => [nameOf(it.keyTuple), it.keyTuple]))
-    await lockRows(tx, name, [...keys.keys()])
+    await lockRows(tx, name, [...keys.values()].map(rowKeyOf))
     if (past.length === 0) {
       // Nobody knows what the entry was, or it was not there: then the ledger knows which rows are its.
       for (const mapping of mappings)
@@ -231,7 +231,7 @@ export class EntryRows {
           const keyTuple = keyTupleOf(await this.#parts.table(tx, mapping), tuple)
           keys.set(nameOf(keyTuple), keyTuple)
         }
-      await lockRows(tx, name, [...keys.keys()])
+      await lockRows(tx, name, [...keys.values()].map(rowKeyOf))
     }
     const rowKeys = [...keys.values()].map(rowKeyOf)
     const origins = await ledger.origins.find(tx, name, rowKeys)
@@ -401,16 +401,6 @@ const unique = (rivals: readonly Rival[]): readonly Rival[] =>
         (other) => other.writer === it.writer && sameRecord({ ...other, writer: 0 }, { ...it, writer: 0 }),
       ) === at,
   )
-
-/** Until the transaction ends nobody else settles these rows. In one order, so that two who want the same do not wait for each other. */
-async function lockRows(tx: Transaction, name: string, keyTuples: readonly string[]): Promise<void> {
-  const locks = keyTuples
-    .map((it) =>
-      createHash('sha256').update(`${name} `).update(Buffer.from(it, 'latin1')).digest().readBigInt64BE(0),
-    )
-    .sort((a, b) => (a < b ? -1 : a > b ? 1 : 0))
-  for (const it of new Set(locks)) await tx.query('SELECT pg_advisory_xact_lock($1)', [String(it)])
-}
 
 const contested = (kind: EntryKind, table: string): KvmigError =>
   new KvmigError(

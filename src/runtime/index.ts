@@ -1,7 +1,9 @@
 /** The part of kvmig that lives inside the migrating application. */
 
 export { KvmigError } from '../errors.ts'
-export { type ConnectOptions, connect, type Kvmig } from './connect.ts'
+export { connect } from './connect.ts'
+export type { EntryStore } from './entry-store.ts'
+export type { ConnectOptions, Kvmig } from './kvmig.ts'
 export { type EntryInput, type EntryOutput, type Mapped, type Mappings, openMappings } from './mappings.ts'
 export type { MetricsHandler } from './metrics-handler.ts'
 export type { Store } from './record-store.ts'

@@ -1,3 +1,4 @@
+import { KvmigError } from '../errors.ts'
 import type { CompiledMapping, Router } from '../mapping/mapping.ts'
 import { ENTRY_TYPES, type EntryType } from '../plan/plan.ts'
 import { dualWrite, refuse } from './command-refusal.ts'
@@ -42,6 +43,16 @@ export class KeyClaims {
       this.#parts.router.route(key, type).flatMap((it) => (it.kind === 'mappings' ? it.plan : [])),
     )
     return [...new Set(plans)]
+  }
+
+  /** The same as `of`, and undefined also where that would refuse. */
+  find(name: string, key: Buffer, type: EntryType | undefined): Claimed | undefined {
+    try {
+      return this.of(name, key, type)
+    } catch (error) {
+      if (error instanceof KvmigError) return undefined
+      throw error
+    }
   }
 
   /** Who has a key, whatever type it may have; undefined where no plan does. `name`: of the command that asks. */

@@ -104,7 +104,8 @@ export function recordStore(parts: RecordStoreParts): Store {
         return there
       }
       const row = await read(key, side, entered)
-      if (entered.phase === 'B' || entered.phase === 'C') shadow.maybe(kind, key)
+      if (entered.phase === 'B' || entered.phase === 'C')
+        shadow.maybe(() => ({ kind, place: kind.placeOf(key) }))
       return row
     } finally {
       entered.leave()

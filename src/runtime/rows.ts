@@ -7,7 +7,7 @@ import { type Change, decodeChange } from '../sources/change.ts'
 import type { LiveStore } from '../sources/live-store.ts'
 import type { Entry } from '../sources/source.ts'
 import type { Ledger } from '../state/ledger.ts'
-import { pendingOf, pendingParts } from '../state/outbox.ts'
+import { pendingOf, pendingOfKey, pendingParts } from '../state/outbox.ts'
 import { findTouches, type Place, touchStamps, unitOf } from '../state/touches.ts'
 import { writerName } from '../state/trace.ts'
 import { decodeTuple } from '../target/decode-tuple.ts'
@@ -33,6 +33,8 @@ export interface RowsParts {
   readonly live: (source: string) => Promise<LiveStore>
   /** Are origins kept for a kind's table? */
   readonly isTracked: (kind: RecordKind) => boolean
+  /** Is the budget of a source's commands used up? Then it is not asked what Postgres knows. */
+  readonly isUsedUp?: (source: string) => boolean
   /** How long a statement, or a lock it waits for, may take. */
   readonly timeoutMillis: number
 }
@@ -91,21 +93,47 @@ export class Rows {
     )
   }
 
-  /** The same for a comparison: the stored bytes, the version of the record, and how to make bytes of a row. */
-  async look(
-    kind: RecordKind,
-    key: Row,
-    place: Place,
-  ): Promise<{ readonly version: number; readonly tuple: Buffer | undefined; encode(row: Row): Buffer }> {
+  /** What a place has in the target, for a comparison, in the background. */
+  async look(kind: RecordKind | EntryKind, place: Place): Promise<Looked> {
     return this.#parts.background.transaction(
-      async (tx) => {
-        const [touch] = await findTouches(tx, kind.plan, [place])
-        const found = await this.#tuple(tx, kind, key)
-        const table = await this.#table(tx, kind.compiled)
-        return { version: touch?.version ?? 0, tuple: found?.tuple, encode: (row) => table.tuple(row) }
-      },
+      (tx) => ('mappings' in kind ? this.#lookAtEntry(tx, kind, place) : this.#lookAtRecord(tx, kind, place)),
       { readOnly: true },
     )
+  }
+
+  async #lookAtRecord(tx: Transaction, kind: RecordKind, place: Place): Promise<Looked> {
+    const [touch] = await findTouches(tx, kind.plan, [place])
+    const found = await this.#tuple(tx, kind, kind.keyOf(place))
+    const table = await this.#table(tx, kind.compiled)
+    return {
+      bytes: found?.tuple,
+      isCarried: (version) => version === (touch?.version ?? 0),
+      encode: (entry) => {
+        // What the mapping does not take has no row on the other side, either.
+        const made = entry && kind.forward(place, entry)
+        return made?.fate === 'row' ? table.tuple(made.row) : undefined
+      },
+    }
+  }
+
+  async #lookAtEntry(tx: Transaction, kind: EntryKind, place: Place): Promise<Looked> {
+    const isWhole = kind.element === 'key' || place.part !== ''
+    const [touch] = isWhole ? await findTouches(tx, kind.plan, [place]) : []
+    const waiting = isWhole ? [] : await pendingOfKey(tx, kind.plan, place.key)
+    const tables = new Map<CompiledMapping, TableRows>()
+    for (const it of kind.mappings) tables.set(it, await this.#table(tx, it))
+    const bytesOf = (rows: readonly MappedRow[]): Buffer | undefined => {
+      if (rows.length === 0) return undefined
+      const each = rows.map(({ mapping, row }) =>
+        Buffer.concat([Buffer.from(`${kind.mappings.indexOf(mapping)} `), tables.get(mapping)!.tuple(row)]),
+      )
+      return Buffer.concat(each.sort(Buffer.compare))
+    }
+    return {
+      bytes: bytesOf(await this.entries.read(tx, kind, place)),
+      isCarried: (version) => (isWhole ? version === (touch?.version ?? 0) : waiting.length === 0),
+      encode: (entry) => entry && bytesOf(kind.forward(entry).rows),
+    }
   }
 
   async #tuple(
@@ -225,9 +253,11 @@ export class Rows {
     versions: readonly number[],
     phase: Phase,
   ): Promise<readonly Base[]> {
-    const { live } = this.#parts
+    const { live, isUsedUp } = this.#parts
     const places = records.map((it) => it.place)
-    const store = phase === 'D' ? undefined : await live(records[0]!.kind.source).catch(() => undefined)
+    const { source } = records[0]!.kind
+    const isSilent = phase === 'D' || isUsedUp?.(source)
+    const store = isSilent ? undefined : await live(source).catch(() => undefined)
     const there = (await store?.read(places).catch(() => [])) ?? []
     const pending = phase === 'D' ? [] : await pendingOf(tx, records[0]!.kind.plan, places)
     const bases: Base[] = []
@@ -335,6 +365,15 @@ function entryOf({ key }: Place, change: Change): Entry | undefined {
   if (change.do === 'delete') return undefined
   const { value, expiresAt } = change
   return { key, type: value.type, value, expiresAt, offset: 0, more: false }
+}
+
+/** One side of a comparison, and how the other one is brought into the same form. */
+export interface Looked {
+  /** Undefined: there is nothing. */
+  readonly bytes: Buffer | undefined
+  /** Has the source, which has this version, all that was committed? */
+  isCarried(version: number): boolean
+  encode(entry: Entry | undefined): Buffer | undefined
 }
 
 /** What `write` needs to know of a write. */

@@ -1,7 +1,7 @@
-import type { LiveRecord } from '../sources/live-store.ts'
 import type { CounterName } from '../state/metrics.ts'
-import type { Row } from '../value.ts'
+import type { Place } from '../state/touches.ts'
 import type { Engine } from './engine.ts'
+import type { EntryKind } from './entry-kind.ts'
 import type { RecordKind } from './record-kind.ts'
 
 export interface ShadowOptions {
@@ -13,8 +13,8 @@ export interface ShadowOptions {
   readonly settleMillis: number
   /** At the same time, at most; more are left out. */
   readonly limit: number
-  /** Is the budget of commands used up? Then nothing is compared. */
-  readonly isOver?: () => boolean
+  /** Is the budget of a source's commands nearly used up? Then nothing of it is compared. */
+  readonly isOver?: (source: string) => boolean
 }
 
 /** Looks at a record that differs so often before it is a divergence. */
@@ -36,28 +36,32 @@ export class Shadow {
     this.#options = options
   }
 
-  /** Compares this record, or does not: chance says. Returns at once. */
-  maybe(kind: RecordKind, key: Row): void {
+  /** Compares what is chosen, or does not: chance says, before anything is chosen. Returns at once. */
+  maybe(choose: () => Compared | undefined): void {
     const { share, limit, isOver } = this.#options
-    if (isOver?.()) return
     if (this.#underWay.size >= limit || this.#stop.signal.aborted || Math.random() >= share) return
-    const work = this.compare(kind, key).then(
-      (found) => this.#engine.options.recorder.count(kind.plan, found),
-      () => this.#engine.options.recorder.count(kind.plan, 'shadow.error'),
+    const chosen = choose()
+    if (!chosen || isOver?.(chosen.kind.source)) return
+    const { recorder } = this.#engine.options
+    const { plan } = chosen.kind
+    const work = this.compare(chosen).then(
+      (found) => found && recorder.count(plan, found),
+      () => recorder.count(plan, 'shadow.error'),
     )
     this.#underWay.add(work)
     work.finally(() => this.#underWay.delete(work))
   }
 
-  /** What a comparison of a record finds, after settling. Throws what the sides throw. */
-  async compare(kind: RecordKind, key: Row): Promise<CounterName> {
+  /** What a comparison finds, after settling; undefined: nothing that tells. Throws what the sides throw. */
+  async compare(compared: Compared): Promise<CounterName | undefined> {
     const { timeoutMillis, settleMillis } = this.#options
     const until = performance.now() + timeoutMillis
     let wasQuiet = false
     for (let look = 1; ; look++) {
-      const found = await this.#look(kind, key)
+      const found = await this.#look(compared)
+      if (!found) return undefined
       if (look === 1)
-        this.#engine.options.recorder.count(kind.plan, found.quiet ? 'noise.same' : 'noise.changed')
+        this.#engine.options.recorder.count(compared.kind.plan, found.quiet ? 'noise.same' : 'noise.changed')
       wasQuiet ||= found.quiet
       if (found.name === 'shadow.match' || (found.certain && found.quiet && look > 1)) return found.name
       if (look === LOOKS) return wasQuiet ? found.name : 'shadow.churn'
@@ -72,34 +76,30 @@ export class Shadow {
     await Promise.all(this.#underWay)
   }
 
-  /** `certain`: both sides have the same version. `quiet`: the source said the same before the target was read and after it. */
-  async #look(
-    kind: RecordKind,
-    key: Row,
-  ): Promise<{ readonly name: CounterName; readonly certain: boolean; readonly quiet: boolean }> {
-    const place = kind.placeOf(key)
+  /** `certain`: no write is on its way. `quiet`: the source said the same before the target was read and after it. */
+  async #look({
+    kind,
+    place,
+  }: Compared): Promise<
+    { readonly name: CounterName; readonly certain: boolean; readonly quiet: boolean } | undefined
+  > {
     const store = await this.#engine.options.live(kind.source)
     const [before] = await store.read([place])
     // The target before the source's second answer: what that says cannot be older than what the target knew.
-    const target = await this.#engine.rows.look(kind, key, place)
+    const target = await this.#engine.rows.look(kind, place)
     const [record] = await store.read([place])
-    const source = bytesOf(kind, key, record, target.encode)
-    const certain = (record?.version ?? 0) === target.version
-    const quiet =
-      before?.version === record?.version && isSame(bytesOf(kind, key, before, target.encode), source)
-    return { name: nameOf(source, target.tuple), certain, quiet }
+    // What has expired is gone from the source, and in Postgres by its column, which only records of one row are asked for here.
+    if ('mappings' in kind && !record?.entry && kind.mappings.some((it) => it.takesExpiry)) return undefined
+    const source = target.encode(record?.entry)
+    const quiet = before?.version === record?.version && isSame(target.encode(before?.entry), source)
+    return { name: nameOf(source, target.bytes), certain: target.isCarried(record?.version ?? 0), quiet }
   }
 }
 
-/** What the mapping makes of a record. What it does not take has no row on the other side, either. */
-function bytesOf(
-  kind: RecordKind,
-  key: Row,
-  record: LiveRecord | undefined,
-  encode: (row: Row) => Buffer,
-): Buffer | undefined {
-  const made = record?.entry && kind.forward(kind.placeOf(key), record.entry)
-  return made?.fate === 'row' ? encode(made.row) : undefined
+/** What is compared: a record, or an entry with all its rows. */
+export interface Compared {
+  readonly kind: RecordKind | EntryKind
+  readonly place: Place
 }
 
 function nameOf(source: Buffer | undefined, target: Buffer | undefined): CounterName {

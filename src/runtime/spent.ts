@@ -1,43 +1,77 @@
+import { SourceError } from '../errors.ts'
 import type { Allowance } from '../sources/source.ts'
 import type { Spending } from '../state/ledger.ts'
 
 /**
- * Counts what this instance asks of stores that bill for commands, and puts it down in the ledger now and then. The application's own
- * commands are counted and never refused: without kvmig they would be sent, too. What kvmig adds to them of its own accord (comparing
- * reads) stops when the budget of the month is used up, no later than one batch after that.
+ * Counts what this instance asks of stores that bill for commands, puts it down in the ledger now and then, and knows how near the budget of
+ * the month is. Nothing is stopped here: comparing reads asks `isTight`, dual-write asks `isUsedUp`. What an application sends while the source is
+ * alone, and what it reads there, it would send without kvmig, too.
  */
 export class Spent implements Allowance {
   readonly isLimited = false
   readonly #spending: Spending
   readonly #perMonth: number | undefined
+  readonly #isBilled: (source: string) => boolean
+  /** By everybody, when the ledger was last asked. */
+  #known = 0
   #untold = 0
-  #isUsedUp = false
 
-  constructor(spending: Spending, perMonth: number | undefined) {
+  constructor(
+    spending: Spending,
+    perMonth: number | undefined,
+    /** Does somebody pay for the commands of this source? */
+    isBilled: (source: string) => boolean,
+  ) {
     this.#spending = spending
     this.#perMonth = perMonth
+    this.#isBilled = isBilled
   }
 
+  /** What a source is opened with; one that does not bill never asks. */
   async take(commands: number): Promise<void> {
     this.#untold += commands
   }
 
-  /** Is the budget of the month used up, as far as is known? */
-  get isUsedUp(): boolean {
-    return this.#isUsedUp
+  /** Is the budget of the month used up, for a source that bills? */
+  isUsedUp(source: string): boolean {
+    return this.#isBeyond(1) && this.#isBilled(source)
   }
 
-  /** Puts down in the ledger what was sent since the last time. */
+  /** Is so much of it gone that what is not needed had better not be sent? */
+  isTight(source: string): boolean {
+    return this.#isBeyond(TIGHT) && this.#isBilled(source)
+  }
+
+  /** Puts down in the ledger what was sent since the last time, and asks what the others sent. */
   async tell(): Promise<void> {
     const untold = this.#untold
-    if (untold === 0) return
+    // A month begins anew, and a budget is raised, also while nothing is sent.
+    if (untold === 0 && this.#perMonth === undefined) return
     this.#untold -= untold
     try {
-      const { commands } = await this.#spending.spend(untold, undefined)
-      this.#isUsedUp = this.#perMonth !== undefined && commands >= this.#perMonth
+      const { commands } = await (untold === 0
+        ? this.#spending.now()
+        : this.#spending.spend(untold, undefined))
+      this.#known = commands
     } catch (error) {
       this.#untold += untold
       throw error
     }
   }
+
+  #isBeyond(share: number): boolean {
+    return this.#perMonth !== undefined && this.#known + this.#untold >= this.#perMonth * share
+  }
 }
+
+const TIGHT = 0.9
+
+/** What a write hears that would have to be sent beyond the budget. */
+export const beyondBudget = (plan: string): SourceError =>
+  new SourceError(
+    'SOURCE_BUDGET',
+    `The budget of source commands a month is used up, and a write of ${plan} would send more.`,
+    {
+      hint: 'Raise budget: { per_month: … } in migrations.yaml and deploy. With writes: { failure: available } writes go on, and the outbox keeps what the source has to get.',
+    },
+  )

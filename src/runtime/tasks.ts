@@ -8,6 +8,7 @@ interface TaskOptions {
   readonly drainMillis: number
   readonly ownMillis: number
   readonly spent: Spent
+  readonly tellMillis?: number | undefined
 }
 
 /** What every instance does beside its work: it carries the outbox on, and tells what it measured. */
@@ -29,7 +30,7 @@ export class Tasks {
         while ((await this.#engine.drain(options.plans, options.ownMillis)) > 0);
         this.#drainFrom = 0
       })
-    this.#every(TELL_MILLIS, () => this.#tell())
+    this.#every(options.tellMillis ?? TELL_MILLIS, () => this.#tell())
   }
 
   async close(): Promise<void> {

@@ -25,6 +25,7 @@ import {
   type Watch,
 } from './record-write.ts'
 import type { Entered } from './route-watcher.ts'
+import { beyondBudget } from './spent.ts'
 import { type Doer, does } from './walk.ts'
 import { CHANGED, Complaint, endingOf, sleptThrough, UNCHANGED } from './write-error.ts'
 
@@ -279,6 +280,9 @@ export class WriteDoer implements Doer {
   async #apply(step: Step): Promise<Ending> {
     const { target, live, recorder, sourceOf } = this.#engine.options
     const native = this.#modification?.native
+    const [any] = this.#routes.keys()
+    // The outbox keeps it.
+    if (does(step, 'compare-and-set') && this.#engine.isUsedUp(any!)) throw beyondBudget(any!)
     // An instance that has slept through all of the rollout may not write to the source alone any more.
     for (const plan of native?.plans ?? []) {
       const { phase, rollout } = this.#routes.get(plan)!
@@ -292,7 +296,6 @@ export class WriteDoer implements Doer {
       change,
       ...(versioned && { version: this.#versions[index]! }),
     }))
-    const [any] = this.#routes.keys()
     const fenced = new Set([...writes.map(({ it }) => it.kind.plan), ...(native?.plans ?? [])])
     const plans = fenced.size > 0 ? [...fenced] : [any!]
     const [first, ...others] = plans.map((plan) => ({ plan, epoch: this.#routes.get(plan)!.epoch }))

@@ -44,3 +44,17 @@ export const readSoak = (target: Target, plan: string): Promise<Soak | undefined
     },
     undefined,
   )
+
+/** Why the route of a plan is as it is; undefined where nobody knows. */
+export const lastWhy = (target: Target, plan: string): Promise<Why | undefined> =>
+  readLedger(
+    target,
+    async (tx) => {
+      const [row] = await tx.query(
+        'SELECT f.why FROM kvmig.flip f JOIN kvmig.route r USING (plan, epoch) WHERE plan = $1',
+        [plan],
+      )
+      return row?.why as Why | undefined
+    },
+    undefined,
+  )

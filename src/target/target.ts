@@ -41,6 +41,8 @@ export interface TransactionOptions {
   readonly mayBeForgotten?: boolean
   readonly statementMillis?: number
   readonly lockMillis?: number
+  /** Cuts it off when it aborts, and its reason is thrown; nobody else's transaction is. */
+  readonly signal?: AbortSignal
 }
 
 export interface Statement {

@@ -36,7 +36,9 @@ export async function runTransaction<T>(
   work: (tx: Transaction) => Promise<T>,
   options: TransactionOptions,
 ): Promise<T> {
-  const signal = sessions.signal?.aborted ? undefined : sessions.signal
+  const general = sessions.signal?.aborted ? undefined : sessions.signal
+  const own = options.signal
+  const signal = general && own ? AbortSignal.any([general, own]) : (own ?? general)
   return again(() => runOnce(sessions, work, options, signal), signal)
 }
 

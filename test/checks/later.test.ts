@@ -178,6 +178,23 @@ describe('outbox', () => {
     )
   afterEach(() => database.query('TRUNCATE kvmig.outbox'))
 
+  test('for whoever is in a hurry it looks once, and does not wait', async () => {
+    await write('-1 second')
+    let looks = 0
+    const target: Target = Object.create(scope.target, {
+      transaction: {
+        value: (...args: Parameters<Target['transaction']>) => {
+          looks += 1
+          return scope.target.transaction(...args)
+        },
+      },
+    })
+    const finding = await ask(CHECKS.get('outbox')!, { ...scope, target, isHurried: true }, {})
+    expect(finding).toMatchObject({ status: 'pending', data: { older: 1 } })
+    // The clock, and the outbox.
+    expect(looks).toBe(2)
+  })
+
   test('nothing is waiting', async () => {
     expect(await say('outbox')).toMatchObject({ status: 'pass', measured: 'Nothing is waiting.' })
   })

@@ -21,6 +21,15 @@ tables:
     primary_key: [id]
 `
 
+const NOTES = `
+version: 1
+plan: notes
+mappings:
+  - { match: 'notes:{id}', type: list, each: item, into: notes, fields: { id: $id, place: $index, note: $item } }
+tables:
+  notes: { columns: { id: text, place: integer, note: text not null }, primary_key: [id, place] }
+`
+
 const PETS = `
 version: 1
 plan: pets
@@ -32,12 +41,61 @@ tables:
   cats: { columns: { id: integer, mood: text not null }, primary_key: [id] }
 `
 
+const DOCUMENTS = `
+version: 1
+plan: documents
+mappings:
+  - { match: 'doc:{id}', type: string, decode: json, into: docs, fields: { id: $id, title: title } }
+  - { match: 'doc:{id}', type: string, decode: json, each: 'tags[*]', into: doc_tags, key: [doc, place], fields: { doc: $id, place: $index, tag: $item } }
+  - { match: 'list:{id}', type: list, each: item, into: lists, fields: { id: $id, place: $index, item: $item } }
+tables:
+  docs: { columns: { id: text, title: text }, primary_key: [id] }
+  doc_tags: { columns: { doc: text, place: integer, tag: text }, primary_key: [doc, place] }
+  lists: { columns: { id: text, place: integer, item: text }, primary_key: [id, place] }
+`
+
+test('prints entries where one thing is several rows', async () => {
+  const folder = projectFolder({
+    'migrations.yaml':
+      'version: 1\nsources:\n  kv: ndjson:./kv.ndjson\ntarget: pglite:memory\nplans: plans/*.yaml\n',
+    'plans/documents.yaml': DOCUMENTS,
+    'plans/tags.yaml': `
+version: 1
+plan: queues
+mappings:
+  - { match: 'queue:{line}:{n}', type: list, each: item, decode: json, into: queues, fields: { line: $line, n: $n, place: $index, item: title } }
+tables:
+  queues: { columns: { line: text, n: text, place: integer, item: text }, primary_key: [line, n, place] }
+`,
+  })
+  const { stdout } = await runCli(['types'], { cwd: folder.path })
+  folder.remove()
+  expect(stdout).toContain(`    documents: {
+      mappings: {
+        docs: {
+          entry: { key: { id: string }; value: Record<string, unknown> }
+        }
+        doc_tags: {
+          entry: { key: { id: string }; value: Record<string, unknown> }
+        }
+        lists: {
+          entry: { key: { id: string }; value: readonly string[] }
+        }
+      }
+    }
+    queues: {
+      entry: { key: { line: string; n: string }; value: readonly unknown[] }
+    }
+`)
+})
+
 test('prints what the stores take and give, and the tables for Kysely', async () => {
   const folder = projectFolder({
     'migrations.yaml':
       'version: 1\nsources:\n  kv: ndjson:./kv.ndjson\ntarget: pglite:memory\nplans: plans/*.yaml\n',
     'plans/users.yaml': PLAN,
     'plans/pets.yaml': PETS,
+    'plans/notes.yaml': NOTES,
   })
   const { stdout, code } = await runCli(['types'], { cwd: folder.path })
   folder.remove()
@@ -48,6 +106,9 @@ import 'kvmig/runtime'
 
 declare module 'kvmig/runtime' {
   interface Plans {
+    notes: {
+      entry: { key: { id: string }; value: readonly string[] }
+    }
     pets: {
       mappings: {
         dogs: {
@@ -80,6 +141,11 @@ export interface Database {
     id: string
     name: string
   }
+  notes: {
+    id: string
+    place: number
+    note: string
+  }
   users: {
     id: string
     name: string
@@ -108,12 +174,14 @@ export interface Database {
         'await users.get({ handle: "ann" })',
         'const cat = await kvmig.store("pets", "cats").get({ id: 7 })',
         'await kvmig.store("pets", "cats").get({ id: "seven" })',
+        'const notes = await kvmig.store("notes").update({ id: "ann" }, (old = []) => [...old, "one"])',
+        'await kvmig.store("notes").put({ id: "ann" }, [1])',
         'const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool: async () => { throw new Error("none") } }) })',
         'const rows: { id: string; visits: string }[] = await db.selectFrom("users").select(["id", "visits"]).execute()',
         'await db.selectFrom("users").select("nmae").execute()',
         'await db.insertInto("users").values({ id: "ann", name: "Ann" }).execute()',
         'await db.insertInto("cats").values({ id: 1 }).execute()',
-        'export const all: unknown[] = [visits, cat?.mood.length, rows]',
+        'export const all: unknown[] = [visits, cat?.mood.length, notes?.length, rows]',
       ].join('\n'),
     )
     writeFileSync(
@@ -130,7 +198,7 @@ export interface Database {
       { encoding: 'utf8' },
     )
     const mistakes = [...said.matchAll(/application\.ts\((\d+),/g)].map((it) => Number(it[1]))
-    expect([said, [...new Set(mistakes)]]).toEqual([said, [8, 9, 11, 14, 16]])
+    expect([said, [...new Set(mistakes)]]).toEqual([said, [8, 9, 11, 13, 16, 18]])
   } finally {
     rmSync(made, { recursive: true, force: true })
   }

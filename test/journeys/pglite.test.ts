@@ -86,6 +86,17 @@ test.each([
   expect(await embedded(dump)).toEqual(expected)
 })
 
+test.each(['B', 'C', 'D'])('phase %s wants a server, and says so before it opens anything', async (phase) => {
+  for (const target of ['pglite:./pg', 'pglite:memory']) {
+    const { code, stdout, stderr } = await shop.run(['apply', `--phase=${phase}`, '--expect=1'], target)
+    expect(stderr).toMatch(
+      /^kvmig: TARGET_EMBEDDED {2}The target is an embedded Postgres, which one process at a time has open/m,
+    )
+    expect(stderr).toContain('name a server: target: postgres://')
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+  }
+})
+
 test('a second process on the same folder is told why it may not, and the first is not disturbed', async () => {
   let goOn = (): void => {}
   const held = new Promise<void>((resolve) => {

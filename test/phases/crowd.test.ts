@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Kvmig } from '../../src/runtime/connect.ts'
+import type { Kvmig } from '../../src/runtime/kvmig.ts'
 import { startWorld, USERS, user, type World } from './world.ts'
 
 let world: World

@@ -1,4 +1,5 @@
-import { type ConnectOptions, connect, type Kvmig } from '../../src/runtime/connect.ts'
+import { connect } from '../../src/runtime/connect.ts'
+import type { ConnectOptions, Kvmig } from '../../src/runtime/kvmig.ts'
 import { type Ended, kvmig, projectFolder, ran } from '../setup/cli.ts'
 import { type FreshDatabase, freshDatabase } from '../setup/postgres.ts'
 import { type FreshRedis, freshRedis } from '../setup/redis.ts'
@@ -42,8 +43,6 @@ export interface World {
   readonly environment: Readonly<Record<string, string>>
   /** The program to its end. */
   run(args: readonly string[], more?: Readonly<Record<string, string>>): Promise<Ended>
-  /** The same, once every instance has seen the route as it is: they look every second. */
-  runConfirmed(args: readonly string[]): Promise<Ended>
   /** The program in a process of its own. */
   start(args: readonly string[], more?: Readonly<Record<string, string>>): ReturnType<typeof kvmig>
   /** An instance of the application. */
@@ -82,10 +81,6 @@ export async function startWorld({
     path: project.path,
     environment,
     run: (args, more = {}) => ran(project.path, args, { ...environment, ...more }),
-    runConfirmed: async (args) => {
-      const ended = await world.run(args)
-      return /pending {2}fleet/.test(ended.stdout) ? world.runConfirmed(args) : ended
-    },
     start: (args, more = {}) => kvmig(project.path, args, { ...environment, ...more }),
     instance: async (name, options = {}) => {
       const made = await connect({

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { afterAll, expect, test } from 'vitest'
-import type { Kvmig } from '../../src/runtime/connect.ts'
+import type { Kvmig } from '../../src/runtime/kvmig.ts'
 import type { Probe } from '../../src/runtime/walk.ts'
 import { outboxDepth } from '../../src/state/outbox.ts'
 import { startProxy } from '../setup/proxy.ts'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { Kvmig } from '../../src/runtime/connect.ts'
+import type { Kvmig } from '../../src/runtime/kvmig.ts'
 import { ReadCache } from '../../src/runtime/read-cache.ts'
 import { PLANS, startWorld } from './world.ts'
 

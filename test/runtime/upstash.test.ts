@@ -1,5 +1,6 @@
 import { Redis } from '@upstash/redis'
 import { afterAll, describe, expect, test } from 'vitest'
+import type { ConnectOptions } from '../../src/runtime/kvmig.ts'
 import { outboxDepth } from '../../src/state/outbox.ts'
 import { freshRedis } from '../setup/redis.ts'
 import { startUpstash } from '../setup/upstash-server.ts'
@@ -164,3 +165,83 @@ async function spent(): Promise<number> {
   const [row] = await world.rows('SELECT coalesce(sum(commands), 0) AS n FROM kvmig.spent')
   return Number(row!.n)
 }
+
+describe('the budget of the month', () => {
+  const perMonth = 1_000_000
+  const limited = { ...world.project, budget: { ...world.project.budget, perMonth } }
+  const use = async (share: number): Promise<void> => {
+    await world.rows('DELETE FROM kvmig.spent')
+    await world.rows(
+      `INSERT INTO kvmig.spent (month, commands) VALUES (date_trunc('month', now() AT TIME ZONE 'UTC')::date, ${perMonth * share})`,
+    )
+  }
+  const begin = (options: ConnectOptions = {}) =>
+    world.connect(
+      { shadow: 0, project: limited, ...options },
+      { drainMillis: 50, ownMillis: 0, tellMillis: 50 },
+    )
+  const inSource = (key: string) => behind.client.get(key)
+
+  test('near its end nothing is compared any more, and everything is written', async () => {
+    await phaseOf('B')
+    await use(0.89)
+    const early = await begin({ shadow: 1 })
+    await early.store('users').put({ id: 'near', name: 'N' })
+    await early.store('users').get({ id: 'near' })
+    await expect.poll(() => early.metrics()).toContain('shadow.match')
+    await use(0.91)
+    const late = await begin({ shadow: 1 })
+    await late.store('users').put({ id: 'near', name: 'M' })
+    expect(await late.store('users').get({ id: 'near' })).toMatchObject({ name: 'M' })
+    await late.close()
+    expect(await late.metrics()).not.toContain('shadow.')
+    expect(await inSource('user:near')).toContain('"M"')
+  })
+
+  test('beyond it, a write with failure: strict is refused before anything takes place', async () => {
+    await phaseOf('B')
+    await use(1)
+    const redis = (await begin()).wrap(given)
+    const before = server.billed
+    for (const work of [
+      () => redis.set('user:beyond', { name: 'B' }),
+      () => redis.rpush('list:beyond', 'a'),
+      () => redis.multi().set('counter:beyond', 1).set('user:beyond', { name: 'B' }).exec(),
+    ])
+      await expect(work()).rejects.toMatchObject({
+        code: 'WRITE_REFUSED',
+        message: expect.stringContaining('budget'),
+      })
+    expect(server.billed).toBe(before)
+    expect(await world.rows(`SELECT 1 FROM users WHERE id = 'beyond'`)).toEqual([])
+    expect(await redis.get('user:beyond')).toBeNull()
+    await phaseOf('A')
+    await redis.set('user:beyond', { name: 'A' })
+    await redis.del('user:beyond')
+  })
+
+  test('beyond it, a write with failure: available waits in the outbox, until there is more of it', async () => {
+    await phaseOf('C')
+    await use(1)
+    const plans = limited.plans.map((it) => ({
+      ...it,
+      later: { ...it.later, writes: { failure: 'available' } },
+    }))
+    const going = await begin({ project: { ...limited, plans } as never })
+    const redis = going.wrap(given)
+    const before = server.billed
+    await redis.set('user:kept', { name: 'K' })
+    expect(await redis.incr('counter:kept')).toBe(1)
+    expect(await redis.incr('counter:kept')).toBe(2)
+    expect(await redis.get('user:kept')).toEqual({ name: 'K' })
+    expect([await inSource('user:kept'), server.billed]).toEqual([null, before])
+    expect((await world.target.transaction(outboxDepth)).map((it) => it.plan)).toEqual(['counters', 'users'])
+    await use(0.1)
+    await expect.poll(() => world.target.transaction(outboxDepth), { timeout: 8000 }).toEqual([])
+    expect([await inSource('counter:kept'), await inSource('user:kept')]).toEqual([
+      '2',
+      expect.stringContaining('"K"'),
+    ])
+    await use(0)
+  })
+})

@@ -67,6 +67,22 @@ describe.each(TARGETS)('a transaction on %s', async (kind) => {
     expect(await target.transaction((tx) => tx.query('SELECT 1 FROM public.t WHERE id = 7'))).toEqual([])
   })
 
+  // PGlite answers before anybody else has a turn.
+  test.skipIf(kind === 'pglite')('is cut off by a signal of its own, and no other is', async () => {
+    const stop = new AbortController()
+    const other = target.transaction((tx) => tx.query('SELECT pg_sleep(0.01)'))
+    const work = target.transaction(
+      async (tx) => {
+        const asked = tx.query('SELECT pg_sleep(60)')
+        stop.abort(new Error('nobody wants to know'))
+        await asked
+      },
+      { signal: stop.signal },
+    )
+    await expect(work).rejects.toThrow('nobody wants to know')
+    await expect(other).resolves.toHaveLength(1)
+  })
+
   test('gives every value as text, so that no digit is lost', async () => {
     const rows = await target.transaction((tx) =>
       tx.query(

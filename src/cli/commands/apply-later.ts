@@ -1,18 +1,20 @@
 import type { Finding } from '../../checks/check.ts'
 import { EXIT, KvmigError } from '../../errors.ts'
 import type { Context } from '../../executors/executor.ts'
-import { dualWriteObstacles } from '../../mapping/dual-write-obstacle.ts'
 import { fingerprints } from '../../plan/fingerprint.ts'
 import type { Phase, Plan } from '../../plan/plan.ts'
 import type { Act, GateResult } from '../../report/report.ts'
 import { askGates, laterGates } from '../../runner/gates.ts'
+import { obstaclesOf, staysInA } from '../../runner/phases/dual-write.ts'
+import { waitForFleet } from '../../runner/phases/fleet.ts'
 import type { Route } from '../../state/ledger.ts'
 import { pauses } from '../../state/watching.ts'
 import { compileProject } from '../compile.ts'
 import type { Io } from '../io.ts'
 import { type PhaseWork, phaseRun } from '../phase-run.ts'
 import { arrive } from '../phases/arrive.ts'
-import type { Later } from '../phases/later.ts'
+import { type Later, patienceOf } from '../phases/later.ts'
+import { requireServer } from '../phases/require-server.ts'
 import { beginRetire } from '../phases/retire.ts'
 import { loadProject } from '../project.ts'
 import { gateExit, gateResult } from '../reports/gate-result.ts'
@@ -25,6 +27,7 @@ export type LaterOptions = ApplyOptions & { readonly phase: 'B' | 'C' | 'D' }
 export async function run(options: LaterOptions, io: Io): Promise<number> {
   const { phase } = options
   const { project } = await loadProject(options, io)
+  requireServer(project, options.env, { phase, variables: io.env })
   const { graph, waves } = compileProject(project, options.plans)
   const asked = waves.filter((it) => it.neededBy.length === 0).map((it) => it.plan)
   const known = fingerprints(graph)
@@ -49,6 +52,7 @@ export async function run(options: LaterOptions, io: Io): Promise<number> {
         }
         const ready = await standAt(later, asked)
         const moving = ready.filter(({ route }) => route.phase === BEFORE[phase])
+        if (phase !== 'B') await awaitFleet(later, moving)
         const opened = await ask(
           later,
           moving.map((it) => it.plan),
@@ -73,19 +77,35 @@ export async function run(options: LaterOptions, io: Io): Promise<number> {
 const BEFORE: { readonly [P in Phase]: Phase } = { A: 'A', B: 'A', C: 'B', D: 'C' }
 const ORDER: readonly Phase[] = ['A', 'B', 'C', 'D']
 
-/** The plans that can go on, with their routes. Neighbours only: a plan goes from one phase to the next. */
+/**
+ * The plans that can go on, with their routes. Neighbours only: a plan goes from one phase to the next. One that is named and cannot is an
+ * error; where none is named, the others go on without it.
+ */
 async function standAt(
   { session, options, acts }: Later,
   plans: readonly Plan[],
 ): Promise<readonly { readonly plan: Plan; readonly route: Route }[]> {
   const { phase } = options
+  const before = BEFORE[phase]
   const routes = await session.ledger.routes()
   const paused = await pauses(session.target)
+  const isTooEarly = (route: Route | undefined): boolean =>
+    !route || ORDER.indexOf(route.phase) < ORDER.indexOf(before) || (route.phase === before && route.rollout)
+  const early = plans.filter((it) => isTooEarly(routes.get(it.name)))
+  if (early.length > 0 && (options.plans.length > 0 || early.length === plans.length))
+    throw outOfOrder(early[0]!.name, before)
   return plans.flatMap((plan) => {
     const route = routes.get(plan.name)
-    const before = BEFORE[phase]
-    if (!route || ORDER.indexOf(route.phase) < ORDER.indexOf(before)) throw outOfOrder(plan.name, before)
-    if (route.phase === before && route.rollout) throw outOfOrder(plan.name, before)
+    if (!route || isTooEarly(route)) {
+      const stays = phase === 'B' ? undefined : staysInA(session, plan)
+      acts.push({
+        plan: plan.name,
+        status: stays === undefined ? 'waiting' : 'kept',
+        verb: `phase ${route?.phase ?? 'A'}`,
+        detail: stays ?? `has not completed phase ${before}: kvmig apply --phase=${before} ${plan.name}`,
+      })
+      return []
+    }
     if (ORDER.indexOf(route.phase) > ORDER.indexOf(phase)) {
       acts.push({
         plan: plan.name,
@@ -96,7 +116,7 @@ async function standAt(
       return []
     }
     if (phase === 'B' && route.phase === 'A') {
-      const obstacles = dualWriteObstacles(plan, session.compiled)
+      const obstacles = obstaclesOf(session, plan)
       if (obstacles.all && options.plans.length > 0) throw cannotDualWrite(plan, obstacles.of)
       for (const detail of obstacles.of)
         acts.push({ plan: plan.name, status: 'kept', verb: obstacles.all ? 'phase A' : 'read only', detail })
@@ -120,6 +140,29 @@ const cannotDualWrite = (plan: Plan, obstacles: readonly string[]): KvmigError =
   new KvmigError('DUAL_WRITE', `Plan ${plan.name} stays in phase A: ${obstacles.join('; ')}.`, {
     hint: `kvmig apply --phase=A --again ${plan.name} takes over what has changed, and takes out what is gone, as often as you like. Cut over with the application stopped.`,
   })
+
+/**
+ * Instances confirm every second, so the change of route that the last command made may be news to some. Waits for them, and for those that
+ * gate `fleet` expects, once for all plans: who is missing after that is for the gate to say.
+ */
+async function awaitFleet(
+  later: Later,
+  moving: readonly { readonly plan: Plan; readonly route: Route }[],
+): Promise<void> {
+  const { session, context, options } = later
+  const began = performance.now()
+  for (const { plan, route } of moving) {
+    const asked = plan.gates.get(options.phase)?.find((it) => it.check === 'fleet')?.options
+    const { waitMillis, waiting } = patienceOf(later, plan)
+    await waitForFleet(session.target, plan.name, {
+      epoch: route.epoch,
+      expect: asked?.expect as number | undefined,
+      waitMillis: waitMillis - (performance.now() - began),
+      waiting,
+      signal: context.signal,
+    })
+  }
+}
 
 /** Asks the gates of these plans; gives the evidence of those that are open. */
 async function ask(

@@ -20,12 +20,18 @@ export interface ReconcileOptions extends CommonOptions {
   /** What `kvmig diff --out` wrote. */
   readonly from?: string | undefined
   readonly adopt?: boolean | undefined
+  /** The source lost its data, and it is the right one. */
+  readonly emptied?: boolean | undefined
   readonly json?: boolean | undefined
 }
 
 /** Compares both stores of plans in B or C and repairs what differs; Postgres decides. Exit 3 if differences are left. */
 export async function run(options: ReconcileOptions, io: Io): Promise<number> {
   const { project } = await loadProject(options, io)
+  if (options.emptied && options.adopt)
+    throw new KvmigError('USAGE', 'Of a store that lost its data nothing is taken over.', {
+      hint: 'Leave one of --emptied and --adopt out.',
+    })
   const listedThere = options.from === undefined ? undefined : readList(resolve(io.cwd, options.from))
   return withSession({ project, options, io }, async (session) => {
     const routes = await session.ledger.routes()
@@ -52,6 +58,7 @@ export async function run(options: ReconcileOptions, io: Io): Promise<number> {
             plan,
             route,
             adopt: options.adopt ?? false,
+            emptied: options.emptied ?? false,
             ...(listedThere ? { only: placesOf(plan, listedThere) } : {}),
             progress: counter.tell,
           })

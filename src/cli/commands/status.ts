@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { EXIT } from '../../errors.ts'
 import type { Compilation } from '../../plan/compile.ts'
 import type { LaterStatus } from '../../report/report.ts'
+import { staysInA } from '../../runner/phases/dual-write.ts'
 import type { Session } from '../../runner/session.ts'
 import type { Route } from '../../state/ledger.ts'
 import { pauses } from '../../state/watching.ts'
@@ -72,6 +73,12 @@ async function show(
     gone: await goneTables(session, standing),
     routes,
     later,
+    stays: new Map(
+      plans.flatMap((plan) => {
+        const why = staysInA(session, plan)
+        return why === undefined ? [] : [[plan.name, why] as const]
+      }),
+    ),
     paused,
     quarantine: await countQuarantine(session, plans),
     gates: new Map(gates),

@@ -8,7 +8,7 @@ import { inRun } from '../../runner/run.ts'
 import { runStart } from '../../runner/run-start.ts'
 import type { Session } from '../../runner/session.ts'
 import { type Asked, askTriggers } from '../../runner/watch.ts'
-import { pause } from '../../state/watching.ts'
+import { pause, watched } from '../../state/watching.ts'
 import type { CommonOptions } from '../args.ts'
 import { listenForBugs } from '../bug-listener.ts'
 import { sentence } from '../failure.ts'
@@ -34,7 +34,7 @@ const EVERY = 15
 
 /**
  * Asks the triggers of plans in their phases and acts on what fires: tells, pauses, or goes one phase back, which then stays so until
- * somebody resumes the plan. Ends when no plan has triggers to ask any more; not where it listens for bug reports. Exit 4 if one fired.
+ * somebody resumes the plan. A plan in B that has triggers of C alone is waited for. Ends when no plan has triggers to ask any more; not where it listens for bug reports. Exit 4 if one fired.
  */
 export async function run(options: WatchOptions, io: Io): Promise<number> {
   const { project } = await loadProject(options, io)
@@ -90,7 +90,17 @@ async function askAll(
   let watching = 0
   for (const plan of plans) {
     const phase = routes.get(plan.name)?.phase
-    if (!phase || !plan.triggers.has(phase)) continue
+    if (!phase) continue
+    // Gate C asks whether somebody watches before its triggers have anything to say.
+    if (phase === 'B' && !plan.triggers.has('B') && plan.triggers.has('C')) {
+      watching += 1
+      await watched(session.target, plan.name)
+      const detail = 'its triggers begin with phase C'
+      told.acts.set(`${plan.name} ${phase}`, { plan: plan.name, status: 'done', verb: 'watched', detail })
+      continue
+    }
+    told.acts.delete(`${plan.name} B`)
+    if (!plan.triggers.has(phase)) continue
     watching += 1
     for (const asked of await askTriggers(session, plan, phase, { checks, signal })) {
       const act = await actOn(asked, { session, plan, options, io })

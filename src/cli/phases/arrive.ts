@@ -9,7 +9,7 @@ import { isConfirmed, showFleet } from '../../runner/phases/fleet.ts'
 import { note } from '../../runner/phases/note.ts'
 import type { Route } from '../../state/ledger.ts'
 import { createCounter } from '../counter.ts'
-import { evidenceOf, hooks, type Later, waitMillis } from './later.ts'
+import { evidenceOf, hooks, type Later, patienceOf } from './later.ts'
 
 export interface Arriving {
   readonly plan: Plan
@@ -54,7 +54,7 @@ async function arriveB(later: Later, { plan, route, evidence }: Arriving): Promi
     plan,
     route,
     rollout,
-    waitMillis: waitMillis(later),
+    patience: patienceOf(later, plan),
     confirmDeletes: options.confirmDeletes,
     evidence: evidenceOf(later, plan, 'B', evidence),
     progress: counter.tell,
@@ -93,7 +93,7 @@ async function arriveC(later: Later, { plan, route, evidence }: Arriving): Promi
   const { route: now, fleet } = await enterC(session, context, {
     plan,
     route,
-    waitMillis: waitMillis(later),
+    patience: patienceOf(later, plan),
     evidence: evidenceOf(later, plan, 'C', evidence),
   })
   const isComplete = isConfirmed(fleet)
@@ -127,7 +127,7 @@ export function showCaughtUp({
     `${counted(compared, 'row')} compared`,
     written > 0 && `${counted(written, 'row')} written`,
     deleted > 0 && `${counted(deleted, 'row')} deleted`,
-    rejected > 0 && `${counted(rejected, 'record')} quarantined`,
+    rejected > 0 && `${counted(rejected, 'record')} in quarantine`,
     waiting > 0 && `${counted(waiting, 'record is', 'records are')} on their way`,
     unplaced > 0 && `${counted(unplaced, 'row is', 'rows are')} nobody’s`,
     `${counted(passes, 'pass', 'passes')}`,

@@ -5,6 +5,7 @@ import { counted } from '../../report/wording.ts'
 import { goBack } from '../../runner/phases/back.ts'
 import { isConfirmed, showFleet, waitForFleet } from '../../runner/phases/fleet.ts'
 import type { Session } from '../../runner/session.ts'
+import { lastWhy } from '../../state/flips.ts'
 import type { Route } from '../../state/ledger.ts'
 import type { RollbackOptions } from '../commands/rollback.ts'
 import type { Io } from '../io.ts'
@@ -29,6 +30,12 @@ export async function goBackPhases(
       let at = route
       const target: Phase = to ?? BEFORE[at.phase]
       if (at.phase === 'D' && to !== 'C') throw retired(plan.name)
+      // Whoever is called at night says it twice.
+      if (to === undefined && at.phase === 'B' && (await lastWhy(session.target, plan.name)) === 'rollback') {
+        const detail = `phase B since ${at.since}, where a rollback brought it; --to=A goes further`
+        acts.push({ plan: plan.name, status: 'kept', verb: 'route', detail })
+        continue
+      }
       if (at.phase <= target) {
         acts.push({
           plan: plan.name,

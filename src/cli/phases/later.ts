@@ -4,6 +4,7 @@ import type { Graph } from '../../graph/graph.ts'
 import type { Phase, Plan } from '../../plan/plan.ts'
 import type { Step } from '../../plan/step.ts'
 import type { Act, GateResult } from '../../report/report.ts'
+import type { Patience } from '../../runner/phases/fleet.ts'
 import { runHooks } from '../../runner/phases/hooks.ts'
 import type { Session } from '../../runner/session.ts'
 import type { Executors } from '../../runner/take-back.ts'
@@ -23,8 +24,13 @@ export interface Later {
   readonly gates: readonly GateResult[]
 }
 
-/** How long to wait for instances, unless `--wait` says otherwise: they look every second. */
-export const waitMillis = ({ options: { wait } }: Later): number => (wait ?? 30) * 1000
+/** How long to wait for instances, unless `--wait` says otherwise: they look every second. Who is late is told on stderr meanwhile. */
+export const patienceOf = ({ options: { wait = 30, quiet }, io }: Later, plan: Plan): Patience => ({
+  waitMillis: wait * 1000,
+  waiting: (who) => {
+    if (!quiet) io.stderr.write(`${plan.name}: ${who}. Waiting for ${wait} s at most.\n`)
+  },
+})
 
 /** The findings that opened a gate go into the ledger with the change of route, or not at all. */
 export const evidenceOf =

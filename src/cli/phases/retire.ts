@@ -5,12 +5,19 @@ import type { Plan } from '../../plan/plan.ts'
 import { printable } from '../../printable.ts'
 import { counted, listed, number } from '../../report/wording.ts'
 import { isConfirmed, showFleet } from '../../runner/phases/fleet.ts'
-import { archiveOnce, idleOf, letGoOf, stopSource, touchedSince } from '../../runner/phases/retire.ts'
+import {
+  archiveOnce,
+  idleOf,
+  leftByHand,
+  letGoOf,
+  stopSource,
+  touchedSince,
+} from '../../runner/phases/retire.ts'
 import type { Route } from '../../state/ledger.ts'
 import { databaseClock } from '../../target/clock.ts'
 import { confirm } from '../confirm.ts'
 import { createCounter } from '../counter.ts'
-import { evidenceOf, hooks, type Later, waitMillis } from './later.ts'
+import { evidenceOf, hooks, type Later, patienceOf } from './later.ts'
 
 export interface Retiring {
   readonly plan: Plan
@@ -45,7 +52,7 @@ export async function beginRetire(later: Later, retiring: Retiring): Promise<voi
   const { route, fleet } = await stopSource(session, context, {
     plan,
     route: retiring.route,
-    waitMillis: waitMillis(later),
+    patience: patienceOf(later, plan),
     evidence: evidenceOf(later, plan, 'D', evidence),
   })
   acts.push({
@@ -94,6 +101,21 @@ export async function beginRetire(later: Later, retiring: Retiring): Promise<voi
   ].filter((it) => it !== false)
   if (waits.length > 0) {
     acts.push({ plan: name, status: 'waiting', verb: 'let go', detail: waits.join('; ') })
+    return
+  }
+  const source = await session.source(plan.source)
+  if (!source.edit) {
+    const left = await leftByHand(session, context, { plan, archive })
+    acts.push(
+      left.keys === 0
+        ? { plan: name, status: 'done', verb: 'let go', detail: 'no archived key is in the source any more' }
+        : {
+            plan: name,
+            status: 'waiting',
+            verb: 'let go',
+            detail: `kvmig cannot delete from ${source.label}, and ${counted(left.keys, 'archived key is', 'archived keys are')} still there, e.g. ${listed(left.samples.map((it) => printable(it)))}. Its time is over: delete them yourself, then apply again. This store does not know when a key was last used`,
+          },
+    )
     return
   }
   const touched = await touchedSince(session, { plan, archive, wantedMillis: idle.wantedMillis, now })

@@ -29,6 +29,8 @@ export interface StatusParts {
   readonly gates: ReadonlyMap<string, Awaited<ReturnType<Ledger['findings']>>>
   /** Of the plans that have left phase A. */
   readonly later: ReadonlyMap<string, LaterStatus>
+  /** Why plans go no further than phase A. */
+  readonly stays: ReadonlyMap<string, string>
   readonly paused: ReadonlyMap<string, Pause>
   readonly lease: LeaseInfo | undefined
   readonly run: RunRecord | undefined
@@ -62,7 +64,7 @@ export function createStatusReport(parts: StatusParts): StatusReport {
 function planStatus(
   plan: string,
   file: string,
-  { compiled, standing, gone, routes, quarantine, gates, later: laters, paused }: StatusParts,
+  { compiled, standing, gone, routes, quarantine, gates, later: laters, stays, paused }: StatusParts,
 ): PlanStatus {
   const states = compiled.graph.vertices
     .filter(({ data }) => data.plan === plan && data.kind !== 'gate')
@@ -83,7 +85,15 @@ function planStatus(
     ...gone
       .filter((it) => it.plans.includes(plan))
       .map((it) => `Table ${it.table} is not there any more: ${wayBack(it)}`),
+    ...(later && steps.changed > 0
+      ? [
+          `The plan was edited since it was applied: put the edit back, or kvmig rollback --to=A ${plan} and apply it anew.`,
+        ]
+      : []),
     ...(later?.reasons ?? reasonsToStay({ steps, judged: judged !== undefined, findings })),
+    ...(stays.has(plan) && !later
+      ? [`It stays in phase A: ${stays.get(plan)}. Cut over with the application stopped.`]
+      : []),
   ]
   return {
     plan,

@@ -3,7 +3,7 @@ import { type Cell, columns, line, type Paint, type Painter, painted, right, who
 import type { AppliedStep, ApplyReport, GateResult } from '../report.ts'
 import { counted, countsText, duration, listed, number } from '../wording.ts'
 import { accountLines } from './account.ts'
-import { gateLines } from './findings.ts'
+import { gateLines, openGates } from './findings.ts'
 import { blocks, section } from './section.ts'
 
 /** What was done, what the gates said, which rows there are now, and where every key went. */
@@ -70,16 +70,6 @@ const heldLines = ({ held = [] }: ApplyReport, painter: Painter): string[] =>
     ),
     line(`► kvmig resume ${by} lets it go on`, painter.dim, 4),
   ])
-
-function openGates(gates: readonly GateResult[], painter: Painter): string[] {
-  const open = gates.filter(({ status }) => status === 'open')
-  if (open.length === 0) return []
-  const checks = open.reduce((sum, { findings }) => sum + findings.length, 0)
-  const names = listed(open.map(({ plan }) => plan))
-  return [
-    line(`✓ gate ${open[0]!.opens} open for ${names}: ${counted(checks, 'check')} passed`, painter.good),
-  ]
-}
 
 function skippedGates(gates: readonly GateResult[], painter: Painter): string[] {
   const skipped = gates.filter(({ status }) => status === 'skipped')

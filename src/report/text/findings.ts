@@ -2,6 +2,7 @@ import type { Finding, Status } from '../../checks/check.ts'
 import { printable } from '../../printable.ts'
 import { columns, line, type Paint, type Painter, painted, whole } from '../layout.ts'
 import type { GateResult } from '../report.ts'
+import { counted, listed } from '../wording.ts'
 
 /** A gate and what its checks found; what did not pass says what was expected, names a few keys, and what to do. */
 export function gateLines({ plan, opens, status, findings }: GateResult, painter: Painter): string[] {
@@ -27,6 +28,17 @@ export function gateLines({ plan, opens, status, findings }: GateResult, painter
     painter,
   )
   return [...head, ...gathered.flatMap((it, index) => [rows[index]!, ...explanation(it, painter)])]
+}
+
+/** The gates that are open, in one line. */
+export function openGates(gates: readonly GateResult[], painter: Painter): string[] {
+  const open = gates.filter(({ status }) => status === 'open')
+  if (open.length === 0) return []
+  const checks = open.reduce((sum, { findings }) => sum + findings.length, 0)
+  const names = listed(open.map(({ plan }) => plan))
+  return [
+    line(`✓ gate ${open[0]!.opens} open for ${names}: ${counted(checks, 'check')} passed`, painter.good),
+  ]
 }
 
 interface Gathered {

@@ -1,12 +1,13 @@
 import { columns, type Paint, type Painter, painted, whole } from '../layout.ts'
 import type { Act, PhaseReport } from '../report.ts'
-import { gateLines } from './findings.ts'
+import { gateLines, openGates } from './findings.ts'
 import { blocks } from './section.ts'
 
-/** What was done for each plan, and the gates that were asked; of an open one only that it is open. */
+/** What was done for each plan, and the gates that were asked; of those that are open only that they are. */
 export const phaseLines = ({ acts, gates }: PhaseReport, painter: Painter): string[] =>
   blocks(
-    ...gates.map((gate) => gateLines(gate.status === 'open' ? { ...gate, findings: [] } : gate, painter)),
+    openGates(gates, painter),
+    ...gates.filter(({ status }) => status !== 'open').map((gate) => gateLines(gate, painter)),
     columns(
       acts.map(({ plan, status, verb, detail }) => [
         painted(`${ACTS[status][0]} ${status}`, ACTS[status][1]),

@@ -13,11 +13,11 @@ export function statusLines(
     columns([[whole(project, 'strong'), whole(target)]], painter, 0),
     columns(plans.map(planRow), painter),
     columns(plans.flatMap(laterRow), painter),
-    ...plans.map(({ plan, canAdvance: { to, yes, reasons } }) =>
+    ...plans.map(({ plan, phase, canAdvance: { to, yes, reasons } }) =>
       yes
         ? []
         : section(
-            `${plan} cannot go to ${to} yet`,
+            phase === to ? `${plan} is on its way through ${to}` : `${plan} cannot go to ${to} yet`,
             reasons.map((it) => line(`– ${it}`, undefined, 2)),
             painter,
           ),

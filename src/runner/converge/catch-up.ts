@@ -8,6 +8,7 @@ import { drain } from '../phases/drain.ts'
 import type { Session } from '../session.ts'
 import { blown, mayDelete } from './fuse.ts'
 import { NOTHING_PULLED, type Pulled, type Pulling, pull, TOGETHER } from './pull.ts'
+import { hasShrunk, keysBefore, shrunk } from './shrunk.ts'
 import { findSuspects, type Suspect } from './suspects.ts'
 
 export interface CaughtUp extends Pulled {
@@ -25,8 +26,8 @@ const MOST_PASSES = 6
 
 /**
  * Makes the tables of a plan what the source says: compares everything, writes what differs, deletes what the source does not have any
- * more, and does so again until a pass finds nothing. Everything it writes goes through claims, so live writes win. Stops before it would
- * delete more than the fuse lets through. May be killed and run again: what is done is not done twice.
+ * more, and does so again until a pass finds nothing. Everything it writes goes through claims, so live writes win. Stops before it
+ * changes anything where it would delete more than the fuse lets through, or anything from a store that has lost a tenth of its keys. May be killed and run again: what is done is not done twice.
  */
 export async function catchUp(
   session: Session,
@@ -41,21 +42,27 @@ export async function catchUp(
   const { plan, epoch, confirmDeletes, progress } = options
   const { signal } = context
   const live = await session.live(plan.source)
+  const before = await keysBefore(session.ledger, plan.name)
   let sum = NOTHING_PULLED
   for (let passes = 1; ; passes++) {
     const found = await findSuspects(session, plan, { signal, ...(progress ? { progress } : {}) })
     const beyond = found.tables.find(
       ({ rows, extra }) => extra > mayDelete(rows, leftOf(confirmDeletes, sum)),
     )
-    const pulling: Pulling = { plan, epoch, live, context, sweep: beyond === undefined }
+    if (beyond) throw blown(plan.name, beyond)
+    const gone = found.tables.reduce((sum, it) => sum + it.extra, 0)
+    if (gone > 0 && confirmDeletes === undefined && hasShrunk(found.keys, before))
+      throw shrunk(plan.name, { keys: found.keys, before: before!, gone, store: live.label })
+    const pulling: Pulling = { plan, epoch, live, context, sweep: true }
     await drain(session.target, live, { plan: plan.name, epoch, signal })
     const pulled = await pullAll(found.list, pulling)
     sum = added(sum, pulled)
+    let open = 0
     for (const table of tablesOf(plan)) {
-      if (session.compiled.collides(table)) await settleContests(table, context)
+      if (session.compiled.collides(table)) open += await settleContests(table, context, { live: true })
     }
-    if (beyond) throw blown(plan.name, beyond)
-    const complete = pulled.written + pulled.deleted + pulled.waiting === 0 && found.unplaced.length === 0
+    const complete =
+      pulled.written + pulled.deleted + pulled.waiting + open === 0 && found.unplaced.length === 0
     if (complete || passes === MOST_PASSES) {
       failpoint('catch-up.done')
       return { ...sum, passes, compared: found.compared, complete, unplaced: found.unplaced.length }

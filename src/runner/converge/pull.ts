@@ -1,3 +1,4 @@
+import type { Difference } from '../../checks/differences.ts'
 import { Batch, toQuarantine } from '../../executors/batch.ts'
 import { loadCarefully } from '../../executors/careful.ts'
 import type { Context } from '../../executors/executor.ts'
@@ -10,6 +11,7 @@ import { showTable } from '../../plan/table.ts'
 import type { LiveRecord, LiveStore } from '../../sources/live-store.ts'
 import { pendingOf } from '../../state/outbox.ts'
 import { holdEpoch, RouteError } from '../../state/route.ts'
+import { lockRows } from '../../state/row-locks.ts'
 import { repeatably } from '../../state/schema.ts'
 import { claim, findTouches, type Place, settleTouches, unitOf } from '../../state/touches.ts'
 import { deleteRows } from '../../target/delete-rows.ts'
@@ -132,6 +134,7 @@ export async function writeRows(
     if (!entry) continue
     forwardClaims(router.route(entry.key, entry.type), entry, (it) => batches.get(it)?.of(entry))
   }
+  await lockShared(tx, sound, { pulling, tables, batches })
   await forgetQuarantine(tx, sound, pulling)
   const given = new Set<string>()
   const counts = { written: 0, deleted: 0, alike: 0, rejected: 0 }
@@ -154,6 +157,41 @@ export async function writeRows(
   await leaveTombstones(tx, sound, pulling)
   return counts
 }
+
+/**
+ * Rows that several records may give: whoever writes another of them through the protocol has committed and is seen, or waits. In file
+ * order, as everybody takes them.
+ */
+async function lockShared(
+  tx: Transaction,
+  sound: readonly Sound[],
+  {
+    pulling: { context, sweep },
+    tables,
+    batches,
+  }: {
+    readonly pulling: Pulling
+    readonly tables: ReadonlyMap<CompiledMapping, TableRows>
+    readonly batches: ReadonlyMap<CompiledMapping, Batch>
+  },
+): Promise<void> {
+  const shared = new Map<string, Buffer[]>()
+  for (const [mapping, table] of tables) {
+    if (!context.compiled.collides(mapping.table.name)) continue
+    const name = showTable(mapping.table.name)
+    const { tuples, count } = batches.get(mapping)!
+    const given = Array.from({ length: count }, (_, row) => keyTupleOf(table, tuples.tuple(row)))
+    const doomed = sweep ? extraOf(sound, mapping).map((it) => it.row!) : []
+    shared.set(name, [...(shared.get(name) ?? []), ...[...given, ...doomed].map(rowKeyOf)])
+  }
+  for (const [name, rowKeys] of shared) await lockRows(tx, name, rowKeys)
+}
+
+/** Rows of a mapping that these records gave, and do not give any more. */
+const extraOf = (sound: readonly Sound[], { mapping }: CompiledMapping): readonly Difference[] =>
+  sound
+    .flatMap(({ suspect }) => suspect.differences)
+    .filter(({ kind, writer, row }) => kind === 'extra' && row && writer?.mapping === mapping.name)
 
 // What is still refused comes in again.
 async function forgetQuarantine(
@@ -189,15 +227,32 @@ async function deleteGhosts(
   let deleted = 0
   for (const [mapping, table] of tables) {
     const name = showTable(mapping.table.name)
-    const doomed = sound
-      .flatMap(({ suspect }) => suspect.differences)
-      .filter(({ kind, writer }) => kind === 'extra' && writer?.mapping === mapping.mapping.name)
-      .flatMap(({ row }) => (row && !given.has(nameOf(table, rowKeyOf(row))) ? [row] : []))
+    const extra = extraOf(sound, mapping).filter((it) => !given.has(nameOf(table, rowKeyOf(it.row!))))
+    const isTracked = compiled.tracked(mapping.table.name)
+    const doomed = (isTracked ? await stillTheirs(tx, name, extra, ledger) : extra).map((it) => it.row!)
     if (doomed.length === 0) continue
     deleted += await deleteRows(tx, table, doomed)
-    if (compiled.tracked(mapping.table.name)) await ledger.origins.remove(tx, name, doomed.map(rowKeyOf))
+    if (isTracked) await ledger.origins.remove(tx, name, doomed.map(rowKeyOf))
   }
   return deleted
+}
+
+/** Those that no other record has taken over since they were compared. */
+async function stillTheirs(
+  tx: Transaction,
+  table: string,
+  extra: readonly Difference[],
+  { origins }: Pick<Context['ledger'], 'origins'>,
+): Promise<readonly Difference[]> {
+  const found = await origins.find(
+    tx,
+    table,
+    extra.map((it) => rowKeyOf(it.row!)),
+  )
+  return extra.filter((it, at) => {
+    const origin = found[at]
+    return origin && it.key && origin.key.equals(it.key) && origin.part === it.part
+  })
 }
 
 const nameOf = ({ name }: TableRows, rowKey: Buffer): string =>

@@ -5,6 +5,7 @@ import type { Route } from '../../state/ledger.ts'
 import { type Place, unitOf } from '../../state/touches.ts'
 import { drain } from '../phases/drain.ts'
 import { note } from '../phases/note.ts'
+import { requireSameStore } from '../phases/same-store.ts'
 import type { Session } from '../session.ts'
 import { type Compared, compareLive } from './compare-live.ts'
 import { NOTHING_PUSHED, type Pushed, push } from './push.ts'
@@ -32,14 +33,18 @@ export async function reconcile(
     readonly plan: Plan
     readonly route: Route
     readonly adopt: boolean
+    /** Somebody knows that the store lost its data, and that it is the right one. */
+    readonly emptied?: boolean
     readonly only?: ReadonlySet<string>
     readonly progress?: (keys: number) => void
   },
 ): Promise<Settled> {
-  const { plan, route, adopt, only, progress } = options
+  const { plan, route, adopt, emptied, only, progress } = options
   const { signal } = context
   const { epoch } = route
   const live = await session.live(plan.source)
+  if (emptied) await live.raiseEpoch(plan.name, epoch)
+  else await requireSameStore(live, plan.name)
   const comparing = { signal, ...(progress ? { progress } : {}) }
   const carry = () => drain(session.target, live, { plan: plan.name, epoch, signal })
   const drained = await carry()

@@ -5,6 +5,7 @@ import { mappingsOf, type Plan } from '../../plan/plan.ts'
 import { type Place, unitOf } from '../../state/touches.ts'
 import type { Session } from '../session.ts'
 import { Surveys } from '../surveys.ts'
+import { keysOf } from './shrunk.ts'
 
 /** A record of the store whose rows do not agree with it, as far as a comparison that holds no locks can tell. */
 export interface Suspect {
@@ -22,6 +23,8 @@ export interface Suspects {
   /** Rows of the plan, by table: those there are, and those that nothing in the source gives. */
   readonly tables: readonly { readonly table: string; readonly rows: number; readonly extra: number }[]
   readonly compared: number
+  /** Keys of the application in the whole store: without those that the rules ignore, and kvmig's own. */
+  readonly keys: number
 }
 
 /** Compares a plan's source with its tables, both ways, and gives what differs by record of the store. Changes nothing. */
@@ -59,6 +62,7 @@ export async function findSuspects(
     unplaced,
     tables: tables.map(({ table, actual, extra }) => ({ table, rows: actual, extra: extra.count })),
     compared: tables.reduce((sum, it) => sum + it.expected, 0),
+    keys: keysOf(survey.fates),
   }
 }
 

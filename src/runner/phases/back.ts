@@ -7,6 +7,7 @@ import { releaseTouches } from '../../state/touches.ts'
 import type { Session } from '../session.ts'
 import { drain, drainWithin, waitingIn } from './drain.ts'
 import { flip } from './flip.ts'
+import { requireSameStore } from './same-store.ts'
 
 export interface WentBack {
   readonly route: Route
@@ -47,6 +48,7 @@ export async function goBack(
   let lost = 0
   let within = 0
   try {
+    if (live && route.phase === 'C') await requireSameStore(live, plan.name)
     drained = await carry(route.epoch)
     lost = live ? 0 : await waitingIn(target, plan.name)
   } catch (error) {

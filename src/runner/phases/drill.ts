@@ -8,6 +8,7 @@ import { drain } from './drain.ts'
 import { type Fleet, isConfirmed, waitForFleet } from './fleet.ts'
 import { flip } from './flip.ts'
 import { note } from './note.ts'
+import { requireSameStore } from './same-store.ts'
 
 /** What a rehearsal of the way back came to. */
 export interface Drill {
@@ -31,6 +32,7 @@ export async function drill(
   { plan, route, waitMillis }: { readonly plan: Plan; readonly route: Route; readonly waitMillis: number },
 ): Promise<Drill> {
   const live = await session.live(plan.source)
+  await requireSameStore(live, plan.name)
   const { name } = plan
   const { signal } = context
   const confirmed = (epoch: number) =>

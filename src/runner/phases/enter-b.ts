@@ -5,7 +5,7 @@ import type { Transaction } from '../../target/target.ts'
 import { type CaughtUp, catchUp } from '../converge/catch-up.ts'
 import type { Session } from '../session.ts'
 import type { Rollout } from './expected.ts'
-import { type Fleet, isConfirmed, waitForFleet } from './fleet.ts'
+import { type Fleet, isConfirmed, type Patience, waitForFleet } from './fleet.ts'
 import { flip } from './flip.ts'
 import { note } from './note.ts'
 
@@ -28,14 +28,14 @@ export async function enterB(
     readonly plan: Plan
     readonly route: Route
     readonly rollout: Rollout
-    readonly waitMillis: number
+    readonly patience: Patience
     readonly confirmDeletes: number | undefined
     /** Part of the transaction that changes the route. */
     readonly evidence?: (tx: Transaction) => Promise<void>
     readonly progress?: (keys: number) => void
   },
 ): Promise<EnteredB> {
-  const { plan, rollout, waitMillis, confirmDeletes, evidence, progress } = options
+  const { plan, rollout, patience, confirmDeletes, evidence, progress } = options
   const live = await session.live(plan.source)
   const { name } = plan
   let route = options.route
@@ -52,7 +52,7 @@ export async function enterB(
   const fleet = await waitForFleet(session.target, name, {
     epoch: route.epoch,
     expect: 'expect' in rollout ? rollout.expect : undefined,
-    waitMillis,
+    ...patience,
     signal: context.signal,
   })
   if (!isConfirmed(fleet)) return { state: 'waiting', route, fleet }

@@ -4,8 +4,9 @@ import type { Route } from '../../state/ledger.ts'
 import type { Transaction } from '../../target/target.ts'
 import type { Session } from '../session.ts'
 import { drain } from './drain.ts'
-import { type Fleet, waitForFleet } from './fleet.ts'
+import { type Fleet, type Patience, waitForFleet } from './fleet.ts'
 import { flip } from './flip.ts'
+import { requireSameStore } from './same-store.ts'
 
 /**
  * Brings a plan whose gate is open into phase C, in which Postgres answers reads and the source stays written; `evidence` is part of the
@@ -17,14 +18,15 @@ export async function enterC(
   options: {
     readonly plan: Plan
     readonly route: Route
-    readonly waitMillis: number
+    readonly patience: Patience
     readonly evidence?: (tx: Transaction) => Promise<void>
   },
 ): Promise<{ readonly route: Route; readonly fleet: Fleet }> {
-  const { plan, waitMillis, evidence } = options
+  const { plan, patience, evidence } = options
   const live = await session.live(plan.source)
   let route = options.route
   if (route.phase === 'B') {
+    await requireSameStore(live, plan.name)
     await drain(session.target, live, { plan: plan.name, epoch: route.epoch, signal: context.signal })
     route = await flip(context, live, {
       plan: plan.name,
@@ -37,7 +39,7 @@ export async function enterC(
   const fleet = await waitForFleet(session.target, plan.name, {
     epoch: route.epoch,
     expect: undefined,
-    waitMillis,
+    ...patience,
     signal: context.signal,
   })
   return { route, fleet }

@@ -10,7 +10,16 @@ export interface Fleet {
   readonly expect: number | undefined
 }
 
+/** How long somebody waits for instances. */
+export interface Patience {
+  readonly waitMillis: number
+  /** Hears once who is waited for, in words, where it takes longer than instances need that are well. */
+  readonly waiting?: ((who: string) => void) | undefined
+}
+
 const LOOK_MILLIS = 50
+/** Instances look every second. */
+const USUAL_MILLIS = 2_000
 
 /** The instances that use a plan, as they are. */
 export async function lookAtFleet(
@@ -30,17 +39,22 @@ export const isConfirmed = ({ instances, laggards: late, expect }: Fleet): boole
 export async function waitForFleet(
   target: Target,
   plan: string,
-  options: {
+  options: Patience & {
     readonly epoch: number
     readonly expect: number | undefined
-    readonly waitMillis: number
     readonly signal: AbortSignal
   },
 ): Promise<Fleet> {
-  const until = performance.now() + options.waitMillis
+  const began = performance.now()
+  let isTold = false
   for (;;) {
     const seen = await lookAtFleet(target, plan, options)
-    if (isConfirmed(seen) || performance.now() >= until) return seen
+    const millis = performance.now() - began
+    if (isConfirmed(seen) || millis >= options.waitMillis) return seen
+    if (!isTold && millis >= USUAL_MILLIS) {
+      options.waiting?.(showFleet(seen, options.epoch))
+      isTold = true
+    }
     await sleep(LOOK_MILLIS, undefined, { signal: options.signal })
   }
 }

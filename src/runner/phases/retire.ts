@@ -11,8 +11,9 @@ import type { Transaction } from '../../target/target.ts'
 import { type ArchiveRecord, archivePlan, archivesOf, editorOf, save } from '../archive.ts'
 import type { Session } from '../session.ts'
 import { drain } from './drain.ts'
-import { type Fleet, waitForFleet } from './fleet.ts'
+import { type Fleet, type Patience, waitForFleet } from './fleet.ts'
 import { flip } from './flip.ts'
+import { requireSameStore } from './same-store.ts'
 
 /** Stops the writes to the source: everything is carried over first, and from then on no instance writes it. */
 export async function stopSource(
@@ -21,14 +22,15 @@ export async function stopSource(
   options: {
     readonly plan: Plan
     readonly route: Route
-    readonly waitMillis: number
+    readonly patience: Patience
     readonly evidence: (tx: Transaction) => Promise<void>
   },
 ): Promise<{ readonly route: Route; readonly fleet: Fleet }> {
-  const { plan, waitMillis, evidence } = options
+  const { plan, patience, evidence } = options
   const { target } = session
   const { signal } = context
   const live = await session.live(plan.source)
+  await requireSameStore(live, plan.name)
   let route = options.route
   if (route.phase === 'C') {
     await drain(target, live, { plan: plan.name, epoch: route.epoch, signal })
@@ -43,7 +45,7 @@ export async function stopSource(
   const fleet = await waitForFleet(target, plan.name, {
     epoch: route.epoch,
     expect: undefined,
-    waitMillis,
+    ...patience,
     signal,
   })
   // What was under way when the route changed.
@@ -186,4 +188,37 @@ export async function letGoOf(
   } finally {
     await editor.close()
   }
+}
+
+/**
+ * How many keys of an archive are still in a store that kvmig cannot delete from (Upstash, Replit): its owner deletes them. Once none is
+ * left, the ledger knows that they were let go.
+ */
+export async function leftByHand(
+  session: Session,
+  context: Context,
+  { plan, archive }: { readonly plan: Plan; readonly archive: ArchiveRecord },
+): Promise<{ readonly keys: number; readonly samples: readonly Buffer[] }> {
+  const source = await session.source(plan.source)
+  const found = new Map<string, Buffer>()
+  const look = async (keys: readonly Buffer[]): Promise<void> => {
+    for await (const { entries } of source.read(keys))
+      for (const { key } of entries) found.set(key.toString('latin1'), Buffer.from(key))
+  }
+  let batch: Buffer[] = []
+  for await (const { parts } of archivedKeys(await openFolder(session, plan, archive))) {
+    context.signal.throwIfAborted()
+    batch.push(parts[0]!.key)
+    if (batch.length < TOGETHER) continue
+    await look(batch)
+    batch = []
+  }
+  if (batch.length > 0) await look(batch)
+  if (found.size === 0)
+    await save(context, {
+      ...archive,
+      lettingGo: true,
+      letGo: { removed: 0, changed: 0, gone: archive.keys },
+    })
+  return { keys: found.size, samples: [...found.values()].slice(0, 3) }
 }

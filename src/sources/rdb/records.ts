@@ -74,9 +74,11 @@ export function nextRecord(
     switch (opcode) {
       case OPCODE.end:
         return undefined
-      case OPCODE.selectDatabase:
-        select?.(readLength(file))
+      case OPCODE.selectDatabase: {
+        const database = readLength(file)
+        select?.(database)
         break
+      }
       case OPCODE.expiryMillis:
         expiresAt = Number(file.bytes(8).readBigInt64LE(0))
         continue

@@ -6,7 +6,7 @@ import { Runs } from './run.ts'
  * Long nights have a variable: KVMIG_TEST_RUNS=200. A failure prints its seed, its path and what happened; KVMIG_TEST_SEED and KVMIG_TEST_PATH
  * do that again, KVMIG_TEST_SHRINK=1 looks for a shorter one.
  */
-const RUNS = Number(process.env.KVMIG_TEST_RUNS ?? 4)
+const RUNS = Number(process.env.KVMIG_TEST_RUNS ?? 3)
 const SEED = process.env.KVMIG_TEST_SEED
 const PATH = process.env.KVMIG_TEST_PATH
 
@@ -17,7 +17,7 @@ test('writers, kills, cuts, clocks and commands in any order: nothing is lost, d
   timeout: RUNS * 60_000,
 }, async () => {
   const began = performance.now()
-  await fc.assert(runs.property(40), {
+  await fc.assert(runs.property(60), {
     numRuns: RUNS,
     ...(SEED && { seed: Number(SEED) }),
     ...(PATH && { path: PATH }),

@@ -66,10 +66,25 @@ async function heard(
 
 let values = 0
 
-const put = (by: number, record: number, name: 'put' | 'set' | 'delete' | 'del', waits: boolean): Command =>
-  command(`${name} ${record} by ${by}${waits ? '' : ' and'}`, async (model, { instances }) => {
+/** What happens to an instance in the middle of a write. */
+interface Fault {
+  readonly point: Point
+  readonly what: 'kill' | 'freeze'
+}
+const told = (fault: Fault | undefined, waits: boolean): string =>
+  `${fault ? `, ${fault.what} ${fault.point}` : ''}${waits ? '' : ' and'}`
+
+const put = (
+  by: number,
+  record: number,
+  name: 'put' | 'set' | 'delete' | 'del',
+  waits: boolean,
+  fault: Fault | undefined,
+): Command =>
+  command(`${name} ${record} by ${by}${told(fault, waits)}`, async (model, { instances }) => {
     const it = instances[by]!
     if (!it.isUp) return
+    if (fault) it.arm(fault.point, fault.what)
     const id = `${model.prefix}${record}`
     const value = name === 'delete' || name === 'del' ? null : `v${++values}`
     const write = model.users.begin(id, value)
@@ -87,10 +102,11 @@ const put = (by: number, record: number, name: 'put' | 'set' | 'delete' | 'del',
     )
   })
 
-const increment = (by: number, counter: number, waits: boolean): Command =>
-  command(`hincrby ${counter} by ${by}${waits ? '' : ' and'}`, async (model, { instances }) => {
+const increment = (by: number, counter: number, waits: boolean, fault: Fault | undefined): Command =>
+  command(`hincrby ${counter} by ${by}${told(fault, waits)}`, async (model, { instances }) => {
     const it = instances[by]!
     if (!it.isUp) return
+    if (fault) it.arm(fault.point, fault.what)
     const player = `${model.prefix}${counter}`
     const counted = model.scores.get(player) ?? { done: 0, unknown: 0 }
     model.scores.set(player, counted)
@@ -108,10 +124,11 @@ const increment = (by: number, counter: number, waits: boolean): Command =>
     )
   })
 
-const append = (by: number, list: number, waits: boolean): Command =>
-  command(`rpush ${list} by ${by}${waits ? '' : ' and'}`, async (model, { instances }) => {
+const append = (by: number, list: number, waits: boolean, fault: Fault | undefined): Command =>
+  command(`rpush ${list} by ${by}${told(fault, waits)}`, async (model, { instances }) => {
     const it = instances[by]!
     if (!it.isUp) return
+    if (fault) it.arm(fault.point, fault.what)
     const id = `${model.prefix}${list}`
     const appends = model.lists.get(id) ?? []
     model.lists.set(id, appends)
@@ -191,13 +208,15 @@ const cli = (name: string, args: readonly string[], waits: boolean, phase?: Phas
   })
 
 /** Records that are few, so that writers meet. */
-const RECORDS = 3
+const RECORDS = 2
 export const recordsOf = ({ prefix }: Model): readonly string[] =>
   Array.from({ length: RECORDS }, (_, at) => `${prefix}${at}`)
 
 const POINTS: readonly Point[] = [
   'before.record',
+  // Here the two stores know different things.
   'after.record',
+  'before.carry',
   'before.carry',
   'after.carry',
   'before.settle',
@@ -210,23 +229,19 @@ export function commandsOf(instances: number): fc.Arbitrary<Command>[] {
   const who = fc.nat({ max: instances - 1 })
   const record = fc.nat({ max: RECORDS - 1 })
   const waits = fc.boolean()
+  const fault: fc.Arbitrary<Fault | undefined> = fc.option(
+    fc.record({ point: fc.constantFrom(...POINTS), what: fc.constantFrom('kill', 'freeze', 'freeze') }),
+    { freq: 2, nil: undefined },
+  )
   const write = fc
-    .tuple(who, record, fc.constantFrom('put', 'put', 'set', 'delete', 'del'), waits)
+    .tuple(who, record, fc.constantFrom('put', 'put', 'set', 'delete', 'del'), waits, fault)
     .map((it) => put(...(it as Parameters<typeof put>)))
   return [
-    write,
-    write,
-    fc.tuple(who, record, waits).map((it) => increment(...it)),
-    fc.tuple(who, record, waits).map((it) => append(...it)),
+    ...Array<typeof write>(10).fill(write),
+    fc.tuple(who, record, waits, fault).map((it) => increment(...it)),
+    fc.tuple(who, record, waits, fault).map((it) => append(...it)),
     fc.tuple(who, record).map((it) => read(...it)),
     fc.tuple(record, fc.boolean()).map((it) => oldWrite(...it)),
-    fc
-      .tuple(who, fc.constantFrom(...POINTS), fc.constantFrom('kill', 'freeze'))
-      .map(([by, point, what]) =>
-        command(`${what} ${by} ${point}`, (_, { instances }) =>
-          instances[by]!.arm(point, what as 'kill' | 'freeze'),
-        ),
-      ),
     who.map((by) => command(`kill ${by}`, (_, { instances }) => instances[by]!.kill())),
     who.map((by) => command(`thaw ${by}`, (_, { instances }) => instances[by]!.thaw())),
     who.map((by) =>

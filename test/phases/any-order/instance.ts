@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { Redis } from 'ioredis'
-import { type ConnectOptions, connect, type Internals, type Kvmig } from '../../../src/runtime/connect.ts'
+import { connect, type Internals } from '../../../src/runtime/connect.ts'
+import type { ConnectOptions, Kvmig } from '../../../src/runtime/kvmig.ts'
 import type { Probe } from '../../../src/runtime/walk.ts'
 import { type FaultyProxy, startProxy } from '../../setup/proxy.ts'
 

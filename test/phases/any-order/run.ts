@@ -1,5 +1,6 @@
 import fc from 'fast-check'
-import type { ConnectOptions, Internals } from '../../../src/runtime/connect.ts'
+import type { Internals } from '../../../src/runtime/connect.ts'
+import type { ConnectOptions } from '../../../src/runtime/kvmig.ts'
 import { outboxDepth } from '../../../src/state/outbox.ts'
 import { openTarget } from '../../../src/target/connect.ts'
 import type { Target } from '../../../src/target/target.ts'

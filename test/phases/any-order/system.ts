@@ -1,4 +1,5 @@
-import type { ConnectOptions, Internals } from '../../../src/runtime/connect.ts'
+import type { Internals } from '../../../src/runtime/connect.ts'
+import type { ConnectOptions } from '../../../src/runtime/kvmig.ts'
 import type { Ended } from '../../setup/cli.ts'
 import { type FaultyProxy, startProxy } from '../../setup/proxy.ts'
 import { startWorld, USERS, type World } from '../world.ts'
