@@ -371,7 +371,10 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
     'SQLite could not read the database',
     'Is the file whole, and not encrypted? sqlite3 FILE "PRAGMA integrity_check" says more. A backup (.backup) can be read as well.',
   ],
-  SOURCE_STALE: ['a replica that has lost its primary', 'Use the address of the primary.'],
+  SOURCE_STALE: [
+    'a replica that has lost its primary, or is too far behind it',
+    'Use the address of the primary; of a cluster, leave `?read=replicas` out, or wait until it has caught up.',
+  ],
   SOURCE_THROTTLED: ['the source says that it is asked too much', 'Use --rate with a smaller number.'],
   SOURCE_TIMEOUT: [
     'the source did not answer in time',

@@ -258,7 +258,7 @@ test('vercel-chat: every question of the template has the same answer in SQL as 
     const sharePath = id === 'shared' ? { sharePath: `/share/${id}` } : {}
     const title = `Chat ${id}`
     await kv.hset(`chat:${id}`, { id, title, userId, createdAt, path: `/chat/${id}`, messages, ...sharePath })
-    await kv.zadd(`user:chat:${userId}`, { score: createdAt, member: `chat:${id}` })
+    await redis.client.zadd(`user:chat:${userId}`, createdAt, `chat:${id}`)
   }
   interface Chat {
     readonly id: string
