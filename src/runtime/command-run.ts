@@ -1,4 +1,5 @@
 import type { LiveReply } from '../sources/live-store.ts'
+import type { Operation } from '../state/metrics.ts'
 import { hex, Places } from './command-places.ts'
 import { dualWrite, refuse, unsupported } from './command-refusal.ts'
 import {
@@ -73,14 +74,47 @@ export class CommandRunner {
 
   /**
    * All at one instant, as between MULTI and EXEC: each answers for itself, and all are one write on each side, whosever their keys are.
-   * Undefined: something has changed that was watched, and nothing took place.
+   * Undefined: something has changed that was watched, and nothing took place. Measured as one call of each plan.
    */
   async together(
     invocations: readonly Invocation[],
     watching?: Watching,
   ): Promise<readonly Outcome[] | undefined> {
-    const { engine, source } = this.#parts
     const steps = invocations.map((it) => this.#step(it))
+    const plans = [...new Set(steps.flatMap((it) => it.plan ?? []))]
+    const calls = plans.map((plan) => [plan, operationOf(steps.filter((it) => it.plan === plan))] as const)
+    return this.#measured(calls, () => this.#carryOut(invocations, steps, watching))
+  }
+
+  /** The same as a part of a call that somebody else measures. */
+  async within(
+    invocations: readonly Invocation[],
+    watching?: Watching,
+  ): Promise<readonly Outcome[] | undefined> {
+    return this.#carryOut(
+      invocations,
+      invocations.map((it) => this.#step(it)),
+      watching,
+    )
+  }
+
+  /** A call of the application, as the checks of latency and errors count it. */
+  #measured<T>(calls: readonly (readonly [plan: string, Operation])[], work: () => Promise<T>): Promise<T> {
+    const { recorder } = this.#parts.engine.options
+    return calls.reduce(
+      (inner, [plan, operation]) =>
+        () =>
+          recorder.time(plan, 'call', operation, inner),
+      work,
+    )()
+  }
+
+  async #carryOut(
+    invocations: readonly Invocation[],
+    steps: readonly Step[],
+    watching: Watching | undefined,
+  ): Promise<readonly Outcome[] | undefined> {
+    const { engine, source } = this.#parts
     const places = new Places()
     for (;;) {
       const dual = steps.filter((it): it is PlanStep => this.#isDual(it))
@@ -182,12 +216,22 @@ export class CommandRunner {
   }
 
   async #read(
+    invocation: Invocation,
+    command: Command | undefined,
+    native: () => Promise<unknown>,
+  ): Promise<{ readonly reply: unknown; readonly isNative: boolean }> {
+    const plans = new Set(invocation.keys.flatMap((key) => this.#parts.claims.plansOf(key)))
+    const calls = [...plans].map((plan) => [plan, 'get'] as const)
+    return this.#measured(calls, () => this.#readOf(plans, invocation, command, native))
+  }
+
+  async #readOf(
+    plans: ReadonlySet<string>,
     { name, args, keys }: Invocation,
     command: Command | undefined,
     native: () => Promise<unknown>,
   ): Promise<{ readonly reply: unknown; readonly isNative: boolean }> {
     const { engine, forced } = this.#parts
-    const plans = new Set(keys.flatMap((key) => this.#parts.claims.plansOf(key)))
     const entered = await Promise.all([...plans].map((plan) => engine.options.watcher.enter(plan, 'read')))
     try {
       const sides = [...plans].map((plan, index) => forced.get(plan) ?? readSide(entered[index]!.phase))
@@ -264,6 +308,12 @@ interface Step extends Omit<Invocation, 'command'>, Partial<Omit<WorkStep, 'args
 }
 
 type PlanStep = Required<Step>
+
+function operationOf(steps: readonly Step[]): Operation {
+  const writes = steps.filter((it) => !it.command?.reads)
+  if (writes.length === 0) return 'get'
+  return writes.every((it) => it.name === 'del' || it.name === 'unlink') ? 'delete' : 'put'
+}
 
 /** A command whose keys no plan has: anything but what would change the connection, which is not the application's. */
 function freeStep(step: Invocation): Step {

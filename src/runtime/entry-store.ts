@@ -93,7 +93,7 @@ export function entryStore(parts: EntryStoreParts): EntryStore {
       const before = record?.entry?.value && { value: record.entry.value, expiresAt: record.entry.expiresAt }
       const { after, value } = change(before)
       if (after === before) return { value }
-      const outcomes = await runner.together(callsOf(key, commandsOf(after)), watching)
+      const outcomes = await runner.within(callsOf(key, commandsOf(after)), watching)
       return done(outcomes) ? { value } : 'again'
     } finally {
       watching.close()
@@ -113,8 +113,7 @@ export function entryStore(parts: EntryStoreParts): EntryStore {
         continue
       }
       const command = writing(codec.type as EntryValue['type'], change, how)
-      const [reply] =
-        done(await runner.together([{ name: 'update', args: [key], keys: [key], command }])) ?? []
+      const [reply] = done(await runner.within([{ name: 'update', args: [key], keys: [key], command }])) ?? []
       if (reply) return reply.reply
     }
     throw new KvmigError(
@@ -129,7 +128,7 @@ export function entryStore(parts: EntryStoreParts): EntryStore {
   /** In A the source is alone. */
   const putInSource = async (key: Buffer, change: Change): Promise<{ value: unknown }> => {
     const { after, value } = change(undefined)
-    done(await runner.together(callsOf(key, commandsOf(after))))
+    done(await runner.within(callsOf(key, commandsOf(after))))
     return { value }
   }
 
@@ -158,7 +157,7 @@ export function entryStore(parts: EntryStoreParts): EntryStore {
       call('delete', async () => {
         const key = keyOf(given)
         wholeOf(key)
-        done(await runner.together(callsOf(key, [['del']])))
+        done(await runner.within(callsOf(key, [['del']])))
       }),
   }
 }

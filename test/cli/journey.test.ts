@@ -323,8 +323,10 @@ describe('mending it', () => {
     })
   })
 
-  test('status now says that they can go on', async () => {
-    expect((await kvmig('status')).stdout).toContain('Status: users (to B) and posts (to B) can advance.')
+  test('status now says that the way ends here, since a file cannot be written to', async () => {
+    const { stdout } = await kvmig('status')
+    expect(stdout).toContain('It stays in phase A: source kv is only read, so nobody could write both sides.')
+    expect(stdout).toContain('Status: no plan can advance yet')
   })
 })
 

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { Redis } from 'ioredis'
 import { describe, expect, test } from 'vitest'
 import { prometheusText } from '../../src/runtime/prometheus.ts'
 import { Recorder } from '../../src/runtime/recorder.ts'
@@ -65,3 +66,38 @@ describe('a scrape', () => {
     expect((await handler(new Request('http://app.example/metrics', { method: 'POST' }))).status).toBe(405)
   })
 })
+
+test.each(['A', 'B', 'C'] as const)(
+  'what a wrapped client calls is counted as what a store does, in %s',
+  async (phase) => {
+    const own = await startWorld()
+    await own.applyA()
+    await own.flip('users', phase)
+    await own.flip('scores', phase)
+    const counted = await own.connect({ shadow: 0 })
+    const redis = counted.wrap(new Redis(own.redis.url))
+    try {
+      await redis.set('user:ann', '{"name":"Ann"}')
+      await redis.get('user:ann')
+      await redis.del('user:ann')
+      await redis.set('nobodys', '1')
+      await redis.multi().set('user:bo', '{"name":"Bo"}').hincrby('scores:go', 'bo', 1).exec()
+      await redis.pipeline().get('user:bo').hget('scores:go', 'bo').exec()
+      const samples = readPrometheus(await counted.metrics())
+      const calls = samples.flatMap(({ name, labels, value }) =>
+        name === 'kvmig_latency_seconds_count' && labels.side === 'call'
+          ? [`${labels.plan} ${labels.operation} ${value}`]
+          : [],
+      )
+      expect(calls.sort()).toEqual([
+        'scores get 1',
+        'scores put 1',
+        'users delete 1',
+        'users get 2',
+        'users put 2',
+      ])
+    } finally {
+      redis.disconnect()
+    }
+  },
+)
