@@ -3,8 +3,8 @@ import type { Allowance } from '../sources/source.ts'
 import type { Spending } from '../state/ledger.ts'
 
 /**
- * Counts what this instance asks of stores that bill for commands, puts it down in the ledger now and then, and knows how near the budget of
- * the month is. Nothing is stopped here: comparing reads asks `isTight`, dual-write asks `isUsedUp`. What an application sends while the source is
+ * Counts what this instance asks of stores that bill for commands, puts it down in the ledger every few seconds, where there is a budget also
+ * every hundred commands, and knows how near the budget of the month is: several instances pass it by a hundred each at most. Nothing is stopped here: comparing reads asks `isTight`, dual-write asks `isUsedUp`. What an application sends while the source is
  * alone, and what it reads there, it would send without kvmig, too.
  */
 export class Spent implements Allowance {
@@ -15,6 +15,8 @@ export class Spent implements Allowance {
   /** By everybody, when the ledger was last asked. */
   #known = 0
   #untold = 0
+  /** On its way into the ledger. */
+  #telling = 0
 
   constructor(
     spending: Spending,
@@ -30,6 +32,9 @@ export class Spent implements Allowance {
   /** What a source is opened with; one that does not bill never asks. */
   async take(commands: number): Promise<void> {
     this.#untold += commands
+    // Nobody waits for it: whoever sends may have a connection of the same pool.
+    if (this.#perMonth !== undefined && this.#untold >= TOGETHER && this.#telling === 0)
+      this.tell().catch(() => {})
   }
 
   /** Is the budget of the month used up, for a source that bills? */
@@ -48,6 +53,7 @@ export class Spent implements Allowance {
     // A month begins anew, and a budget is raised, also while nothing is sent.
     if (untold === 0 && this.#perMonth === undefined) return
     this.#untold -= untold
+    this.#telling += untold
     try {
       const { commands } = await (untold === 0
         ? this.#spending.now()
@@ -56,14 +62,19 @@ export class Spent implements Allowance {
     } catch (error) {
       this.#untold += untold
       throw error
+    } finally {
+      this.#telling -= untold
     }
   }
 
   #isBeyond(share: number): boolean {
-    return this.#perMonth !== undefined && this.#known + this.#untold >= this.#perMonth * share
+    if (this.#perMonth === undefined) return false
+    return this.#known + this.#telling + this.#untold >= this.#perMonth * share
   }
 }
 
+/** Commands of which an instance tells the others at once. */
+const TOGETHER = 100
 const TIGHT = 0.9
 
 /** What a write hears that would have to be sent beyond the budget. */

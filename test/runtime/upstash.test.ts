@@ -219,6 +219,28 @@ describe('the budget of the month', () => {
     await redis.del('user:beyond')
   })
 
+  test('several instances that tell nobody for hours pass it by no more than a hundred commands each', async () => {
+    await phaseOf('B')
+    await use(1 - 400 / perMonth)
+    const rarely = { drainMillis: 0, tellMillis: 3_600_000 }
+    const both = await Promise.all([0, 1].map(() => world.connect({ shadow: 0, project: limited }, rarely)))
+    const until = async (it: (typeof both)[number], attempt = 0): Promise<string> => {
+      const refused = await it
+        .store('users')
+        .put({ id: 'shared', name: `N${attempt}` })
+        .then(
+          () => undefined,
+          (error: Error) => error.message,
+        )
+      return refused ?? (attempt < 2000 ? until(it, attempt + 1) : 'nobody stops it')
+    }
+    for (const refused of await Promise.all(both.map((it) => until(it))))
+      expect(refused).toContain('The budget')
+    for (const it of both) await it.close()
+    expect(await spent()).toBeGreaterThanOrEqual(perMonth)
+    expect(await spent()).toBeLessThan(perMonth + 2 * 150)
+  })
+
   test('beyond it, a write with failure: available waits in the outbox, until there is more of it', async () => {
     await phaseOf('C')
     await use(1)
