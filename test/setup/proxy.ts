@@ -16,12 +16,12 @@ export interface FaultyProxy {
   refuse(on: boolean): void
   /** Leads new connections to another server, and cuts those there are. */
   redirect(port: number): void
-  /** Sees each request's bytes before the server does; what it returns is waited for, and bytes go there in place of these. */
+  /** Sees each request's bytes, and of which connection, before the server does; what it returns is waited for, and bytes go there in place of these. */
   onRequest(see: See | undefined): void
   close(): Promise<void>
 }
 
-type See = (bytes: Buffer) => void | Buffer | Promise<void>
+type See = (bytes: Buffer, connection: number) => void | Buffer | Promise<void>
 
 export async function startProxy(target: number): Promise<FaultyProxy> {
   let port = target
@@ -41,6 +41,7 @@ export async function startProxy(target: number): Promise<FaultyProxy> {
 
   const server = createServer({ noDelay: true }, (client) => {
     connections += 1
+    const connection = connections
     if (isRefusing) {
       client.resetAndDestroy()
       return
@@ -58,7 +59,7 @@ export async function startProxy(target: number): Promise<FaultyProxy> {
     let seen = Promise.resolve()
     client.on('data', (bytes) => {
       seen = seen.then(async () => {
-        upstream.write((await see?.(bytes)) ?? bytes)
+        upstream.write((await see?.(bytes, connection)) ?? bytes)
       })
     })
     upstream.on('data', (bytes) => {
