@@ -107,11 +107,11 @@ describe('and no more than one', () => {
 
   test('when the answer to COMMIT was lost', async () => {
     let cuts = 0
-    let committing = false
+    let writing: number | undefined
     await credits.put({ user_id: 'lost', balance: 1 })
-    sql.onRequest((bytes) => {
-      if (bytes.includes('kvmig.advance')) committing = true
-      else if (committing && cuts === 0 && bytes.includes('COMMIT')) {
+    sql.onRequest((bytes, connection) => {
+      if (bytes.includes('kvmig.advance')) writing = connection
+      else if (connection === writing && cuts === 0 && bytes.includes('COMMIT')) {
         cuts += 1
         sql.cutAfter(0)
       }
