@@ -258,6 +258,37 @@ describe('soak', () => {
   })
 })
 
+describe('a rehearsal of the way back', () => {
+  const rehearsed = (plan: string, left: number) =>
+    target.transaction((tx) =>
+      openLedger(target).saveStep(tx, {
+        id: `${plan}/B/drill`,
+        plan,
+        phase: 'B',
+        kind: 'drill',
+        fingerprint: '',
+        state: 'done',
+        definition: {},
+        outcome: { backMillis: 900, left },
+      }),
+    )
+
+  test('that of a canary counts for whoever names it, lately, and only if both stores agreed', async () => {
+    const byCanary = { plan: 'canary' }
+    expect(await answer('rollback_drill', byCanary)).toBe('pending')
+    await rehearsed('canary', 0)
+    expect(await answer('rollback_drill', byCanary)).toBe('pass')
+    expect(await answer('rollback_drill')).toBe('pending')
+    expect((await say('rollback_drill', byCanary)).measured).toContain('Plan canary rehearsed it')
+    await rehearsed('canary', 2)
+    expect(await answer('rollback_drill', byCanary)).toBe('fail')
+    await rehearsed('canary', 0)
+    await database.query(`UPDATE kvmig.step SET at = at - interval '25 hours' WHERE id = 'canary/B/drill'`)
+    expect(await answer('rollback_drill', byCanary)).toBe('pending')
+    expect(await answer('rollback_drill', { ...byCanary, within: '2d' })).toBe('pass')
+  })
+})
+
 describe('load', () => {
   const artillery = {
     aggregate: {
