@@ -44,8 +44,8 @@ describe('a usage error is told in two lines on stderr, and exits 1', () => {
 
 describe('what cannot be done is told with its code and the way out', () => {
   test.each([
-    ['apply --phase=B', 'PHASE_ORDER', 'has not completed phase A', 'kvmig apply --phase=A'],
-    ['apply --phase=D', 'PHASE_ORDER', 'has not completed phase A', 'kvmig apply --phase=A'],
+    ['apply --phase=B', 'TARGET_EMBEDDED', 'in phase B the application', 'name a server'],
+    ['apply --phase=D', 'TARGET_EMBEDDED', 'in phase D the application', 'name a server'],
     [
       'graph psts',
       'PLAN_UNKNOWN',
