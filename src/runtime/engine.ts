@@ -1,4 +1,4 @@
-import { KvmigError } from '../errors.ts'
+import { KvmigError, type SourceError } from '../errors.ts'
 import type { TableName } from '../plan/table.ts'
 import { decodeChange } from '../sources/change.ts'
 import type { Fence } from '../sources/live-store.ts'
@@ -154,6 +154,8 @@ export class Engine {
         // Whoever would hear that it is not confirmed hears that before anything has taken place.
         if (procedure === 'dual-write' && this.isUsedUp(plan!) && this.#pending(writes, entered) !== 'done')
           throw refused(name, beyondBudget(name))
+        const unable = procedure === 'dual-write' ? await this.#unable(writes) : undefined
+        if (unable) throw refused(name, unable)
         answer = await walk(this.#protocol[procedure], doer, this.#options.probe)
       } finally {
         leaveAll(entered)
@@ -204,6 +206,18 @@ export class Engine {
       copied = (await this.copy(kind, kind.placeOf(key as Row)).catch(() => false)) || copied
     }
     return copied
+  }
+
+  /** What the source could never take would wait in the outbox for ever. */
+  async #unable(writes: readonly PlaceWrite[] | Modification): Promise<SourceError | undefined> {
+    if ('decide' in writes) return undefined
+    for (const { kind, place, change } of writes) {
+      // One that is out of reach has its own way of saying so.
+      const store = await this.#options.live(kind.source).catch(() => undefined)
+      const unable = store?.unable?.({ ...place, change })
+      if (unable) return unable
+    }
+    return undefined
   }
 
   /** Is the budget of commands of this plan's source used up? */

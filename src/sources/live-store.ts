@@ -1,3 +1,4 @@
+import type { SourceError } from '../errors.ts'
 import type { Change } from './change.ts'
 import type { Allowance, Entry } from './source.ts'
 
@@ -16,6 +17,8 @@ export interface LiveStore {
   readonly underLock?: boolean
   /** Upstash: what makes another client see the writes of this one, whichever replica answers it. */
   readonly syncToken?: string | undefined
+  /** Why it cannot hold what a change would make, by its own limits; absent: it holds whatever an entry may be. */
+  unable?(change: LiveChange): SourceError | undefined
   /** All changes at one instant. */
   apply(write: LiveWrite): Promise<LiveApplied>
   /** Records as they are, each with its version from the same instant; undefined where there is none. */

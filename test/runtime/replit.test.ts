@@ -51,6 +51,18 @@ describe('a store that cannot compare and set', () => {
     }
   })
 
+  test.each(['A', 'B', 'C'] as const)('is not asked in %s to hold what it cannot', async (phase) => {
+    await world.flip('users', phase)
+    const [rows, data] = [await names(), new Map(server.data)]
+    for (const [given, why] of [
+      [{ id: 'x'.repeat(996), name: 'N' }, 'a key has at most 1000 bytes'],
+      [{ id: 'large', name: 'n'.repeat(5 << 20) }, 'a value has at most 5 MiB'],
+    ] as const)
+      await expect(users.put(given)).rejects.toThrow(why)
+    expect([await names(), server.data]).toEqual([rows, data])
+    expect(await world.target.transaction(outboxDepth)).toEqual([])
+  })
+
   test('has the last of many writes of two instances', async () => {
     await world.flip('users', 'B')
     await Promise.all(

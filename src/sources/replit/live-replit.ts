@@ -3,6 +3,7 @@ import { SourceError } from '../../errors.ts'
 import type {
   LiveAnswer,
   LiveApplied,
+  LiveChange,
   LiveContext,
   LivePlace,
   LiveRecord,
@@ -40,20 +41,29 @@ export class LiveReplit implements LiveStore {
 
   /** In their order, one after the other: of two changes of one key the last stays. */
   async apply({ changes }: LiveWrite): Promise<LiveApplied> {
-    for (const { key, part, change } of changes) {
-      if (part !== '' || (change.do === 'put' && change.value.type !== 'string'))
-        throw this.#unable('a key holds one text, and nothing of several elements')
-      if (change.do === 'delete') {
-        await once(() => this.#client.delete(key))
-        continue
-      }
-      if (change.expiresAt !== null) throw this.#unable('nothing expires there')
-      // The type was looked at above.
-      const { bytes } = change.value as { readonly bytes: Buffer }
-      if (!isUtf8(bytes) || !isUtf8(key)) throw this.#unable('keys and values are text')
-      await once(() => this.#client.set(key, bytes))
+    for (const it of changes) {
+      const unable = this.unable(it)
+      if (unable) throw unable
+    }
+    for (const { key, change } of changes) {
+      if (change.do === 'delete') await once(() => this.#client.delete(key))
+      // What else there is was refused above.
+      else await once(() => this.#client.set(key, (change.value as { readonly bytes: Buffer }).bytes))
     }
     return { fenced: false, results: changes.map(() => 'applied') }
+  }
+
+  unable({ key, part, change }: LiveChange): SourceError | undefined {
+    const because = (why: string) => new SourceError('LIVE_UNABLE', `${this.label} cannot hold this: ${why}.`)
+    if (part !== '' || (change.do === 'put' && change.value.type !== 'string'))
+      return because('a key holds one text, and nothing of several elements')
+    if (!isUtf8(key)) return because('keys and values are text')
+    if (change.do === 'delete') return undefined
+    if (key.length > MOST_KEY_BYTES) return because(`a key has at most ${MOST_KEY_BYTES} bytes`)
+    if (change.expiresAt !== null) return because('nothing expires there')
+    const { bytes } = change.value as { readonly bytes: Buffer }
+    if (!isUtf8(bytes)) return because('keys and values are text')
+    return bytes.length > MOST_VALUE_BYTES ? because('a value has at most 5 MiB') : undefined
   }
 
   read(records: readonly LivePlace[]): Promise<readonly LiveRecord[]> {
@@ -68,7 +78,7 @@ export class LiveReplit implements LiveStore {
   }
 
   async command(): Promise<LiveAnswer> {
-    throw this.#unable('it has no commands')
+    throw new SourceError('LIVE_UNABLE', `${this.label} cannot do this: it has no commands.`)
   }
 
   /** Nothing expires there, so nobody depends on its clock. */
@@ -85,13 +95,12 @@ export class LiveReplit implements LiveStore {
     this.#stop.abort()
     this.#client.close()
   }
-
-  #unable(why: string): SourceError {
-    return new SourceError('LIVE_UNABLE', `${this.label} cannot hold this: ${why}.`)
-  }
 }
 
 const TIMEOUT_MILLIS = 2000
+/** As reported of the service: 1,000 bytes a key, 5 MiB a value. */
+const MOST_KEY_BYTES = 1000
+const MOST_VALUE_BYTES = 5 << 20
 
 /** A server that fails within itself may have done what it was asked. */
 async function once(work: () => Promise<void>): Promise<void> {
