@@ -8,14 +8,14 @@ triggers: { C: [{ when: reports, above: 0, do: alert }] }
 const STREAM = `version: 1
 plan: games
 mappings:
-  - { match: 'games', type: stream, each: message, into: games, fields: { id: $id, winner: winner } }
+  - { match: 'games', type: stream, each: message, into: games, fields: { id: $message, winner: winner } }
 tables:
   games: { columns: { id: text, winner: text }, primary_key: [id] }
 `
 beforeAll(async () => {
   world = await startWorld({ count: 10, files: { 'plans/users.yaml': PLAN, 'plans/games.yaml': STREAM } })
   await world.redis.client.xadd('games', '*', 'winner', 'ann')
-  expect((await world.run(['apply', '--phase=A'])).code).toBe(0)
+  expect(await world.run(['apply', '--phase=A'])).toMatchObject({ code: 0 })
   await world.instance('web-1', { shadow: 0 })
 })
 afterAll(() => world?.stop())

@@ -61,6 +61,7 @@ test('a rollback says what is at risk, and goes only if that is accepted', async
 
 test('what was at risk arrives when the source answers again', async () => {
   kv.refuse(false)
+  kv.cutAfter(Number.POSITIVE_INFINITY)
   const again = await run('reconcile')
   expect(again.stdout).toContain('no difference is left')
   expect(again.code).toBe(0)
