@@ -151,11 +151,13 @@ export class Engine {
         }
         const procedure = procedureOf(writes, entered)
         const [plan] = entered.keys()
-        // Whoever would hear that it is not confirmed hears that before anything has taken place.
-        if (procedure === 'dual-write' && this.isUsedUp(plan!) && this.#pending(writes, entered) !== 'done')
-          throw refused(name, beyondBudget(name))
-        const unable = procedure === 'dual-write' ? await this.#unable(writes) : undefined
-        if (unable) throw refused(name, unable)
+        if (procedure === 'dual-write') {
+          // Beyond the budget the source is not even opened. Whoever would hear that it is not confirmed hears that before anything has taken place.
+          const unable = this.isUsedUp(plan!)
+            ? this.#pending(writes, entered) !== 'done' && beyondBudget(name)
+            : await this.#unable(writes)
+          if (unable) throw refused(name, unable)
+        }
         answer = await walk(this.#protocol[procedure], doer, this.#options.probe)
       } finally {
         leaveAll(entered)

@@ -172,9 +172,9 @@ describe('the budget of the month', () => {
   const perMonth = 1_000_000
   const limited = { ...world.project, budget: { ...world.project.budget, perMonth } }
   const use = async (share: number): Promise<void> => {
-    await world.rows('DELETE FROM kvmig.spent')
     await world.rows(
-      `INSERT INTO kvmig.spent (month, commands) VALUES (date_trunc('month', now() AT TIME ZONE 'UTC')::date, ${perMonth * share})`,
+      `INSERT INTO kvmig.spent (month, commands) VALUES (date_trunc('month', now() AT TIME ZONE 'UTC')::date, ${perMonth * share})
+        ON CONFLICT (month) DO UPDATE SET commands = excluded.commands`,
     )
   }
   const begin = (options: ConnectOptions = {}) =>
@@ -195,7 +195,7 @@ describe('the budget of the month', () => {
     const late = await begin({ shadow: 1 })
     await late.store('users').put({ id: 'near', name: 'M' })
     expect(await late.store('users').get({ id: 'near' })).toMatchObject({ name: 'M' })
-    await late.close()
+    await Promise.all([early.close(), late.close()])
     expect(await late.metrics()).not.toContain('shadow.')
     expect(await inSource('user:near')).toContain('"M"')
   })
@@ -203,7 +203,8 @@ describe('the budget of the month', () => {
   test('beyond it, a write with failure: strict is refused before anything takes place', async () => {
     await phaseOf('B')
     await use(1)
-    const redis = (await begin()).wrap(given)
+    const strict = await begin()
+    const redis = strict.wrap(given)
     const before = server.billed
     for (const work of [
       () => redis.set('user:beyond', { name: 'B' }),
@@ -217,6 +218,7 @@ describe('the budget of the month', () => {
     await phaseOf('A')
     await redis.set('user:beyond', { name: 'A' })
     await redis.del('user:beyond')
+    await strict.close()
   })
 
   test('several instances that tell nobody for hours pass it by no more than a hundred commands each', async () => {
