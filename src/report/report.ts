@@ -93,6 +93,8 @@ export interface LiveSection {
   }[]
   /** How the target differs from what the plan counts on. */
   readonly drift: readonly { readonly table: string; readonly message: string }[]
+  /** Sources by whose clock something expires that is further from the target's than it should be. */
+  readonly clocks: readonly { readonly source: string; readonly aheadMillis: number }[]
   readonly forecast?: Forecast
 }
 
