@@ -277,6 +277,8 @@ export type QuarantineReason = Omit<QuarantineCount, 'plan' | 'mapping'>
 /** `kvmig diff`: source and target compared both ways. */
 export interface DiffReport extends ReportBase {
   readonly kind: 'diff'
+  /** What the comparison took, connecting left out. */
+  readonly millis: number
   readonly plans: readonly (KeyAccount & {
     readonly plan: string
     readonly file: string

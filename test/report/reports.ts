@@ -339,6 +339,7 @@ export const statusReport: StatusReport = {
 export const diffReport: DiffReport = {
   ...base,
   kind: 'diff',
+  millis: 1234,
   plans: [
     {
       plan: 'messages',
