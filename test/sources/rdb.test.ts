@@ -24,13 +24,15 @@ import { describeSource } from './conformance.ts'
 import { byKey, type Comparable, entriesOf, hash, list, set, stream, string, zset } from './entries.ts'
 import { int, int64, listpack, RdbWriter, ziplist, ziplistText } from './rdb-writer.ts'
 import { writeEntries } from './redis-commands.ts'
+import { isBeforeSeven } from './server-version.ts'
 
 const EVERYTHING: Selection = { prefix: Buffer.alloc(0), want: () => 'entry' }
 const folder = mkdtempSync(join(tmpdir(), 'kvmig rdb '))
 let server: FreshRedis
 let files = 0
 beforeAll(async () => {
-  server = await freshRedis({ arguments: ['--enable-debug-command', 'yes'] })
+  // Before 7.0 it is allowed anyway.
+  server = await freshRedis({ arguments: isBeforeSeven() ? [] : ['--enable-debug-command', 'yes'] })
 })
 afterAll(async () => {
   await server.stop()
