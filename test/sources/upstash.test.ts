@@ -5,7 +5,6 @@ import { type FreshRedis, freshRedis } from '../setup/redis.ts'
 import { startUpstash, type UpstashOptions } from '../setup/upstash-server.ts'
 import { describeSource } from './conformance.ts'
 import { writeEntries } from './redis-commands.ts'
-import { isBeforeSeven } from './server-version.ts'
 
 let redis: FreshRedis
 beforeAll(async () => {
@@ -18,8 +17,7 @@ const KINDS: readonly {
   readonly server: UpstashOptions
   readonly more?: Partial<SourceContext>
 }[] = [
-  // A Redis before 7 behind it does not know the command.
-  { name: 'upstash', server: isBeforeSeven() ? { without: ['PEXPIRETIME'] } : {} },
+  { name: 'upstash', server: {} },
   {
     name: 'upstash, an older one: small requests, no types in SCAN, no absolute expiries, at a limited pace',
     server: { requestBytes: 50_000, without: ['WITHTYPE', 'PEXPIRETIME'] },
