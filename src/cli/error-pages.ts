@@ -470,6 +470,10 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
   ],
   WRITE_UNCONFIRMED: [
     'a write of which one side is not confirmed',
-    'Postgres may have it, and then the outbox carries it to the source. Doing the same again is safe. docs/runtime.md: failure policies.',
+    'Postgres may have it, and then the outbox carries it to the source. Setting the value again is safe; a counter or a list may have it already. docs/runtime.md: failure policies.',
+  ],
+  WRITE_UNKNOWN: [
+    'a write of which nobody knows whether it took place',
+    'The connection was lost when it should have been answered, and Postgres could not be asked in time. It is there whole, and then the outbox carries it to the source, or not at all: nothing has to be mended. Setting the value again is safe, since the newer version wins; a counter or a list may have it already, so read it first.',
   ],
 }

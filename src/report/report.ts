@@ -93,6 +93,8 @@ export interface LiveSection {
   }[]
   /** How the target differs from what the plan counts on. */
   readonly drift: readonly { readonly table: string; readonly message: string }[]
+  /** Sources by whose clock something expires that is further from the target's than it should be. */
+  readonly clocks: readonly { readonly source: string; readonly aheadMillis: number }[]
   readonly forecast?: Forecast
 }
 
@@ -263,6 +265,8 @@ export type QuarantineReason = Omit<QuarantineCount, 'plan' | 'mapping'>
 /** `kvmig diff`: source and target compared both ways. */
 export interface DiffReport extends ReportBase {
   readonly kind: 'diff'
+  /** What the comparison took, connecting left out. */
+  readonly millis: number
   readonly plans: readonly (KeyAccount & {
     readonly plan: string
     readonly file: string

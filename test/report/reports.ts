@@ -137,6 +137,7 @@ export const livePlanReport: PlanReport = {
         ],
       },
     ],
+    clocks: [],
     drift: [{ table: 'handles', message: 'column handle is varchar(40), declared text' }],
     extensions: [
       { name: 'pg_cron', state: 'missing', says: 'This server does not have it.' },
@@ -336,6 +337,7 @@ export const statusReport: StatusReport = {
 export const diffReport: DiffReport = {
   ...base,
   kind: 'diff',
+  millis: 1234,
   plans: [
     {
       plan: 'messages',

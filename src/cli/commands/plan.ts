@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { resolve } from 'node:path'
+import { showOffset } from '../../checks/clock-offsets.ts'
 import { type Diagnostic, hasErrors } from '../../diagnostic.ts'
 import { EXIT } from '../../errors.ts'
 import type { Compilation } from '../../plan/compile.ts'
@@ -103,7 +104,7 @@ async function planWith(
   if (saved !== undefined) {
     writeText(resolve(io.cwd, saved), savePlan(toSave({ loaded, compiled, standing, options })))
   }
-  const diagnostics = [...proof, ...(live ? tooMuch(live) : [])]
+  const diagnostics = [...proof, ...(live ? [...tooMuch(live), ...tooFar(live)] : [])]
   return reportOf({ loaded, compiled, options, io, diagnostics, session, standing, live, saved })
 }
 
@@ -119,6 +120,13 @@ function tooMuch({ forecast }: LiveSection): readonly Diagnostic[] {
     },
   ]
 }
+
+const tooFar = ({ clocks }: LiveSection): readonly Diagnostic[] =>
+  clocks.map(({ source, aheadMillis }) => ({
+    severity: 'warning',
+    code: 'KV204',
+    message: `The clock of source ${source} ${showOffset({ millis: aheadMillis }, 'that of the target')}: what expires is gone on one side and there on the other for so long.`,
+  }))
 
 // Whoever watches should know what the seconds are for.
 const sayThatItTakes =
