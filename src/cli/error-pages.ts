@@ -24,6 +24,10 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
     'a column that is not in the target',
     'The table was changed since the plan was made. kvmig plan --live shows the difference.',
   ],
+  COLUMN_TYPE: [
+    'a column of another type than the plan says',
+    'Nothing was written: bytes of the one type would have become other values of the other. Give the column back its type (ALTER TABLE … ALTER COLUMN … TYPE …), or have the plan, or the schema file, say what it is now. kvmig plan --live lists what else differs.',
+  ],
   COLUMN_UNKNOWN: [
     'a column that the mapping does not fill',
     'A store takes the columns that its mapping fills, by their names in the table; the message lists them.',
