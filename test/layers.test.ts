@@ -43,7 +43,6 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   'libpg-query': ['plan'],
   pg: ['target'],
   '@electric-sql/pglite': ['target'],
-  kysely: ['target', 'state'],
   ioredis: ['sources'],
   '@upstash/redis': ['sources'],
   libsql: ['sources'],

@@ -1,5 +1,9 @@
+import { clockOffsets, isBeyond } from '../checks/clock-offsets.ts'
+import { SOURCE_WITHIN } from '../checks/clocks.ts'
 import type { Survey, TableSurvey } from '../checks/survey.ts'
+import { SourceError } from '../errors.ts'
 import type { Compilation } from '../plan/compile.ts'
+import { parseDuration } from '../plan/duration.ts'
 import { mappingsOf, type Plan } from '../plan/plan.ts'
 import type { TableStep } from '../plan/step.ts'
 import type { StepState } from '../plan/step-state.ts'
@@ -57,6 +61,7 @@ export async function lookLive({
     extensions: await findExtensions(session, compiled),
     sources: surveys.map((it) => liveSource(it, plans, session)),
     drift: await findDrift(session, compiled, standing),
+    clocks: await findClocks(session, plans, io),
     forecast: {
       rows: rows.reduce((sum, it) => sum + it.expected, 0),
       bytes: meter.bytes,
@@ -196,6 +201,30 @@ async function storageOf(
     tariff: tariffOf(project, target.place.provider, PLAN_CATALOG.tariffs),
     runs: await ledger.runs(1000),
   })
+}
+
+/** Whose clock is too far from the target's, of the sources in which something of these plans expires. */
+async function findClocks(
+  session: Session,
+  plans: readonly Plan[],
+  { now }: Io,
+): Promise<LiveSection['clocks']> {
+  const names = plans
+    .filter((plan) => mappingsOf(plan).some((it) => session.compiled.mapping(plan.name, it.name).takesExpiry))
+    .map((it) => it.source)
+  const found: { source: string; aheadMillis: number }[] = []
+  for (const name of new Set(names)) {
+    // One that may not say what time it is tells at the gate.
+    const offsets = await clockOffsets(session.target, await session.source(name), now).catch(
+      (error: unknown) => {
+        if (error instanceof SourceError) return undefined
+        throw error
+      },
+    )
+    if (offsets?.source && isBeyond(offsets.source, parseDuration(SOURCE_WITHIN)!))
+      found.push({ source: name, aheadMillis: Math.round(offsets.source.millis) })
+  }
+  return found
 }
 
 /** What becomes of each extension that a step asks for. */

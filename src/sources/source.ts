@@ -77,6 +77,13 @@ export interface Source {
   readonly vectors?: VectorSearch
   /** Number of keys in the store, where it can tell cheaply. */
   count?(): Promise<number>
+  /** Milliseconds since 1970 by the clock that its expiries are counted by, of each of its servers. Absent: nothing depends on its clock. */
+  clocks?(): Promise<readonly number[]>
+  /**
+   * How often each command was carried out since its servers were started, or their statistics reset: for whomever, on whatever key, in
+   * lower case. Commands inside of scripts count too. Absent: it keeps no such statistics.
+   */
+  calls?(): Promise<ReadonlyMap<string, number>>
   /** How much of a scan lies before a cursor, 0 to 1, where that can be told; near enough to say how long the rest will take. */
   reached?(cursor: Cursor): number
   /** A store that kvmig can also retire and bring back. Absent: it is only read. */

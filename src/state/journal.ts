@@ -14,21 +14,21 @@ export function journal(target: Target): Journal {
       const id = randomUUID()
       await repeatably(() =>
         target.transaction((tx) =>
-          tx.db
-            .insertInto('kvmig.run')
-            .values({
+          tx.query(
+            `INSERT INTO kvmig.run (id, command, phase, plans, plan_hash, who, host, git_commit, version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+              ON CONFLICT (id) DO NOTHING`,
+            [
               id,
-              command: run.command,
-              phase: run.phase ?? null,
-              plans: JSON.stringify(run.plans),
-              plan_hash: run.planHash,
-              who: run.who,
-              host: run.host,
-              git_commit: run.commit ?? null,
-              version: run.version,
-            })
-            .onConflict((it) => it.column('id').doNothing())
-            .execute(),
+              run.command,
+              run.phase,
+              JSON.stringify(run.plans),
+              run.planHash,
+              run.who,
+              run.host,
+              run.commit,
+              run.version,
+            ],
+          ),
         ),
       )
       return id
@@ -50,50 +50,43 @@ export function journal(target: Target): Journal {
       readLedger(
         target,
         async (tx) => {
-          const rows = await tx.db
-            .selectFrom('kvmig.run')
-            .selectAll()
-            .orderBy('started_at', 'desc')
-            .limit(limit)
-            .execute()
+          const rows = await tx.query('SELECT * FROM kvmig.run ORDER BY started_at DESC LIMIT $1', [limit])
           return rows.map(readRun)
         },
         [],
       ),
 
     async saveFindings(tx, run, plan, gate, findings) {
-      await tx.db
-        .insertInto('kvmig.finding')
-        .values({ run, plan, gate, findings: JSON.stringify(findings) })
-        .execute()
+      await tx.query('INSERT INTO kvmig.finding (run, plan, gate, findings) VALUES ($1, $2, $3, $4)', [
+        run,
+        plan,
+        gate,
+        JSON.stringify(findings),
+      ])
     },
 
     findings: (plan) =>
       readLedger(
         target,
         async (tx) => {
-          const rows = await tx.db
-            .selectFrom('kvmig.finding')
-            .select(['gate', 'at', 'findings'])
-            .where('plan', '=', plan)
-            .orderBy('id', 'desc')
-            .execute()
+          const rows = await tx.query(
+            'SELECT gate, at, findings FROM kvmig.finding WHERE plan = $1 ORDER BY id DESC',
+            [plan],
+          )
           return rows.map(({ gate, at, findings }) => ({
-            gate,
-            at: isoTime(at),
-            findings: JSON.parse(findings),
+            gate: gate!,
+            at: isoTime(at!),
+            findings: JSON.parse(findings!),
           }))
         },
         [],
       ),
 
     async usePlan(tx, digest) {
-      const rows = await tx.db
-        .insertInto('kvmig.used_plan')
-        .values({ digest })
-        .onConflict((it) => it.column('digest').doNothing())
-        .returning('digest')
-        .execute()
+      const rows = await tx.query(
+        'INSERT INTO kvmig.used_plan (digest) VALUES ($1) ON CONFLICT (digest) DO NOTHING RETURNING digest',
+        [digest],
+      )
       return rows.length > 0 ? 'used now' : 'used before'
     },
   }

@@ -26,8 +26,8 @@ export function progress(target: Target): Progress {
       readLedger(
         target,
         async (tx) => {
-          const rows = await tx.db.selectFrom('kvmig.step').selectAll().orderBy('id').execute()
-          return new Map(rows.map((row) => [row.id, readStep(row)]))
+          const rows = await tx.query('SELECT * FROM kvmig.step ORDER BY id')
+          return new Map(rows.map((row) => [row.id!, readStep(row)]))
         },
         new Map<string, StepRecord>(),
       ),
@@ -51,16 +51,12 @@ export function progress(target: Target): Progress {
       readLedger(
         target,
         async (tx) => {
-          const row = await tx.db
-            .selectFrom('kvmig.checkpoint')
-            .selectAll()
-            .where('pass', '=', pass)
-            .executeTakeFirst()
+          const [row] = await tx.query('SELECT * FROM kvmig.checkpoint WHERE pass = $1', [pass])
           return (
             row && {
-              identity: row.identity,
+              identity: row.identity!,
               cursor: row.cursor ?? undefined,
-              counts: fromJson(row.counts),
+              counts: fromJson(row.counts!),
               batch: Number(row.batch),
             }
           )
@@ -78,7 +74,7 @@ export function progress(target: Target): Progress {
     },
 
     async dropCheckpoint(tx, pass) {
-      await tx.db.deleteFrom('kvmig.checkpoint').where('pass', '=', pass).execute()
+      await tx.query('DELETE FROM kvmig.checkpoint WHERE pass = $1', [pass])
     },
 
     async dropPasses(tx, steps) {
@@ -89,14 +85,14 @@ export function progress(target: Target): Progress {
       readLedger(
         target,
         async (tx) => {
-          const rows = await tx.db.selectFrom('kvmig.route').selectAll().orderBy('plan').execute()
+          const rows = await tx.query('SELECT * FROM kvmig.route ORDER BY plan')
           return new Map(
             rows.map(({ plan, phase, epoch, since, rollout }) => [
               plan as string,
               {
                 phase: phase as Phase,
                 epoch: Number(epoch),
-                since: isoTime(since),
+                since: isoTime(since!),
                 rollout: rollout === 't',
               },
             ]),

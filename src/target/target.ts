@@ -1,4 +1,3 @@
-import type { Kysely } from 'kysely'
 import type { TableName } from '../plan/table.ts'
 
 /** An open Postgres: a server, perhaps behind a transaction pooler, or PGlite. No session state is ever relied on. */
@@ -51,9 +50,6 @@ export interface Statement {
 }
 
 export interface Transaction {
-  // The schema of a user's database is not known at compile time.
-  // biome-ignore lint/suspicious/noExplicitAny: see above
-  readonly db: Kysely<any>
   /**
    * Rows as Postgres's text, by column name: nothing is parsed, so nothing is rounded. Parameters: text, numbers, booleans, null, a Buffer
    * in the type's binary format, `textArray()`. Without parameters it may be several statements; the rows are the last one's.

@@ -1,10 +1,8 @@
-import type { Kysely } from 'kysely'
 import { TargetError } from '../errors.ts'
 import type { TableName } from '../plan/table.ts'
 import { again } from './again.ts'
 import { qualified, quote } from './ddl.ts'
 import { DatabaseError } from './error.ts'
-import { kyselyOf } from './kysely-session.ts'
 import type { Session, TextRow } from './session.ts'
 import { beginWithSettings, type ServerAbilities } from './settings.ts'
 import type { Statement, Transaction, TransactionOptions } from './target.ts'
@@ -103,16 +101,9 @@ const isCertain = (error: DatabaseError): boolean =>
 
 class SessionTransaction implements Transaction {
   readonly #session: Session
-  // biome-ignore lint/suspicious/noExplicitAny: the schema of a user's database is not known at compile time
-  #db: Kysely<any> | undefined
 
   constructor(session: Session) {
     this.#session = session
-  }
-
-  get db() {
-    this.#db ??= kyselyOf(this.#session)
-    return this.#db
   }
 
   async query(sql: string, parameters?: readonly unknown[]): Promise<readonly TextRow[]> {

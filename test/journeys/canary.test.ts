@@ -62,6 +62,7 @@ async function run(args: readonly string[], more: Readonly<Record<string, string
     KV_URL: source,
     DATABASE_URL: target,
     KVMIG_DEBUG: '1',
+    DEBUG: '*',
     SECRET_KEY: canaries.words[2]!,
     ...more,
   }

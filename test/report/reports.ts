@@ -52,6 +52,7 @@ export const planReport: PlanReport = {
       wave: 1,
       neededBy: ['messages'],
       oneWay: [],
+      road: [],
       steps: [
         step(
           'handles/A/table/handles',
@@ -72,6 +73,7 @@ export const planReport: PlanReport = {
       wave: 2,
       neededBy: [],
       oneWay: [{ table: 'messages', column: 'from_user', why: 'lower loses the case' }],
+      road: [],
       steps: [
         step('messages/A/table/messages', {
           symbol: '+',
@@ -137,6 +139,7 @@ export const livePlanReport: PlanReport = {
         ],
       },
     ],
+    clocks: [],
     drift: [{ table: 'handles', message: 'column handle is varchar(40), declared text' }],
     extensions: [
       { name: 'pg_cron', state: 'missing', says: 'This server does not have it.' },
@@ -336,6 +339,7 @@ export const statusReport: StatusReport = {
 export const diffReport: DiffReport = {
   ...base,
   kind: 'diff',
+  millis: 1234,
   plans: [
     {
       plan: 'messages',

@@ -116,6 +116,7 @@ describe('the text of a report', () => {
     const plans = planReport.plans.map((plan) => ({
       ...plan,
       oneWay: [],
+      road: [],
       steps: plan.steps.map(({ because, ...step }) => ({
         ...step,
         state: step.kind === 'gate' ? ('pending' as const) : ('done' as const),
@@ -290,7 +291,7 @@ describe('the text of a report', () => {
         1,000  keys in all
         ✗ The fates add up to 998, not to 1,000 keys: some keys have none.
 
-      Diff: 2 missing and 1 different of 1,005 rows. Where the source changed since the copy, kvmig apply --phase=A --again takes that over; rows whose key is gone leave with the catch-up of phase B, or with kvmig rollback and a new apply; kvmig trace KEY explains one.
+      Diff: 2 missing and 1 different of 1,005 rows. Where the source changed since the copy, kvmig apply --phase=A --again takes that over; rows whose key is gone leave with the catch-up of phase B (in a plan that stays in A with this), or with kvmig rollback and a new apply; kvmig trace KEY explains one.
       "
     `)
   })

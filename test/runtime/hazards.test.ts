@@ -141,6 +141,40 @@ describe('writes', () => {
     expect(touch).toEqual({ version: '2' })
   })
 
+  test.each([
+    ['never came', true, 'WRITE_REFUSED', 'did not take place. The connection to Postgres was lost while'],
+    ['came, and nobody can be asked since', false, 'WRITE_UNKNOWN', 'Nobody knows yet whether a write of'],
+  ])('H16 of a COMMIT that %s it is said so, and nothing else', async (_, never, code, says) => {
+    const cut = await connect(undefined, { variables, timeoutMillis: never ? 1500 : 400 })
+    await cut.store('users').put({ id: 'h16', name: 'one' })
+    let writing: number | undefined
+    let cuts = 0
+    sql.onRequest((bytes, connection) => {
+      if (bytes.includes('kvmig.advance')) writing = connection
+      else if (connection === writing && cuts === 0 && bytes.includes('COMMIT')) {
+        cuts += 1
+        if (!never) {
+          sql.refuse(true)
+          sql.cutAfter(0)
+          return
+        }
+        sql.redirect(Number(new URL(world.variables.DATABASE_URL).port))
+        return new Promise<void>(() => {})
+      }
+    })
+    const error = await cut
+      .store('users')
+      .put({ id: 'h16', name: 'two' })
+      .catch((it) => it)
+    sql.onRequest(undefined)
+    sql.refuse(false)
+    expect(error).toMatchObject({ code, message: expect.stringContaining(says) })
+    expect(error.message.includes('it may be there or not')).toBe(!never)
+    await expect.poll(waiting, { timeout: 5000 }).toEqual([])
+    expect(await target('h16')).toBe(never ? 'one' : 'two')
+    expect(await source('h16')).toBe(never ? 'one' : 'two')
+  })
+
   test('H17 a write to the source that lands late does not overwrite a newer one', async () => {
     const { probe, there, open } = barrier('before.carry')
     const slow = await connect(probe)
