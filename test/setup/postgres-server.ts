@@ -18,6 +18,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import pg from 'pg'
+import { endsWithTests } from './children.ts'
 
 export interface PostgresServer {
   readonly url: string
@@ -80,6 +81,7 @@ export async function startPostgres(
       cwd: folder,
       stdio: ['ignore', 'ignore', 'pipe'],
     })
+    endsWithTests(child, 'SIGQUIT')
     let log = ''
     child.stderr?.on('data', (chunk) => {
       log = (log + chunk).slice(-4000)
@@ -216,15 +218,25 @@ export function unprivileged(): { uid: number; gid: number } | undefined {
   )
 }
 
+/**
+ * A port for a server that is started next. None of those that the system gives to outgoing connections: between here and there, and while
+ * a server is down that is to come back on it, one of them might have it.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer()
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 22_000)
+    const server = createServer()
+    try {
+      server.listen(port, '127.0.0.1')
+      await once(server, 'listening')
+    } catch {
+      // Somebody has it.
+      continue
+    }
+    server.close()
+    await once(server, 'close')
+    return port
+  }
 }
 
 function childrenOf(parent: number): readonly number[] {
