@@ -1,5 +1,4 @@
 import { resolve } from 'node:path'
-import { NdjsonSource } from './ndjson/ndjson-source.ts'
 import type { SourceAdapter } from './source.ts'
 
 /**
@@ -36,8 +35,9 @@ export const ndjson: SourceAdapter = {
   summary: 'A file with one entry a line, as kvmig writes it too.',
   lacks: { count: 'the file would have to be read' },
   options: { type: 'object', additionalProperties: false, properties: {} },
-  open(address, { root, signal }) {
+  async open(address, { root, signal }) {
     const path = address.slice('ndjson:'.length)
+    const { NdjsonSource } = await import('./ndjson/ndjson-source.ts')
     return NdjsonSource.open(resolve(root, path), address, signal)
   },
 }
