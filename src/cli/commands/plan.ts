@@ -17,6 +17,7 @@ import { PlanMistakes } from '../plan-mistakes.ts'
 import { type Format, printReport } from '../print-report.ts'
 import { type Loaded, loadProject, projectFile } from '../project.ts'
 import { proveSteps } from '../proof.ts'
+import { roadOf } from '../road.ts'
 import { basisOf } from '../saved.ts'
 import { type SourceMeter, withSession } from '../session.ts'
 import { shownAddress } from '../shown-address.ts'
@@ -163,6 +164,9 @@ async function reportOf(parts: Parts): Promise<PlanReport> {
         ? (session?.target.label ?? shownAddress((environment?.target ?? project.target).url, io.env))
         : shownAddress((environment?.sources.get(name) ?? project.sources.get(name))!.url, io.env),
     oneWay: new Map(project.plans.map((it) => [it.name, oneWayOf(it, mappings)] as const)),
+    road: new Map(
+      project.plans.map((it) => [it.name, roadOf(it, mappings, session?.canBeLive(it.source))] as const),
+    ),
     ...(standing ? { states: standing.states, removed: await removedOf(session, standing) } : {}),
     ...(options.env === undefined ? {} : { environment: options.env }),
     ...(live ? { live } : {}),
