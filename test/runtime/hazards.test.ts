@@ -68,7 +68,9 @@ const source = async (id: string) => {
 const target = async (id: string) => (await world.rows(`SELECT name FROM users WHERE id = '${id}'`))[0]?.name
 const waiting = () => world.target.transaction(outboxDepth)
 
-const plain = await connect()
+// Who waits for whom on a busy machine is no matter of time.
+const patient = { timeoutMillis: 20_000 }
+const plain = await connect(undefined, patient)
 const users = plain.store('users')
 const scores = plain.store('scores')
 
@@ -210,7 +212,7 @@ describe('writes', () => {
   })
 
   test('H19 many writers of one record leave the same on both sides', async () => {
-    const others = await Promise.all([connect(), connect()])
+    const others = await Promise.all([connect(undefined, patient), connect(undefined, patient)])
     const stores = [users, ...others.map((it) => it.store('users'))]
     await Promise.all(
       Array.from({ length: 300 }, (_, n) => stores[n % 3]!.put({ id: `h19-${n % 5}`, name: `v${n}` })),
