@@ -179,7 +179,7 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
   ],
   ONE_WAY: [
     'a mapping without a way back',
-    'The entry cannot be made again of its rows: kvmig plan names the columns and what they lose. Keep the source form in a column of its own where the way back is wanted.',
+    'The entry cannot be made again of its rows: kvmig plan names the columns and what they lose, and how far each mapping goes. Keep the source form in a column of its own (email: email, and email_lower as an index over lower(email)); then the plan goes to D and back. Or accept it, and read in C by SQL or store(): gates: { C: [{ one_way: { accept: [email] }, because: … }] }.',
   ],
   ORPHAN_NOT_OURS: [
     'rows without a parent that were there before',

@@ -208,7 +208,7 @@ describe('the source', () => {
 
         ✗ failed   customers  > backfill     client:{id:int} ► customers
                 SOURCE_NOPERM  The user of redis://HOST/0 may not read one of the keys.
-                ► Allow the keys that the plans match: ACL SETUSER … %R~prefix* (or ~prefix* before Redis 7)."
+                ► Allow the keys that the plans match: ACL SETUSER … %R~prefix* (or ~prefix* before Redis 7), from phase B on ~prefix* and ~kvmig:*."
     `)
   })
 

@@ -53,7 +53,10 @@ export async function freshRedis(
   await start()
   const client = new Redis({ host: '127.0.0.1', port, retryStrategy: () => 20, maxRetriesPerRequest: null })
   client.on('error', () => {})
-  await client.ping()
+  await Promise.race([client.ping(), endOf(child!, program)]).catch((error) => {
+    client.disconnect()
+    throw error
+  })
   const kill = async (): Promise<void> => {
     if (!child || child.exitCode !== null || child.signalCode !== null) return
     const gone = once(child, 'exit')
@@ -81,3 +84,10 @@ export async function freshRedis(
     },
   }
 }
+
+// A server that knows an argument of ours not, says so and ends.
+const endOf = (child: ChildProcess, program: string): Promise<never> =>
+  new Promise((_, reject) => {
+    child.once('exit', (code) => reject(new Error(`${program} ended with ${code} when it was started.`)))
+    child.once('error', reject)
+  })
