@@ -20,6 +20,8 @@ export interface SessionParts extends MappingParts {
   openLive?(address: string, context: LiveContext): Promise<LiveStore | undefined>
   /** Can a store at such an address take part in dual-write? Opens nothing. Absent: who knows. */
   canBeLive?(address: string): boolean
+  /** Does it bill by the command? */
+  bills?(address: string): boolean
   openTarget(address: string, options: OpenOptions): Promise<Target>
   createLedger(target: Target, options?: LedgerOptions): Ledger
 }
@@ -88,6 +90,16 @@ export class Session {
     const open = this.#lives.get(name) ?? this.#openLive(name)
     this.#lives.set(name, open)
     return open
+  }
+
+  /** Commands that sources were asked this month. */
+  spent(): Promise<number> {
+    return this.#budget.used()
+  }
+
+  /** Does the store bill by the command? */
+  bills(name: string): boolean {
+    return this.#options.parts.bills?.(this.#address(name).url) ?? false
   }
 
   /** Can it? Opens nothing; where its address is not known here, nobody can tell. */
