@@ -136,6 +136,21 @@ test('plan --live says within 5 % how many commands apply needs, and the ledger 
     expect(checked.code).toBe(EXIT.done)
     expect(Math.abs(checked.billed - again.commands) / checked.billed).toBeLessThan(0.05)
     expect(await counted()).toBe(rest.billed - planned.billed)
+
+    // What comes after: one look each, and two on the way into B.
+    const { further } = again
+    for (const [looks, ...args] of [
+      [1, 'diff'],
+      [2, 'apply', '--phase=B', '--credential-rotated'],
+      [1, 'reconcile'],
+    ] as const) {
+      const { code, billed, stdout, stderr } = await run(...args)
+      expect(code, stdout + stderr).toBe(EXIT.done)
+      expect(Math.abs(billed - looks * further) / billed, `${args[0]}: ${billed}`).toBeLessThan(0.05)
+    }
+    const inB = JSON.parse((await run('plan', '--live', '--json', '--no-prove')).stdout).live.forecast
+    // What this look has put down and not sent is given back, and not shown as used.
+    expect(inB.month.used).toBe(await counted())
   })
 })
 
