@@ -97,7 +97,10 @@ export const LANES = {
   diff: {
     summary: 'kvmig diff: every row, both ways',
     after: 'backfill',
-    run: (bench) => bench.kvmig(['diff', '--fast', '--quiet']),
+    run: async (bench) => {
+      const cost = await bench.kvmig(['diff', '--fast', '--quiet', '--json'])
+      return { ...cost, seconds: JSON.parse(cost.stdout).millis / 1000 }
+    },
   },
   repair: {
     summary: 'a second run after one row in a hundred was lost or spoilt',

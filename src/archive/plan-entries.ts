@@ -6,12 +6,21 @@ import type { Entry, Page, Source } from '../sources/source.ts'
  * The entries of a source that belong to a plan: what its mappings claim, rejected or not, and its index keys, which mean nothing without
  * them. Ephemeral and ignored keys stay the store's own. Pages as the source gives them, keys of others left out.
  */
-export async function* planEntries(source: Source, router: Router, plan: string): AsyncGenerator<Page> {
-  let current: { readonly key: Buffer; readonly isOurs: boolean } | undefined
+export function planEntries(source: Source, router: Router, plan: string): AsyncGenerator<Page> {
   const pages = source.scan({
     prefix: Buffer.alloc(0),
     want: (key) => (router.mayClaim(key) === 'nothing' ? 'nothing' : 'entry'),
   })
+  return entriesOf(pages, router, plan)
+}
+
+/** Pages with the entries that belong to a plan, and none of another. */
+export async function* entriesOf(
+  pages: AsyncIterable<Page>,
+  router: Router,
+  plan: string,
+): AsyncGenerator<Page> {
+  let current: { readonly key: Buffer; readonly isOurs: boolean } | undefined
   for await (const page of pages) {
     const entries: Entry[] = []
     for (const entry of page.entries) {

@@ -34,6 +34,8 @@ export interface Scope {
   readonly signal: AbortSignal
   /** Somebody wants to know how things are at this moment: a check that could wait for a better answer does not. */
   readonly isHurried?: boolean
+  /** This machine's clock, milliseconds since 1970. Absent: it is read. Nothing is decided by it. */
+  now?(): number
   /** A text of a plan with `${NAME}` replaced by environment variables, as in addresses. Absent: there are none. */
   resolve?(text: string): string
   /** What a counter of the plan's source stands at; undefined where there is none. */

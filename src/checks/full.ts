@@ -63,7 +63,7 @@ export const full: Check<Options> = {
     if (beyond.length > 0) {
       return fail(full, {
         ...facts,
-        hint: 'kvmig diff lists every difference, kvmig trace KEY explains one. Where the source changed since the copy, only kvmig apply --phase=A --again helps: it copies what is new or different; rows whose key is gone leave with the catch-up of phase B, or with kvmig rollback and a new apply.',
+        hint: 'kvmig diff lists every difference, kvmig trace KEY explains one. Where the source changed since the copy, only kvmig apply --phase=A --again helps: it copies what is new or different; rows whose key is gone leave with the catch-up of phase B (in a plan that stays in A with this), or with kvmig rollback and a new apply.',
       })
     }
     if (differing.length === 0) return pass(full, facts)

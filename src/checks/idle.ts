@@ -22,7 +22,15 @@ export const idle: Check<Options> = {
     type: ['string', 'object'],
     format: 'duration',
     title: 'a duration, such as 24h',
-    properties: { for: duration },
+    properties: {
+      for: duration,
+      server: {
+        type: 'boolean',
+        title: 'true or false',
+        description:
+          'Also wants no command on any key of the whole server for so long, by its statistics. Default false: they are told, and keep nothing.',
+      },
+    },
     required: ['for'],
     additionalProperties: false,
   },

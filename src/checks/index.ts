@@ -1,5 +1,6 @@
 import type { OptionSignature } from '../plan/catalog.ts'
 import type { Check } from './check.ts'
+import { clocks } from './clocks.ts'
 import { command } from './command.ts'
 import { coverage } from './coverage.ts'
 import { dataLoss } from './data-loss.ts'
@@ -61,6 +62,7 @@ export const CHECKS: ReadonlyMap<string, Check> = new Map(
     rollbackDrill,
     watchedCheck,
     oneWay,
+    clocks,
     idle,
     load,
     slowStatements,

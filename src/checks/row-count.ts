@@ -35,7 +35,7 @@ export const rowCount: Check = {
       ? pass(rowCount, facts)
       : fail(rowCount, {
           ...facts,
-          hint: 'The check full names the keys. Where the source changed since the copy: kvmig apply --phase=A --again copies what is new; rows whose key is gone leave with the catch-up of phase B, or with kvmig rollback and a new apply.',
+          hint: 'The check full names the keys. Where the source changed since the copy: kvmig apply --phase=A --again copies what is new; rows whose key is gone leave with the catch-up of phase B (in a plan that stays in A with this), or with kvmig rollback and a new apply.',
         })
   },
 }

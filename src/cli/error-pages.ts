@@ -19,10 +19,18 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
     'the target did not tell the time',
     'Expiry is judged by the clock of the target. Run the same again.',
   ],
+  CLOSED: [
+    'an operation of an instance that was closed',
+    'kvmig.close() waits for what is under way, and then nothing begins any more. Stop taking requests first, as server.close() does; whoever goes on calls connect() again.',
+  ],
   CODE_UNKNOWN: ['a code without a page', 'kvmig explain without a code lists all of them.'],
   COLUMN_MISSING: [
     'a column that is not in the target',
     'The table was changed since the plan was made. kvmig plan --live shows the difference.',
+  ],
+  COLUMN_TYPE: [
+    'a column of another type than the plan says',
+    'Nothing was written: bytes of the one type would have become other values of the other. Give the column back its type (ALTER TABLE … ALTER COLUMN … TYPE …), or have the plan, or the schema file, say what it is now. kvmig plan --live lists what else differs.',
   ],
   COLUMN_UNKNOWN: [
     'a column that the mapping does not fill',
@@ -175,7 +183,7 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
   ],
   ONE_WAY: [
     'a mapping without a way back',
-    'The entry cannot be made again of its rows: kvmig plan names the columns and what they lose. Keep the source form in a column of its own where the way back is wanted.',
+    'The entry cannot be made again of its rows: kvmig plan names the columns and what they lose, and how far each mapping goes. Keep the source form in a column of its own (email: email, and email_lower as an index over lower(email)); then the plan goes to D and back. Or accept it, and read in C by SQL or store(): gates: { C: [{ one_way: { accept: [email] }, because: … }] }.',
   ],
   ORPHAN_NOT_OURS: [
     'rows without a parent that were there before',
@@ -466,6 +474,10 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
   ],
   WRITE_UNCONFIRMED: [
     'a write of which one side is not confirmed',
-    'Postgres may have it, and then the outbox carries it to the source. Doing the same again is safe. docs/runtime.md: failure policies.',
+    'Postgres may have it, and then the outbox carries it to the source. Setting the value again is safe; a counter or a list may have it already. docs/runtime.md: failure policies.',
+  ],
+  WRITE_UNKNOWN: [
+    'a write of which nobody knows whether it took place',
+    'The connection was lost when it should have been answered, and Postgres could not be asked in time. It is there whole, and then the outbox carries it to the source, or not at all: nothing has to be mended. Setting the value again is safe, since the newer version wins; a counter or a list may have it already, so read it first.',
   ],
 }

@@ -2,7 +2,8 @@ import { ask } from '../checks/ask.ts'
 import type { Check, Finding } from '../checks/check.ts'
 import type { Plan } from '../plan/plan.ts'
 import type { LaterStatus } from '../report/report.ts'
-import { archivesOf } from '../runner/archive.ts'
+import { counted } from '../report/wording.ts'
+import { archivesOf, isLetGo } from '../runner/archive.ts'
 import { scopeFor } from '../runner/gates.ts'
 import { pauseSentence } from '../runner/paused.ts'
 import { lookAtFleet } from '../runner/phases/fleet.ts'
@@ -59,23 +60,25 @@ export async function laterStatus(session: Session, plan: Plan, route: Route): P
     }
   }
   const shut = findings.filter((it) => it.status !== 'pass')
-  const isLetGo = archive?.letGo !== undefined
+  const isGone = archive !== undefined && isLetGo(archive)
   const reasons = [
     ...(route.rollout ? ['Dual-write is not complete: kvmig apply --phase=B goes on.'] : []),
     ...(paused ? [pauseSentence(plan.name, paused)] : []),
     ...shut.map((it) => `${it.check}: ${it.measured}${it.hint ? ` ${it.hint}` : ''}`),
-    ...(route.phase === 'D' && !isLetGo
+    ...(route.phase === 'D' && !isGone
       ? [
-          archive
-            ? `The archived keys stay in the source until ${archive.keepUntil}.`
-            : 'The source was not archived yet: kvmig apply --phase=D.',
+          archive?.letGo
+            ? `${counted(archive.letGo.changed, 'archived key holds', 'archived keys hold')} something else by now: kvmig apply --phase=D names them.`
+            : archive
+              ? `The archived keys stay in the source until ${archive.keepUntil}.`
+              : 'The source was not archived yet: kvmig apply --phase=D.',
         ]
       : []),
-    ...(route.phase === 'D' && isLetGo ? ['The source is retired: there is nothing left to do.'] : []),
+    ...(route.phase === 'D' && isGone ? ['The source is retired: there is nothing left to do.'] : []),
   ]
   const left = findings.find((it) => it.check === 'soak')?.data?.leftMillis
   const nextAt =
-    route.phase === 'D' && archive && !isLetGo
+    route.phase === 'D' && archive && !isGone
       ? await letGoAt(session, plan, archive.keepUntil)
       : typeof left === 'number' && left > 0
         ? await after(session, left)

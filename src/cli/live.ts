@@ -1,5 +1,9 @@
+import { clockOffsets, isBeyond } from '../checks/clock-offsets.ts'
+import { SOURCE_WITHIN } from '../checks/clocks.ts'
 import type { Survey, TableSurvey } from '../checks/survey.ts'
+import { SourceError } from '../errors.ts'
 import type { Compilation } from '../plan/compile.ts'
+import { parseDuration } from '../plan/duration.ts'
 import { mappingsOf, type Plan } from '../plan/plan.ts'
 import type { TableStep } from '../plan/step.ts'
 import type { StepState } from '../plan/step-state.ts'
@@ -46,6 +50,7 @@ export async function lookLive({
   const rows = surveys.flatMap((it) => [...it.plans.values()]).flatMap((it) => it.tables)
   const { commands: budget, perMonth } = session.project.budget
   const commands = await forecastCommands(session, surveys, compiled, standing)
+  const further = await forecastFurther(session, surveys)
   const storage = await storageOf(session, {
     tables: surveys.flatMap((it) => [...it.plans.values()]).flatMap((it) => it.tables),
     compiled,
@@ -57,15 +62,15 @@ export async function lookLive({
     extensions: await findExtensions(session, compiled),
     sources: surveys.map((it) => liveSource(it, plans, session)),
     drift: await findDrift(session, compiled, standing),
+    clocks: await findClocks(session, plans, io),
     forecast: {
       rows: rows.reduce((sum, it) => sum + it.expected, 0),
       bytes: meter.bytes,
       commands,
+      ...(further === undefined ? {} : { further }),
       ...(budget === undefined ? {} : { budget }),
       ...(storage ? { storage } : {}),
-      ...(perMonth === undefined
-        ? {}
-        : { month: { budget: perMonth, used: (await session.ledger.spending.now()).commands } }),
+      ...(perMonth === undefined ? {} : { month: { budget: perMonth, used: await session.spent() } }),
     },
   }
 }
@@ -88,6 +93,18 @@ async function forecastCommands(
     sum += (await session.source(name)).commands() * (isPending ? 2 : 1)
   }
   return sum
+}
+
+/** What one more look at everything will ask; undefined where nobody counts it. */
+async function forecastFurther(session: Session, surveys: readonly Survey[]): Promise<number | undefined> {
+  const { commands: perRun, perMonth } = session.project.budget
+  const isLimited = perRun !== undefined || perMonth !== undefined
+  const counted = surveys.filter(({ source }) => isLimited || session.bills(source))
+  if (counted.length === 0) return undefined
+  const asked = await Promise.all(
+    counted.map(async ({ source }) => (await session.source(source)).commands()),
+  )
+  return asked.reduce((sum, it) => sum + it, 0) || undefined
 }
 
 function liveSource(survey: Survey, plans: readonly Plan[], { project }: Session): LiveSource {
@@ -196,6 +213,30 @@ async function storageOf(
     tariff: tariffOf(project, target.place.provider, PLAN_CATALOG.tariffs),
     runs: await ledger.runs(1000),
   })
+}
+
+/** Whose clock is too far from the target's, of the sources in which something of these plans expires. */
+async function findClocks(
+  session: Session,
+  plans: readonly Plan[],
+  { now }: Io,
+): Promise<LiveSection['clocks']> {
+  const names = plans
+    .filter((plan) => mappingsOf(plan).some((it) => session.compiled.mapping(plan.name, it.name).takesExpiry))
+    .map((it) => it.source)
+  const found: { source: string; aheadMillis: number }[] = []
+  for (const name of new Set(names)) {
+    // One that may not say what time it is tells at the gate.
+    const offsets = await clockOffsets(session.target, await session.source(name), now).catch(
+      (error: unknown) => {
+        if (error instanceof SourceError) return undefined
+        throw error
+      },
+    )
+    if (offsets?.source && isBeyond(offsets.source, parseDuration(SOURCE_WITHIN)!))
+      found.push({ source: name, aheadMillis: Math.round(offsets.source.millis) })
+  }
+  return found
 }
 
 /** What becomes of each extension that a step asks for. */

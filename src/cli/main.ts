@@ -7,6 +7,9 @@ import { Interruption, type Io } from './io.ts'
 /** argv in, exit code out. The only place that touches the process. */
 const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const
 
+// With DEBUG=* of somebody else's the client of Redis would print what it sends, its password first.
+if (process.env.DEBUG) process.env.DEBUG += ',-ioredis:*'
+
 const stop = new AbortController()
 const io: Io = {
   stdout: process.stdout,

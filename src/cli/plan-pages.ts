@@ -110,5 +110,7 @@ export const PLAN_PAGES: Readonly<Partial<Record<string, string>>> = {
     'Trying DDL on the target wants CREATE on the database, for a scratch schema that is gone again afterwards. Without it the DDL is tried on an embedded Postgres.',
   KV203:
     'What is there and what is to be copied come to more than the storage of the tariff. Choose a larger one at the provider and name it under tariff: (or give its size: tariff: { storage: 8GB }), copy less, or keep large data types in the source.',
+  KV204:
+    'A key expires by the clock of its store, its row by the clock of Postgres: between the two it is gone on one side and there on the other, and after the cutover everything goes earlier or later by so much. Set the clocks (NTP). Check clocks keeps gate C closed.',
   KV152: 'A saved plan is applied as it was reviewed. Change the plan files instead, and save a new one.',
 }

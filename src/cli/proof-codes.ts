@@ -4,4 +4,5 @@ export const PROOF_CODES = {
   KV201: 'DDL that could not be tried here',
   KV202: 'A target that does not let kvmig try DDL',
   KV203: 'More data than the target has room for',
+  KV204: 'Clocks that differ where rows expire',
 } as const satisfies Readonly<Record<string, string>>

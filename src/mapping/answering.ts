@@ -19,6 +19,8 @@ class AnsweringSource implements Source {
   readonly warnings: readonly string[]
   readonly count?: () => Promise<number>
   readonly reached?: (cursor: Cursor) => number
+  readonly clocks?: () => Promise<readonly number[]>
+  readonly calls?: () => Promise<ReadonlyMap<string, number>>
   readonly edit?: () => Promise<StoreEditor>
   // Not goesOn: a record that has not changed may look up one that has.
   readonly #source: Source
@@ -33,6 +35,8 @@ class AnsweringSource implements Source {
     this.warnings = source.warnings ?? []
     if (source.count) this.count = () => source.count!()
     if (source.reached) this.reached = (cursor) => source.reached!(cursor)
+    if (source.clocks) this.clocks = () => source.clocks!()
+    if (source.calls) this.calls = () => source.calls!()
     if (source.edit) this.edit = () => source.edit!()
   }
 

@@ -207,5 +207,9 @@ function readFields(
     const name = readUtf8(pairs[at]!, text)
     fields.set(name, needed === 'all' || needed.has(name) ? read(name, pairs[at + 1]!) : undefined)
   }
+  // A message may name a field twice, and names that are no text may become alike.
+  if (2 * fields.size < pairs.length) {
+    throw new RejectError('DUPLICATE_JSON_KEY', 'A field stands twice: one of its values would be lost.')
+  }
   return fields
 }

@@ -124,7 +124,7 @@ function closeDiff({ plans }: DiffReport): string {
     .map((it) => `${number(sum(it))} ${it}`)
   const compared = tables.reduce((all, it) => all + it.expected, 0)
   if (parts.length === 0) return `Diff: no difference in ${counted(compared, 'row')}.`
-  return `Diff: ${listed(parts)} of ${counted(compared, 'row')}. Where the source changed since the copy, kvmig apply --phase=A --again takes that over; rows whose key is gone leave with the catch-up of phase B, or with kvmig rollback and a new apply; kvmig trace KEY explains one.`
+  return `Diff: ${listed(parts)} of ${counted(compared, 'row')}. Where the source changed since the copy, kvmig apply --phase=A --again takes that over; rows whose key is gone leave with the catch-up of phase B (in a plan that stays in A with this), or with kvmig rollback and a new apply; kvmig trace KEY explains one.`
 }
 
 function closeTest({ examples }: TestReport): string {

@@ -68,6 +68,18 @@ export interface PlannedPlan {
   readonly steps: readonly PlannedStep[]
   /** Fields whose way back to the source loses something. */
   readonly oneWay: readonly { readonly table: string; readonly column: string; readonly why: string }[]
+  /**
+   * How far each mapping goes: `A`, `B` (unless the plan is changed), or all the way; and whether the source can be written again from its
+   * rows.
+   */
+  readonly road: readonly {
+    readonly mapping: string
+    readonly match: string
+    readonly to: 'A' | 'B' | 'D'
+    readonly back: boolean
+    /** What is in the way; empty where nothing is. */
+    readonly why: string
+  }[]
 }
 
 export interface PlannedStep {
@@ -93,6 +105,8 @@ export interface LiveSection {
   }[]
   /** How the target differs from what the plan counts on. */
   readonly drift: readonly { readonly table: string; readonly message: string }[]
+  /** Sources by whose clock something expires that is further from the target's than it should be. */
+  readonly clocks: readonly { readonly source: string; readonly aheadMillis: number }[]
   readonly forecast?: Forecast
 }
 
@@ -120,6 +134,8 @@ export interface Forecast {
   readonly bytes: number
   /** Commands to the sources. */
   readonly commands: number
+  /** And to each further look at everything; absent where nobody counts them. */
+  readonly further?: number
   /** The project's budget for them, of a run. */
   readonly budget?: number
   /** The project's budget of a calendar month, and what of it is used. */
@@ -263,6 +279,8 @@ export type QuarantineReason = Omit<QuarantineCount, 'plan' | 'mapping'>
 /** `kvmig diff`: source and target compared both ways. */
 export interface DiffReport extends ReportBase {
   readonly kind: 'diff'
+  /** What the comparison took, connecting left out. */
+  readonly millis: number
   readonly plans: readonly (KeyAccount & {
     readonly plan: string
     readonly file: string

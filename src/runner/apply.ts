@@ -6,7 +6,6 @@ import { failpoint } from '../failpoint.ts'
 import { createGraph, type Graph, type Vertex } from '../graph/graph.ts'
 import { ancestors, subgraph } from '../graph/reach.ts'
 import { type Visit, type Walk, walk } from '../graph/walk.ts'
-import { dualWriteObstacles } from '../mapping/dual-write-obstacle.ts'
 import type { Phase, Plan } from '../plan/plan.ts'
 import type { Step } from '../plan/step.ts'
 import { type Standing, type StepState, standing } from '../plan/step-state.ts'
@@ -17,6 +16,7 @@ import { countsOf, stepRecord } from './context.ts'
 import type { Listener } from './events.ts'
 import { askGates } from './gates.ts'
 import { isPause, PauseWatch } from './paused.ts'
+import { staysInA } from './phases/dual-write.ts'
 import { inRun, type RunOptions } from './run.ts'
 import type { Session } from './session.ts'
 import { sweepGone } from './sweep-gone.ts'
@@ -230,8 +230,11 @@ async function sweep(
   context: Context,
   results: Running['results'],
 ): Promise<void> {
-  for (const plan of plans) {
-    if (!dualWriteObstacles(plan, session.compiled).all) continue
+  // What refers to rows goes before them.
+  for (const plan of [...plans].reverse()) {
+    if (staysInA(session, plan) === undefined) continue
+    // What a backup does not have is rather what the application has written to Postgres since.
+    if (session.isBackup(plan.source) && confirmDeletes === undefined) continue
     const deleted = await sweepGone(session, context, { plan, confirmDeletes })
     for (const [step, rows] of deleted) {
       const result = results.get(step)

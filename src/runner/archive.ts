@@ -41,6 +41,9 @@ export interface ArchiveRecord {
   readonly letGo?: Omit<LetGo, 'samples'>
 }
 
+/** Are all its keys gone from the store? While one holds something else by now, they are looked at again. */
+export const isLetGo = ({ letGo }: Pick<ArchiveRecord, 'letGo'>): boolean => letGo?.changed === 0
+
 /**
  * Archives the entries of a plan and reads the archive back. One that was begun and not finished is written again from the start; a
  * finished one is not touched.

@@ -21,7 +21,7 @@ import { Settler } from './settler.ts'
 import { beyondBudget } from './spent.ts'
 import { does, type Probe, walk } from './walk.ts'
 import { WriteDoer } from './write-doer.ts'
-import { inRollout, refused, unconfirmed } from './write-error.ts'
+import { inRollout, refused, unconfirmed, unknown } from './write-error.ts'
 
 export interface EngineOptions extends RowsParts {
   readonly watcher: RouteWatcher
@@ -54,7 +54,8 @@ export class Engine {
 
   /**
    * Writes records of one plan, all of them at one instant on each side. Returns when the write is as safe as the plan's policy wants it.
-   * Throws KvmigError: WRITE_REFUSED (nothing took place), WRITE_UNCONFIRMED (one side may have it; doing it again is safe).
+   * Throws KvmigError: WRITE_REFUSED (nothing took place), WRITE_UNCONFIRMED (one side may have it),
+   * WRITE_UNKNOWN (nobody knows whether it took place). Setting a value again is safe after each of them.
    */
   async write(plan: string, writes: readonly PlaceWrite[]): Promise<void> {
     const written = this.#options.caches.write(
@@ -178,8 +179,9 @@ export class Engine {
       const heard = answer === 'pending' ? this.#pending(writes, entered) : answer
       if (answer === 'pending') count(heard === 'done' ? 'write.degraded' : 'write.unconfirmed')
       if (heard === 'done') return { is: 'done', replies: doer.replies }
-      if (answer !== 'pending') count(heard === 'unconfirmed' ? 'write.unconfirmed' : 'write.failed')
-      throw heard === 'unconfirmed' ? unconfirmed(name, doer.cause) : refused(name, doer.cause)
+      if (answer !== 'pending') count(heard === 'unknown' ? 'write.unconfirmed' : 'write.failed')
+      const wrong = { unconfirmed, unknown, refused, again: refused }[heard]
+      throw wrong(name, doer.cause)
     }
   }
 

@@ -17,7 +17,7 @@ import type { Shadow } from './shadow.ts'
 export interface EntryStore<K extends object = Record<string, string>, V = unknown> {
   /** The entry of a key (the captures of the mapping's `match`); undefined where there is none. Throws ONE_WAY as a wrapped client does. */
   get(key: K): Promise<V | undefined>
-  /** Writes an entry over what is there. `expiresAt`: when it ends; left out: never. Throws REJECTED, WRITE_REFUSED, WRITE_UNCONFIRMED. */
+  /** Writes an entry over what is there. `expiresAt`: when it ends; left out: never. Throws REJECTED, WRITE_REFUSED, WRITE_UNCONFIRMED, WRITE_UNKNOWN. */
   put(key: K, value: V, options?: { readonly expiresAt?: Date | undefined }): Promise<void>
   /**
    * Writes what `change` makes of what is there, while nobody else can write it; undefined: no entry. Its expiry stays. `change` may be called

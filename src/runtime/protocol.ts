@@ -51,9 +51,9 @@ export type Next = 'next' | 'again' | 'retry' | 'ask' | Answer
 
 /**
  * What the caller hears. `done`: both sides have it, or will not lose it. `pending`: the target has it, and the outbox carries it to the
- * source; what that means is up to `answerPending`. `refused`: nothing took place. `unconfirmed`: nobody knows.
+ * source; what that means is up to `answerPending`. `refused`: nothing took place. `unknown`: nobody knows.
  */
-export type Answer = 'done' | 'pending' | 'refused' | 'unconfirmed'
+export type Answer = 'done' | 'pending' | 'refused' | 'unknown'
 
 export type Procedure = 'source-write' | 'dual-write' | 'target-write' | 'copy' | 'drain'
 
@@ -71,7 +71,7 @@ export const PROTOCOL: Readonly<Record<Procedure, readonly Step[]>> = {
       name: 'set',
       side: 'source',
       does: ['fence', 'set'],
-      on: { ok: 'done', failed: 'refused', lost: 'unconfirmed', fenced: 'again' },
+      on: { ok: 'done', failed: 'refused', lost: 'unknown', fenced: 'again' },
     },
   ],
   'dual-write': [

@@ -28,7 +28,7 @@ export interface Store<
   get(key: K): Promise<R | undefined>
   /**
    * Writes a row over what has its key. Columns left out take what the mapping gives for a missing value. Throws REJECTED for what the
-   * target cannot hold or the source could not give back, WRITE_REFUSED and WRITE_UNCONFIRMED.
+   * target cannot hold or the source could not give back, WRITE_REFUSED, WRITE_UNCONFIRMED and WRITE_UNKNOWN.
    */
   put(row: I): Promise<void>
   delete(key: K): Promise<void>

@@ -30,7 +30,7 @@ export async function walk(
     let next = step.on[ending]
     if (next === 'ask') {
       const asked = await ask(step)
-      next = asked === 'lost' ? 'unconfirmed' : step.on[asked]
+      next = asked === 'lost' ? 'unknown' : step.on[asked]
     }
     if (next === 'next') index += 1
     else if (next === 'retry') {

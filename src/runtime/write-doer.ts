@@ -27,7 +27,7 @@ import {
 import type { Entered } from './route-watcher.ts'
 import { beyondBudget } from './spent.ts'
 import { type Doer, does } from './walk.ts'
-import { CHANGED, Complaint, endingOf, sleptThrough, UNCHANGED } from './write-error.ts'
+import { CHANGED, Complaint, endingOf, rolledBack, sleptThrough, UNCHANGED } from './write-error.ts'
 
 /** One application write on its way through the steps: of records of one plan, or of several at one instant. */
 export class WriteDoer implements Doer {
@@ -91,7 +91,11 @@ export class WriteDoer implements Doer {
       const outcome = await target
         .transaction((tx) => outcomeOf(tx, id), { readOnly: true })
         .catch(() => 'open' as const)
-      if (outcome !== 'open') return outcome === 'committed' ? 'ok' : 'failed'
+      if (outcome === 'committed') return 'ok'
+      if (outcome === 'aborted') {
+        this.cause = rolledBack(this.cause)
+        return 'failed'
+      }
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
     return 'lost'

@@ -44,8 +44,31 @@ export const unconfirmed = (plan: string, cause: unknown): KvmigError =>
     `A write of ${plan} is not confirmed by both sides: one may have it. ${wordsOf(cause)}`,
     {
       cause,
-      hint: 'Doing the same again is safe. If Postgres took it, it reaches the source from the outbox also without that.',
+      hint: `If Postgres took it, it reaches the source from the outbox by itself. ${ONCE_MORE}`,
     },
+  )
+
+/** The connection was lost when it should have been answered, and nobody could be asked since. */
+export const unknown = (plan: string, cause: unknown): KvmigError =>
+  new KvmigError(
+    'WRITE_UNKNOWN',
+    `Nobody knows yet whether a write of ${plan} took place. ${wordsOf(cause)}`,
+    {
+      cause,
+      hint: `It is there whole or not at all, so nothing has to be mended. ${ONCE_MORE}`,
+    },
+  )
+
+// Setting is ordered by versions; what counts or appends is done as often as it is asked for.
+const ONCE_MORE =
+  'Setting the value once more is safe: the newer version wins. A counter or a list may have it already: read it first.'
+
+/** Postgres was asked about a COMMIT whose answer was lost, and says that it did not take place. */
+export const rolledBack = (cause: unknown): TargetError =>
+  new TargetError(
+    'COMMIT_ROLLED_BACK',
+    'The connection to Postgres was lost while it was being committed, and Postgres has rolled it back.',
+    { cause },
   )
 
 export const refused = (plan: string, cause: unknown): KvmigError => {

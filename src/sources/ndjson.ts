@@ -34,6 +34,7 @@ export const ndjson: SourceAdapter = {
   schemes: ['ndjson'],
   summary: 'A file with one entry a line, as kvmig writes it too.',
   lacks: { count: 'the file would have to be read' },
+  isBackup: true,
   options: { type: 'object', additionalProperties: false, properties: {} },
   async open(address, { root, signal }) {
     const path = address.slice('ndjson:'.length)

@@ -10,6 +10,7 @@ export const rdb: SourceAdapter = {
   schemes: ['rdb'],
   summary: 'A backup of a Redis or Valkey (RDB versions 1 to 14, 80), read without a server.',
   lacks: {},
+  isBackup: true,
   options: { type: 'object', additionalProperties: false, properties: {} },
   async open(address, { root, signal }) {
     const [, path = '', database] = /^rdb:(.*?)(?:\?db=(\d{1,9}))?$/is.exec(address) ?? []

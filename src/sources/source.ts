@@ -19,6 +19,8 @@ export interface SourceAdapter {
   readonly lacks: Readonly<Partial<Record<Capability, string>>>
   /** Somebody pays for each command: they are counted, whether there is a budget or not. */
   readonly bills?: true
+  /** What it holds is of one instant: a record that is not there was not deleted since. */
+  readonly isBackup?: true
   open(address: string, context: SourceContext): Promise<Source>
   /** Only stores that can take part in dual-write. */
   openLive?(address: string, context: LiveContext): Promise<LiveStore>
@@ -77,6 +79,13 @@ export interface Source {
   readonly vectors?: VectorSearch
   /** Number of keys in the store, where it can tell cheaply. */
   count?(): Promise<number>
+  /** Milliseconds since 1970 by the clock that its expiries are counted by, of each of its servers. Absent: nothing depends on its clock. */
+  clocks?(): Promise<readonly number[]>
+  /**
+   * How often each command was carried out since its servers were started, or their statistics reset: for whomever, on whatever key, in
+   * lower case. Commands inside of scripts count too. Absent: it keeps no such statistics.
+   */
+  calls?(): Promise<ReadonlyMap<string, number>>
   /** How much of a scan lies before a cursor, 0 to 1, where that can be told; near enough to say how long the rest will take. */
   reached?(cursor: Cursor): number
   /** A store that kvmig can also retire and bring back. Absent: it is only read. */

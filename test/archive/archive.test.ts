@@ -5,6 +5,7 @@ import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { folderPlace } from '../../src/archive/folder.ts'
 import { letGo } from '../../src/archive/let-go.ts'
+import { newcomers } from '../../src/archive/newcomers.ts'
 import { openArchive, verifyArchive } from '../../src/archive/read-archive.ts'
 import { restore } from '../../src/archive/restore.ts'
 import { deletedOf } from '../../src/archive/without-deleted.ts'
@@ -12,6 +13,7 @@ import { writeArchive } from '../../src/archive/write-archive.ts'
 import { inParts } from '../../src/sources/part.ts'
 import { redis as adapter } from '../../src/sources/redis.ts'
 import type { Entry, Page, Source } from '../../src/sources/source.ts'
+import { compilePlans } from '../mapping/compiled.ts'
 import { type FreshRedis, freshRedis } from '../setup/redis.ts'
 import { dump, fill } from './world.ts'
 
@@ -318,6 +320,21 @@ describe('damage', () => {
       code: 'ARCHIVE_MISSING',
     })
   })
+})
+
+test.each([100, 7])('finds the keys that came since, %i keys of the archive at once', async (atOnce) => {
+  for (let n = 0; n < 40; n++) await redis.client.set(`user:${n}`, 'x')
+  const archive = await archived()
+  await redis.client.set('user:late', 'x')
+  await redis.client.hset('user:later', 'of', 'another type')
+  await redis.client.set('note:1', 'of nobody')
+  await redis.client.del('user:3')
+  const { router } = await compilePlans(
+    'mappings: [{ match: "user:{id}", into: t, fields: { id: $id } }]\ntables: { t: { columns: { id: text }, primary_key: [id] } }\n',
+  )
+  const came = await newcomers(archive, source, { router, plan: 'p0', signal, atOnce })
+  expect(came.samples.map(String).sort()).toEqual(['user:late', 'user:later'])
+  expect(came.keys).toBe(2)
 })
 
 test('is for its owner only, and a manifest names neither keys nor values', async () => {

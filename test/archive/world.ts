@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis'
 import { projectFolder } from '../setup/cli.ts'
+import { isBeforeSeven } from '../sources/server-version.ts'
 
 /** Every type, binary names and values, an expiry, keys of somebody else. */
 export async function fill(client: Redis): Promise<void> {
@@ -28,9 +29,16 @@ export async function dump(client: Redis): Promise<Record<string, string>> {
     const value = isSet
       ? Buffer.concat((await client.smembersBuffer(key)).sort(Buffer.compare))
       : await client.dumpBuffer(key)
-    found[key.toString('latin1')] = `${value?.toString('base64')} ${await client.pexpiretime(key)}`
+    found[key.toString('latin1')] = `${value?.toString('base64')} ${await expiryOf(client, key)}`
   }
   return found
+}
+
+// Redis before 7 only says how long it has: to the minute is near enough there.
+const expiryOf = async (client: Redis, key: Buffer): Promise<number> => {
+  if (!isBeforeSeven()) return client.pexpiretime(key)
+  const left = await client.pttl(key)
+  return left < 0 ? left : Math.round((Date.now() + left) / 60_000)
 }
 
 export const PROJECT = {

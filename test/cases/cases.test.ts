@@ -48,7 +48,8 @@ describe.each(readCases())('case $name', (it) => {
     let migrated: Migrated
     let source: { readonly kv: string; readonly variables?: Readonly<Record<string, string>> }
     let server: { stop(): Promise<void> } | undefined
-    const run = () => {
+    const run = async () => {
+      await store.release()
       const variables = { ...source.variables, ...beside?.variables }
       return migrate({ project: it.project, ...source, variables, database: store.url })
     }

@@ -9,6 +9,8 @@ import { freshDatabase } from '../setup/postgres.ts'
 export interface Store {
   readonly url: string
   query(sql: string, parameters?: readonly unknown[]): Promise<readonly Readonly<Record<string, unknown>>[]>
+  /** Lets go of it, so that a run may have it. */
+  release(): Promise<void>
   drop(): Promise<void>
 }
 
@@ -21,6 +23,7 @@ export async function postgres(): Promise<Store> {
   return {
     url: database.url,
     query: async (sql, parameters) => (await database.query(sql, parameters)).rows,
+    release: async () => {},
     drop: database.drop,
   }
 }
@@ -29,20 +32,27 @@ export async function pglite(): Promise<Store> {
   const folder = mkdtempSync(join(tmpdir(), 'kvmig-pglite-'))
   const data = join(folder, 'pg')
   await prepareFolder(data)
+  // The folder belongs to one process at a time: open from the first question to the next release.
+  let lite: PGlite | undefined
+  const release = async (): Promise<void> => {
+    await lite?.close()
+    lite = undefined
+  }
   return {
     url: `pglite:${data}`,
-    // Opened for one question only: the folder belongs to one process at a time.
     query: async (sql, parameters) => {
-      const lite = await PGlite.create(data)
-      try {
+      if (!lite) {
+        lite = await PGlite.create(data)
         await lite.query(`SET timezone = '${ZONE}'`)
-        if (parameters) return (await lite.query<Record<string, unknown>>(sql, [...parameters])).rows
-        const results = await lite.exec(sql)
-        return results.at(-1)?.rows ?? []
-      } finally {
-        await lite.close()
       }
+      if (parameters) return (await lite.query<Record<string, unknown>>(sql, [...parameters])).rows
+      const results = await lite.exec(sql)
+      return results.at(-1)?.rows ?? []
     },
-    drop: async () => rmSync(folder, { recursive: true }),
+    release,
+    drop: async () => {
+      await release()
+      rmSync(folder, { recursive: true })
+    },
   }
 }

@@ -140,6 +140,7 @@ test('knows these checks, each with a code of its own and strict options', () =>
     'KV330 rollback_drill',
     'KV331 watched always C',
     'KV332 one_way always C',
+    'KV340 clocks always C',
     'KV337 idle',
     'KV338 load',
     'KV339 slow_statements',

@@ -208,7 +208,7 @@ describe('the source', () => {
 
         ✗ failed   customers  > backfill     client:{id:int} ► customers
                 SOURCE_NOPERM  The user of redis://HOST/0 may not read one of the keys.
-                ► Allow the keys that the plans match: ACL SETUSER … %R~prefix* (or ~prefix* before Redis 7)."
+                ► Allow the keys that the plans match: ACL SETUSER … %R~prefix* (or ~prefix* before Redis 7), from phase B on ~prefix* and ~kvmig:*."
     `)
   })
 
@@ -301,11 +301,11 @@ describe('the source', () => {
         ✗ fail  full  customers 91 of 92 rows alike (1 different).  KV304
                 expected Every row is there with the value that the source gives, and none that it does not give.
                 e.g. customers: different customer:7
-                ► kvmig diff lists every difference, kvmig trace KEY explains one. Where the source changed since the copy, only kvmig apply --phase=A --again helps: it copies what is new or different; rows whose key is gone leave with the catch-up of phase B, or with kvmig rollback and a new apply.
+                ► kvmig diff lists every difference, kvmig trace KEY explains one. Where the source changed since the copy, only kvmig apply --phase=A --again helps: it copies what is new or different; rows whose key is gone leave with the catch-up of phase B (in a plan that stays in A with this), or with kvmig rollback and a new apply.
         ✗ fail  full  orders 1,067 of 1,067 rows alike (1 extra) and lines 2,372 of 2,372 rows alike (2 extra).  KV304
                 expected Every row is there with the value that the source gives, and none that it does not give.
                 e.g. orders: extra order:1, lines: extra order:1 index:0, lines: extra order:1 index:1
-                ► kvmig diff lists every difference, kvmig trace KEY explains one. Where the source changed since the copy, only kvmig apply --phase=A --again helps: it copies what is new or different; rows whose key is gone leave with the catch-up of phase B, or with kvmig rollback and a new apply."
+                ► kvmig diff lists every difference, kvmig trace KEY explains one. Where the source changed since the copy, only kvmig apply --phase=A --again helps: it copies what is new or different; rows whose key is gone leave with the catch-up of phase B (in a plan that stays in A with this), or with kvmig rollback and a new apply."
     `)
     await other.stop()
   })

@@ -199,12 +199,9 @@ export const hash = (
   key: Bytes,
   fields: Readonly<Record<string, Bytes>> | readonly Bytes[],
   options?: Partial<Entry>,
-): Entry =>
-  entryOf(
-    key,
-    { type: 'hash', pairs: (Array.isArray(fields) ? fields : Object.entries(fields).flat()).map(bytes) },
-    options,
-  )
+): Entry => entryOf(key, { type: 'hash', pairs: pairsOf(fields) }, options)
+const pairsOf = (fields: Readonly<Record<string, Bytes>> | readonly Bytes[]): Buffer[] =>
+  (Array.isArray(fields) ? fields : Object.entries(fields).flat()).map(bytes)
 export const list = (key: Bytes, items: readonly Bytes[], options?: Partial<Entry>): Entry =>
   entryOf(key, { type: 'list', items: items.map(bytes) }, options)
 export const set = (key: Bytes, members: readonly Bytes[], options?: Partial<Entry>): Entry =>
@@ -221,9 +218,9 @@ export const zset = (
   )
 export const stream = (
   key: Bytes,
-  messages: readonly (readonly [string, Readonly<Record<string, Bytes>>])[],
+  messages: readonly (readonly [string, Readonly<Record<string, Bytes>> | readonly Bytes[]])[],
 ): Entry =>
   entryOf(key, {
     type: 'stream',
-    messages: messages.map(([id, fields]) => ({ id, pairs: Object.entries(fields).flat().map(bytes) })),
+    messages: messages.map(([id, fields]) => ({ id, pairs: pairsOf(fields) })),
   })

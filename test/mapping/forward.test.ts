@@ -148,6 +148,24 @@ describe('a record', () => {
     })
   })
 
+  test('is no message that has a field twice: one of the values would be lost', async () => {
+    const { forward } = await one('each: message\nfields: { id: $message, v: v }', {
+      columns: 'id: text, v: text',
+    })
+    expect(forward(stream('k:1', [['1-0', ['v', 'x', 'v', 'y']]]))).toMatchObject({
+      rows: [],
+      rejects: [{ code: 'DUPLICATE_JSON_KEY', part: 'message:1-0' }],
+    })
+  })
+
+  test('is no hash whose field names become alike where bytes that are no text are replaced', async () => {
+    const { forward } = await one('type: hash\ntext: replace\nfields: { id: $id, v: rest() }', {
+      columns: 'id: text, v: jsonb',
+    })
+    const entry = hash('k:1', [Buffer.from([0xff]), 'x', Buffer.from([0xfe]), 'y'])
+    expect(forward(entry).rejects).toMatchObject([{ code: 'DUPLICATE_JSON_KEY', part: '' }])
+  })
+
   test('is a list of what a list or set holds, or of members and scores, where it is taken whole', async () => {
     const lists = await one('type: set\nfields: { id: $id, v: $value }', { columns: "id: text, v: 'text[]'" })
     expect(cells(lists.forward(set('k:1', ['a', 'b'])))).toEqual([{ id: '1', v: ['a', 'b'] }])

@@ -52,38 +52,67 @@ export interface Explored {
 
 type Move = readonly [name: string, next: State]
 
+/** A state as one text, and the way there from the one before. */
+interface Reached {
+  readonly key: string
+  readonly by: string
+  readonly from: Reached | undefined
+  readonly length: number
+}
+
 /**
  * Walks through every interleaving of a scenario, each actor stopping, dying or losing answers at every step, and judges every end.
  * `first`: only until something is found.
  */
 export function explore(scenario: Scenario, { limit = 300_000, first = false } = {}): Explored {
-  const seen = new Set<string>()
-  const stack: { state: State; path: readonly string[] }[] = [{ state: begin(scenario), path: [] }]
+  const start = keyOf(begin(scenario))
+  const seen = new Set([start])
+  const stack: Reached[] = [{ key: start, by: '', from: undefined, length: 0 }]
   let ends = 0
   let violations = 0
-  let example: { path: readonly string[]; why: string } | undefined
+  let example: { at: Reached; why: string } | undefined
   for (let it = stack.pop(); it; it = stack.pop()) {
-    const key = JSON.stringify(it.state)
-    if (seen.has(key)) continue
-    seen.add(key)
-    if (seen.size > limit) throw new Error(`more than ${limit} states`)
-    if (isEnd(it.state)) {
+    const state: State = JSON.parse(it.key)
+    if (isEnd(state)) {
       ends += 1
-      const why = judge(settled(it.state, scenario), scenario)
+      const why = judge(settled(state, scenario), scenario)
       if (why) {
         violations += 1
-        if (!example || it.path.length < example.path.length) example = { path: it.path, why }
+        if (!example || it.length < example.at.length) example = { at: it, why }
         if (first) break
       }
     }
-    for (const [name, state] of movesOf(it.state, scenario)) stack.push({ state, path: [...it.path, name] })
+    for (const [by, next] of movesOf(state, scenario)) {
+      const key = keyOf(next)
+      if (seen.has(key)) continue
+      seen.add(key)
+      if (seen.size > limit) throw new Error(`more than ${limit} states`)
+      stack.push({ key, by, from: it, length: it.length + 1 })
+    }
   }
   return {
     states: seen.size,
     ends,
     violations,
-    example: example && `${example.path.join(' › ')} ⇒ ${example.why}`,
+    example: example && `${wayTo(example.at).join(' › ')} ⇒ ${example.why}`,
   }
+}
+
+/** One text for states that are the same to everybody: late requests arrive in any order, and who is through remembers nothing. */
+function keyOf(state: State): string {
+  for (const [name, { at }] of Object.entries(state.actors))
+    if (at === 'over') state.actors[name] = { at: 'over' }
+  if (state.late.length > 1) {
+    const sorted = state.late.map((it) => JSON.stringify(it)).sort()
+    state.late.splice(0, sorted.length, ...sorted.map((it) => JSON.parse(it)))
+  }
+  return JSON.stringify(state)
+}
+
+function wayTo(at: Reached): readonly string[] {
+  const names: string[] = []
+  for (let it: Reached | undefined = at; it?.from; it = it.from) names.unshift(it.by)
+  return names
 }
 
 function begin({ writers, old, copier, operator, start }: Scenario): State {

@@ -58,10 +58,10 @@ describe('a source that cannot compare, written under the lock of the record', (
   })
 
   test.each(['outbox', 'claim', 'tombstone'] as const)('needs the %s all the same', (element) => {
-    const found = PAIRS.flatMap(
-      (pair) => explore(steady(ABLATIONS[element], pair, 'in time'), { first: true }).example ?? [],
+    const found = PAIRS.some(
+      (it) => explore(steady(ABLATIONS[element], it, 'in time'), { first: true }).example,
     )
-    expect(found).not.toEqual([])
+    expect(found).toBe(true)
   })
 })
 
@@ -69,10 +69,8 @@ describe('each element is needed: taken out, the exploration finds', () => {
   test.each(['claim', 'tombstone', 'version', 'outbox'] as const)(
     'what goes wrong without the %s',
     (element) => {
-      const found = PAIRS.flatMap(
-        (pair) => explore(steady(ABLATIONS[element], pair), { first: true }).example ?? [],
-      )
-      expect(found).not.toEqual([])
+      const found = PAIRS.some((it) => explore(steady(ABLATIONS[element], it), { first: true }).example)
+      expect(found).toBe(true)
     },
   )
 

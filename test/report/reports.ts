@@ -52,6 +52,7 @@ export const planReport: PlanReport = {
       wave: 1,
       neededBy: ['messages'],
       oneWay: [],
+      road: [],
       steps: [
         step(
           'handles/A/table/handles',
@@ -72,6 +73,7 @@ export const planReport: PlanReport = {
       wave: 2,
       neededBy: [],
       oneWay: [{ table: 'messages', column: 'from_user', why: 'lower loses the case' }],
+      road: [],
       steps: [
         step('messages/A/table/messages', {
           symbol: '+',
@@ -131,12 +133,13 @@ export const livePlanReport: PlanReport = {
             expiring: 0,
             records: 12345,
             filtered: 3,
-            rejects: [{ code: 'FIELD_MISSING', records: 2, sample: 'message:m9' }],
+            rejects: [{ code: 'FIELD_MISSING', column: 'created_at', records: 2, sample: 'message:m9' }],
             unmapped: [{ field: 'edited', records: 17, sample: 'message:m2' }],
           },
         ],
       },
     ],
+    clocks: [],
     drift: [{ table: 'handles', message: 'column handle is varchar(40), declared text' }],
     extensions: [
       { name: 'pg_cron', state: 'missing', says: 'This server does not have it.' },
@@ -147,6 +150,7 @@ export const livePlanReport: PlanReport = {
       rows: 12343,
       bytes: 1_234_567,
       commands: 14,
+      further: 7,
       budget: 200_000,
       seconds: 3,
       storage: {
@@ -336,6 +340,7 @@ export const statusReport: StatusReport = {
 export const diffReport: DiffReport = {
   ...base,
   kind: 'diff',
+  millis: 1234,
   plans: [
     {
       plan: 'messages',

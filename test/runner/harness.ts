@@ -13,7 +13,12 @@ import type { RunStart } from '../../src/state/ledger.ts'
 
 export interface Harness {
   readonly session: Session
-  apply(options?: { again?: boolean; listener?: Listener; plans?: readonly string[] }): Promise<Applied>
+  apply(options?: {
+    again?: boolean
+    confirmDeletes?: number
+    listener?: Listener
+    plans?: readonly string[]
+  }): Promise<Applied>
   retry(plans?: readonly string[]): Promise<readonly Retried[]>
   rollback(plans?: readonly string[]): Promise<readonly string[]>
   close(): Promise<void>
@@ -65,7 +70,7 @@ export async function openProject(
   const all = project.plans.map((it) => it.name)
   return {
     session,
-    apply: async ({ again, listener = () => {}, plans = [] } = {}) =>
+    apply: async ({ again, confirmDeletes, listener = () => {}, plans = [] } = {}) =>
       apply({
         ...compiled(plans),
         session,
@@ -75,6 +80,7 @@ export async function openProject(
         run: run('apply'),
         limit: 4,
         again,
+        confirmDeletes,
         listener,
         batchRows,
       }),

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { Redis } from 'ioredis'
 import { afterAll, describe, expect, test } from 'vitest'
 import { outboxDepth } from '../../src/state/outbox.ts'
+import { isBeforeSeven } from '../sources/server-version.ts'
 import { COUNTERS, PLANS, startWorld } from './world.ts'
 
 const world = await startWorld('postgres', {
@@ -113,7 +114,7 @@ describe('a wrapped client', () => {
     { timeout: 120_000 },
     async (phase) => {
       for (const plan of ALL) await world.flip(plan, phase)
-      await expect.poll(() => kvmig.metrics()).toContain('kvmig_')
+      await world.known(kvmig)
       await fc.assert(
         fc.asyncProperty(fc.array(commands, { maxLength: 25, size: 'max' }), async (list) => {
           // Each run begins with nothing on either side, by the same way.
@@ -127,7 +128,7 @@ describe('a wrapped client', () => {
           for (const command of list)
             expect([command, await run(redis, command)]).toEqual([command, await run(plain, command)])
           if (phase === 'A') return
-          await expect.poll(() => world.target.transaction(outboxDepth), { timeout: 5000 }).toEqual([])
+          await expect.poll(() => world.target.transaction(outboxDepth)).toEqual([])
           expect(await source()).toEqual(await rowsAsSource())
         }),
         { numRuns: 15 },
@@ -176,16 +177,20 @@ describe('a wrapped client', () => {
 
   test('H11 expiries come from the clock of the source, a plain SET clears them, counting keeps them', async () => {
     for (const plan of ['sessions', 'counters']) await world.flip(plan, 'B')
+    // Before Redis 7 only what is left can be asked for, and the clock goes on meanwhile.
+    const exact = isBeforeSeven() ? 50 : 0
+    const expiryOf = async (key: string) =>
+      isBeforeSeven() ? Date.now() + (await raw.pttl(key)) : raw.pexpiretime(key)
     await redis.set('session:h11', '{"handle":"ann"}', 'EX', 100)
     const [row] = await world.rows(
       `SELECT (extract(epoch FROM expires_at) * 1000)::bigint AS at FROM sessions WHERE id = 'h11'`,
     )
-    expect(Number(row!.at)).toBe(await raw.pexpiretime('session:h11'))
+    expect(Math.abs(Number(row!.at) - (await expiryOf('session:h11')))).toBeLessThanOrEqual(exact)
     await redis.expire('session:h11', 200)
     const [later] = await world.rows(
       `SELECT (extract(epoch FROM expires_at) * 1000)::bigint AS at FROM sessions WHERE id = 'h11'`,
     )
-    expect(Number(later!.at)).toBe(await raw.pexpiretime('session:h11'))
+    expect(Math.abs(Number(later!.at) - (await expiryOf('session:h11')))).toBeLessThanOrEqual(exact)
     await redis.set('session:h11', '{"handle":"bo"}')
     expect(await raw.ttl('session:h11')).toBe(-1)
     expect(await world.rows(`SELECT expires_at FROM sessions WHERE id = 'h11'`)).toEqual([

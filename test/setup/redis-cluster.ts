@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis'
 import { SLOTS, slotOf } from '../../src/sources/redis-cluster/slot.ts'
 import type { Entry } from '../../src/sources/source.ts'
 import { writeEntries } from '../sources/redis-commands.ts'
+import { isBeforeSeven } from '../sources/server-version.ts'
 import { freePort } from './postgres-server.ts'
 import { type FreshRedis, freshRedis } from './redis.ts'
 
@@ -27,32 +28,17 @@ const MASTERS = 3
 export async function freshCluster(replicas = 0): Promise<FreshCluster> {
   const nodes: FreshRedis[] = []
   for (let index = 0; index < MASTERS + replicas; index++) {
-    const bus = String(await freePort())
-    nodes.push(
-      await freshRedis({
-        arguments: [
-          '--cluster-enabled',
-          'yes',
-          '--cluster-port',
-          bus,
-          '--cluster-node-timeout',
-          '1000',
-          '--cluster-replica-validity-factor',
-          '0',
-          '--repl-diskless-sync-delay',
-          '0',
-        ],
-      }),
-    )
+    const node = await startNode()
+    nodes.push(node.server)
     // Others have to be told the port of the bus as well.
-    buses.set(nodes[index]!, bus)
+    buses.set(node.server, node.bus)
   }
   const masters = nodes.slice(0, MASTERS)
   // Without epochs of their own, nodes that are told different things would never agree.
   for (const [index, { client }] of nodes.entries())
     await client.call('CLUSTER', 'SET-CONFIG-EPOCH', String(index + 1))
   for (const [index, { client }] of masters.entries())
-    await client.call('CLUSTER', 'ADDSLOTSRANGE', String(firstOf(index)), String(firstOf(index + 1) - 1))
+    await client.call('CLUSTER', 'ADDSLOTS', ...slotsFrom(firstOf(index), firstOf(index + 1)))
   for (const node of nodes.slice(1))
     await nodes[0]!.client.call('CLUSTER', 'MEET', '127.0.0.1', String(node.port), buses.get(node)!)
   const ids = await Promise.all(nodes.map(({ client }) => idOf(client)))
@@ -123,6 +109,35 @@ export async function freshCluster(replicas = 0): Promise<FreshCluster> {
   }
 }
 
+async function startNode(): Promise<{ readonly server: FreshRedis; readonly bus: string }> {
+  if (!isBeforeSeven()) {
+    const bus = String(await freePort())
+    return { server: await freshRedis({ arguments: [...NODE, '--cluster-port', bus] }), bus }
+  }
+  // There the bus is ten thousand ports further on, where one may not be free, or there may be none.
+  for (let left = 20; ; left--) {
+    try {
+      const server = await freshRedis({ arguments: NODE })
+      return { server, bus: String(server.port + 10_000) }
+    } catch (error) {
+      if (left === 0) throw error
+    }
+  }
+}
+
+const NODE = [
+  '--cluster-enabled',
+  'yes',
+  '--cluster-node-timeout',
+  '1000',
+  '--cluster-replica-validity-factor',
+  '0',
+  '--repl-diskless-sync-delay',
+  '0',
+]
+
+const slotsFrom = (from: number, to: number): readonly string[] =>
+  Array.from({ length: to - from }, (_, at) => String(from + at))
 const buses = new WeakMap<FreshRedis, string>()
 const firstOf = (index: number): number => Math.floor((index * SLOTS) / MASTERS)
 const indexOf = (slot: number): number => [0, 1, 2].findLast((index) => firstOf(index) <= slot)!

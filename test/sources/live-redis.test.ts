@@ -130,3 +130,34 @@ describe('a live Redis', () => {
     expect((await read()).version).toBe(1)
   })
 })
+
+describe('a user with few rights', () => {
+  const open = async (...rules: string[]) => {
+    await server.client.call('ACL', 'SETUSER', 'app', 'reset', 'on', '>pw', '-@all', ...rules)
+    const address = `redis://app:pw@127.0.0.1:${server.port}`
+    return redis.openLive!(address, { root: '/', signal: new AbortController().signal })
+  }
+  // As docs/sources.md has them.
+  const COMMANDS = '+@read +@write +@transaction +@connection +eval +evalsha +info +time'.split(' ')
+  const write = { plan: 'p', epoch: 1, changes: [{ key, part: '', change: string('v'), version: 1 }] }
+
+  test('writes and reads with what the docs say', async () => {
+    const app = await open('~k', '~kvmig:*', ...COMMANDS)
+    await app.raiseEpoch('p', 1)
+    expect(await app.apply(write)).toEqual({ fenced: false, results: ['applied'] })
+    expect((await app.read([{ key, part: '' }]))[0]!.version).toBe(1)
+    await app.close()
+  })
+
+  test.each([
+    ['the keys of kvmig', ['~k', ...COMMANDS]],
+    ['the command of a change', ['~k', '~kvmig:*', ...COMMANDS, '-set']],
+  ])('is told what it lacks: %s', async (_, rules) => {
+    const app = await open(...rules)
+    await expect(app.apply(write)).rejects.toMatchObject({
+      code: 'SOURCE_NOPERM',
+      hint: expect.stringContaining('~kvmig:*'),
+    })
+    await app.close()
+  })
+})

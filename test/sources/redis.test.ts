@@ -4,6 +4,7 @@ import { type FreshRedis, freshRedis } from '../setup/redis.ts'
 import { describeSource } from './conformance.ts'
 import { entriesOf, hash, string } from './entries.ts'
 import { writeEntries } from './redis-commands.ts'
+import { isBeforeSeven } from './server-version.ts'
 
 let server: FreshRedis
 beforeAll(async () => {
@@ -67,7 +68,11 @@ test('counts the commands that the server counts', async () => {
   const counted = [
     ...(await server.client.info('commandstats')).matchAll(/^cmdstat_(?!config)\S+?:calls=(\d+)/gm),
   ]
-  expect(counted.reduce((sum, [, calls]) => sum + Number(calls), 0)).toBe(source.commands())
+  // Before Redis 7 PEXPIRETIME is asked for and is not there: the server counts no call of what it does not know.
+  const unknown = isBeforeSeven()
+    ? /errorstat_ERR:count=(\d+)/.exec(await server.client.info('errorstats'))?.[1]
+    : 0
+  expect(counted.reduce((sum, [, calls]) => sum + Number(calls), Number(unknown))).toBe(source.commands())
   await source.close()
 })
 

@@ -17,3 +17,9 @@ export function hasFieldExpiry(): boolean {
   const [name = '', major, minor] = words()
   return /valkey/i.test(name) ? Number(major) >= 9 : Number(major) * 100 + Number(minor) >= 704
 }
+
+/** Is it older than Redis 7.0? It knows neither PEXPIRETIME nor some arguments that tests begin a server with. */
+export const isBeforeSeven = (): boolean => {
+  const [name = '', major] = words()
+  return /redis/i.test(name) && Number(major) < 7
+}

@@ -7,6 +7,7 @@ import type { Act, GateResult } from '../../report/report.ts'
 import { askGates, laterGates } from '../../runner/gates.ts'
 import { obstaclesOf, staysInA } from '../../runner/phases/dual-write.ts'
 import { waitForFleet } from '../../runner/phases/fleet.ts'
+import { ServerUses } from '../../runner/phases/server-use.ts'
 import type { Route } from '../../state/ledger.ts'
 import { pauses } from '../../state/watching.ts'
 import { compileProject } from '../compile.ts'
@@ -51,6 +52,13 @@ export async function run(options: LaterOptions, io: Io): Promise<number> {
           gates: [],
         }
         const ready = await standAt(later, asked)
+        const uses =
+          phase === 'D'
+            ? await ServerUses.begin(
+                session,
+                ready.map((it) => it.plan),
+              )
+            : undefined
         const moving = ready.filter(({ route }) => route.phase === BEFORE[phase])
         if (phase !== 'B') await awaitFleet(later, moving)
         const opened = await ask(
@@ -59,13 +67,18 @@ export async function run(options: LaterOptions, io: Io): Promise<number> {
           CHECKS,
           findings,
         )
-        for (const { plan, route } of ready) {
-          const isMoving = route.phase === BEFORE[phase]
-          if (isMoving && !opened.has(plan.name)) continue
-          const evidence = opened.get(plan.name)
-          if (phase === 'D') await beginRetire(later, { plan, route, evidence })
-          else await arrive(later, { plan, route, phase, evidence })
-        }
+        const going = ready.flatMap(({ plan, route }) =>
+          route.phase === BEFORE[phase] && !opened.has(plan.name)
+            ? []
+            : [{ plan, route, evidence: opened.get(plan.name) }],
+        )
+        if (phase === 'D') for (const it of going) await beginRetire({ ...later, uses }, it)
+        else
+          await arrive(
+            later,
+            going.map((it) => ({ ...it, phase })),
+          )
+        await uses?.keep(context)
         return outcomeOf(later)
       },
     )
@@ -205,10 +218,15 @@ function outcomeOf({ acts, gates, options: { phase } }: Later): PhaseWork {
       ? `Mend what is listed, or wait for it, then ask again: kvmig check --phase=${phase}.`
       : `Then again: kvmig apply --phase=${phase}.`,
     waiting: `Run kvmig apply --phase=${phase} again later: it goes on where it is.`,
-    done: NEXT[phase],
+    done: acts.length > 0 && acts.every(isStaying) ? STAYS : NEXT[phase],
   }[outcome]
   return { outcome, acts, gates, next }
 }
+
+const isStaying = ({ status, verb }: Act): boolean => status === 'kept' && verb === 'phase A'
+
+const STAYS =
+  'Every plan stays in phase A, for the reasons above. kvmig apply --phase=A --again takes over what has changed; cut over with the application stopped.'
 
 const NEXT: { readonly [P in 'B' | 'C' | 'D']: string } = {
   B: 'Both stores are written now. kvmig reconcile daily; kvmig status says when phase C may begin.',

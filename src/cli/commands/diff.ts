@@ -33,6 +33,7 @@ export async function run(options: DiffOptions, io: Io): Promise<number> {
       progress: counter.tell,
       ...(list ? { onDifference: list.add } : {}),
     }
+    const began = io.now()
     const routes = await session.ledger.routes()
     // Two stores that are written one after the other differ at any moment: only what stays counts.
     const isLive = plans.some((it) => ['B', 'C'].includes(routes.get(it.name)?.phase ?? 'A'))
@@ -48,6 +49,7 @@ export async function run(options: DiffOptions, io: Io): Promise<number> {
       project: project.file,
       ...(options.env === undefined ? {} : { environment: options.env }),
       target: session.target.label,
+      millis: io.now() - began,
       plans: plans.map((plan) => {
         const { fates, tables } = surveys.find((it) => it.source === plan.source)!.plans.get(plan.name)!
         const keys = Object.values(fates).reduce((sum, it) => sum + it, 0)

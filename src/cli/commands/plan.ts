@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { resolve } from 'node:path'
+import { showOffset } from '../../checks/clock-offsets.ts'
 import { type Diagnostic, hasErrors } from '../../diagnostic.ts'
 import { EXIT } from '../../errors.ts'
 import type { Compilation } from '../../plan/compile.ts'
-import { mappingsOf, type Plan } from '../../plan/plan.ts'
 import { type SavedPlan, savePlan } from '../../plan/saved-plan.ts'
 import { createPlanReport } from '../../report/plan-report.ts'
 import type { LiveSection, Loss, PlanReport } from '../../report/report.ts'
@@ -17,6 +17,7 @@ import { PlanMistakes } from '../plan-mistakes.ts'
 import { type Format, printReport } from '../print-report.ts'
 import { type Loaded, loadProject, projectFile } from '../project.ts'
 import { proveSteps } from '../proof.ts'
+import { roadOf } from '../road.ts'
 import { basisOf } from '../saved.ts'
 import { type SourceMeter, withSession } from '../session.ts'
 import { shownAddress } from '../shown-address.ts'
@@ -103,7 +104,7 @@ async function planWith(
   if (saved !== undefined) {
     writeText(resolve(io.cwd, saved), savePlan(toSave({ loaded, compiled, standing, options })))
   }
-  const diagnostics = [...proof, ...(live ? tooMuch(live) : [])]
+  const diagnostics = [...proof, ...(live ? [...tooMuch(live), ...tooFar(live)] : [])]
   return reportOf({ loaded, compiled, options, io, diagnostics, session, standing, live, saved })
 }
 
@@ -119,6 +120,13 @@ function tooMuch({ forecast }: LiveSection): readonly Diagnostic[] {
     },
   ]
 }
+
+const tooFar = ({ clocks }: LiveSection): readonly Diagnostic[] =>
+  clocks.map(({ source, aheadMillis }) => ({
+    severity: 'warning',
+    code: 'KV204',
+    message: `The clock of source ${source} ${showOffset({ millis: aheadMillis }, 'that of the target')}: what expires is gone on one side and there on the other for so long.`,
+  }))
 
 // Whoever watches should know what the seconds are for.
 const sayThatItTakes =
@@ -143,6 +151,7 @@ async function reportOf(parts: Parts): Promise<PlanReport> {
   const { project } = loaded
   const { describeStep, MAPPING_PARTS } = await import('../../catalog.ts')
   const { compileProject: compileMappings } = await import('../../mapping/compiled-project.ts')
+  const { oneWayOf } = await import('../../mapping/way-back.ts')
   const mappings = session?.compiled ?? compileMappings(project, MAPPING_PARTS)
   const environment = options.env === undefined ? undefined : project.environments.get(options.env)
   return createPlanReport({
@@ -154,7 +163,10 @@ async function reportOf(parts: Parts): Promise<PlanReport> {
       name === undefined
         ? (session?.target.label ?? shownAddress((environment?.target ?? project.target).url, io.env))
         : shownAddress((environment?.sources.get(name) ?? project.sources.get(name))!.url, io.env),
-    oneWay: await oneWayFields(project.plans, mappings),
+    oneWay: new Map(project.plans.map((it) => [it.name, oneWayOf(it, mappings)] as const)),
+    road: new Map(
+      project.plans.map((it) => [it.name, roadOf(it, mappings, session?.canBeLive(it.source))] as const),
+    ),
     ...(standing ? { states: standing.states, removed: await removedOf(session, standing) } : {}),
     ...(options.env === undefined ? {} : { environment: options.env }),
     ...(live ? { live } : {}),
@@ -172,30 +184,6 @@ async function removedOf(
   return lossesOf(
     session,
     removed.map((id) => records.get(id)!),
-  )
-}
-
-/** What `kvmig rebuild` could not write again. */
-async function oneWayFields(
-  plans: readonly Plan[],
-  mappings: Session['compiled'],
-): Promise<ReadonlyMap<string, PlanReport['plans'][number]['oneWay']>> {
-  const { lossesOf } = await import('../../runner/way-back.ts')
-  return new Map(
-    plans.map((plan) => {
-      const losses = mappingsOf(plan).flatMap(({ name }) => {
-        const mapping = mappings.mapping(plan.name, name)
-        const writers = mappings.writers(mapping.table.name)
-        // Nothing is lost where another layout is written for its rows.
-        if (!mapping.mapping.write && writers.some((it) => it.mapping.write)) return []
-        return lossesOf(plan, mapping, writers).map((it) => ({ table: mapping.table.name.table, ...it }))
-      })
-      // Two mappings into one table often lose the same thing.
-      return [
-        plan.name,
-        [...new Map(losses.map((it) => [`${it.table}.${it.column}: ${it.why}`, it])).values()],
-      ]
-    }),
   )
 }
 

@@ -6,6 +6,7 @@ import type { Step } from '../../plan/step.ts'
 import type { Act, GateResult } from '../../report/report.ts'
 import type { Patience } from '../../runner/phases/fleet.ts'
 import { runHooks } from '../../runner/phases/hooks.ts'
+import type { ServerUses } from '../../runner/phases/server-use.ts'
 import type { Session } from '../../runner/session.ts'
 import type { Executors } from '../../runner/take-back.ts'
 import type { Transaction } from '../../target/target.ts'
@@ -22,6 +23,8 @@ export interface Later {
   readonly executors: Executors
   readonly acts: Act[]
   readonly gates: readonly GateResult[]
+  /** Phase D: what others ask the servers of its sources. */
+  readonly uses?: ServerUses | undefined
 }
 
 /** How long to wait for instances, unless `--wait` says otherwise: they look every second. Who is late is told on stderr meanwhile. */

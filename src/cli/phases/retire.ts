@@ -4,15 +4,18 @@ import { KvmigError } from '../../errors.ts'
 import type { Plan } from '../../plan/plan.ts'
 import { printable } from '../../printable.ts'
 import { counted, listed, number } from '../../report/wording.ts'
+import { isLetGo } from '../../runner/archive.ts'
 import { isConfirmed, showFleet } from '../../runner/phases/fleet.ts'
 import {
   archiveOnce,
+  cameSince,
   idleOf,
   leftByHand,
   letGoOf,
   stopSource,
   touchedSince,
 } from '../../runner/phases/retire.ts'
+import type { ServerUse } from '../../runner/phases/server-use.ts'
 import type { Route } from '../../state/ledger.ts'
 import { databaseClock } from '../../target/clock.ts'
 import { confirm } from '../confirm.ts'
@@ -31,7 +34,7 @@ export interface Retiring {
  */
 export async function beginRetire(later: Later, retiring: Retiring): Promise<void> {
   const { plan, evidence } = retiring
-  const { session, context, options, io, acts } = later
+  const { session, context, options, io, acts, uses } = later
   const { name } = plan
   if (!plan.archive)
     throw new KvmigError('ARCHIVE_NOWHERE', `Plan ${name} does not say where its data is archived.`, {
@@ -81,26 +84,43 @@ export async function beginRetire(later: Later, retiring: Retiring): Promise<voi
     detail: `${counted(archive.keys, 'key')} in ${archive.to}/${archive.folder}, read back and verified`,
   })
   if (isNew) await hooks(later, plan, 'after', 'D')
-  if (archive.letGo) {
+  if (isLetGo(archive)) {
     acts.push({
       plan: name,
       status: 'kept',
       verb: 'let go',
-      detail: `${counted(archive.letGo.removed, 'key')} of the source were deleted`,
+      detail: `${counted(archive.letGo!.removed, 'key')} of the source were deleted`,
     })
     return
   }
   const idle = await idleOf(session, plan)
   const now = (await databaseClock(session))()
+  const use = await uses?.of(plan, archive, now)
+  if (use) acts.push({ plan: name, status: 'kept', verb: 'server', detail: showUse(use) })
   const waits = [
     idle.commands > 0 &&
       `${counted(idle.commands, 'command')} of the application reached the source within ${span(idle.wantedMillis)}`,
     idle.millis < idle.wantedMillis &&
       `it has to be idle for ${span(idle.wantedMillis)}, and has been for ${span(idle.millis)}`,
+    idle.server && !(uses?.isKnown(plan) ?? true)
+      ? 'idle: { server: true } cannot be shown, for this store keeps no statistics of its use: take it out'
+      : idle.server &&
+        (use?.quietMillis ?? 0) < idle.wantedMillis &&
+        `the whole server has to be without a command on a key for ${span(idle.wantedMillis)}, and has been for ${span(use?.quietMillis ?? 0)}`,
     now < Date.parse(archive.keepUntil) && `the keys are kept until ${archive.keepUntil}`,
   ].filter((it) => it !== false)
   if (waits.length > 0) {
     acts.push({ plan: name, status: 'waiting', verb: 'let go', detail: waits.join('; ') })
+    return
+  }
+  const came = await cameSince(session, context, { plan, archive })
+  if (came.keys > 0) {
+    acts.push({
+      plan: name,
+      status: 'failed',
+      verb: 'let go',
+      detail: `${counted(came.keys, 'key')} of ${name} came to the source since it was archived, e.g. ${listed(came.samples.slice(0, 3).map((it) => printable(it)))}: in no archive, and not in Postgres. Nothing was deleted. Somebody writes there who does not use kvmig/runtime: stop that first. Then delete these keys; or keep them in a new archive, whose time begins anew, by kvmig archive ${name}; or have them in Postgres by kvmig rollback --to=C ${name} and kvmig reconcile --adopt ${name}`,
+    })
     return
   }
   const source = await session.source(plan.source)
@@ -136,7 +156,7 @@ export async function beginRetire(later: Later, retiring: Retiring): Promise<voi
   const { removed, changed, gone, samples } = await letGoOf(session, context, { plan, archive })
   const kept =
     changed > 0
-      ? `; ${counted(changed, 'key holds', 'keys hold')} something else by now and ${changed === 1 ? 'stays' : 'stay'}: ${listed(samples.slice(0, 3).map((it) => printable(it)))}`
+      ? `; ${counted(changed, 'key holds', 'keys hold')} something else by now and ${changed === 1 ? 'stays' : 'stay'}: ${listed(samples.slice(0, 3).map((it) => printable(it)))}. Somebody writes there who does not use kvmig/runtime. Look at them, then delete them, or keep them in a new archive: kvmig archive ${name}`
       : ''
   acts.push({
     plan: name,
@@ -144,6 +164,14 @@ export async function beginRetire(later: Later, retiring: Retiring): Promise<voi
     verb: 'let go',
     detail: `${counted(removed, 'key')} deleted${touched.isKnown ? '' : ' (this store does not know when a key was last used)'}${gone > 0 ? `, ${number(gone)} gone already` : ''}${kept}`,
   })
+}
+
+/** What a server's statistics say, and what they cannot say. */
+function showUse({ label, since, commands, quietMillis }: ServerUse): string {
+  const all = commands.reduce((sum, [, count]) => sum + count, 0)
+  if (all === 0) return `${label} has carried out no command on any key since ${since}, for nobody`
+  const most = commands.slice(0, 3).map(([name, count]) => `${name} ${number(count)}`)
+  return `${label} has carried out ${counted(all, 'command')} on keys since ${since} (${listed(most)}), none for ${span(quietMillis)}: of the whole server, so they may be of other plans and applications`
 }
 
 async function pointOfNoReturn({ options, io }: Later, plan: Plan): Promise<boolean> {

@@ -1,6 +1,6 @@
 import type { Diagnostic } from '../../diagnostic.ts'
 import type { LiveSection, LiveSource, PlannedPlan, PlannedStep, PlanReport } from '../report.ts'
-import { forecastText, storageTexts } from '../text/plan.ts'
+import { farOf, forecastText, furtherTexts, isOpen, roadHint, storageTexts } from '../text/plan.ts'
 import { counted, listed, number } from '../wording.ts'
 import { accountTable } from './account.ts'
 import type { Section } from './section.ts'
@@ -44,10 +44,15 @@ export function planSections({ diagnostics, plans, shared, removed, live }: Plan
 
 const forecastBody = (live: LiveSection | undefined): string =>
   live?.forecast
-    ? paragraphs(...[forecastText(live.forecast), ...storageTexts(live.forecast)].map((it) => prose(it)))
+    ? paragraphs(
+        ...[forecastText(live.forecast), ...furtherTexts(live.forecast), ...storageTexts(live.forecast)].map(
+          (it) => prose(it),
+        ),
+      )
     : ''
 
-function planSection({ plan, file, source, wave, neededBy, steps, oneWay }: PlannedPlan): Section {
+function planSection(planned: PlannedPlan): Section {
+  const { plan, file, source, wave, neededBy, steps, oneWay, road } = planned
   const left = steps.filter(({ kind, state }) => kind !== 'gate' && state !== 'done').length
   const brought = neededBy.length > 0 ? ` · needed by ${prose(listed(neededBy))}` : ''
   return {
@@ -55,6 +60,15 @@ function planSection({ plan, file, source, wave, neededBy, steps, oneWay }: Plan
     body: paragraphs(
       `${code(file)} · ${code(source)} · wave ${wave}${brought}`,
       stepTable(steps),
+      isOpen(planned)
+        ? ''
+        : paragraphs(
+            table(
+              ['mapping', 'goes', ''],
+              road.map((it) => [code(it.match), farOf(it), prose(it.why)]),
+            ),
+            prose(roadHint(planned)),
+          ),
       table(
         ['one-way field', ''],
         oneWay.map((it) => [code(`${it.table}.${it.column}`), prose(it.why)]),
@@ -125,13 +139,14 @@ function sourceSections(live: LiveSource): readonly Section[] {
       title: 'Rejects to expect',
       open: true,
       body: table(
-        ['>records', 'reason', 'plan', 'mapping', 'for example'],
+        ['>records', 'reason', 'plan', 'mapping', 'column', 'for example'],
         mappings.flatMap(({ plan, mapping, rejects }) =>
           rejects.map((it) => [
             number(it.records),
             prose(it.code),
             prose(plan),
             prose(mapping),
+            it.column === undefined ? '' : code(it.column),
             code(it.sample),
           ]),
         ),

@@ -1,4 +1,5 @@
 import { type LetGo, letGo } from '../../archive/let-go.ts'
+import { type Newcomers, newcomers } from '../../archive/newcomers.ts'
 import { openPlace } from '../../archive/open-place.ts'
 import { archivedKeys, openArchive } from '../../archive/read-archive.ts'
 import { commandsSince } from '../../checks/idle.ts'
@@ -77,6 +78,8 @@ export interface Idle {
   readonly wantedMillis: number
   /** Commands of the application that reached the source in that time. */
   readonly commands: number
+  /** The plan wants the whole server to be idle: its statistics. */
+  readonly server: boolean
 }
 
 const IDLE = '24h'
@@ -84,12 +87,12 @@ const IDLE = '24h'
 /** Has anybody used the source of a plan since it was retired? By what the instances of the application count. */
 export async function idleOf({ target }: Session, plan: Plan): Promise<Idle> {
   const asked = plan.gates.get('D')?.find((it) => it.check === 'idle')?.options as
-    | { readonly for?: string; readonly value?: string }
+    | { readonly for?: string; readonly value?: string; readonly server?: boolean }
     | undefined
   const wantedMillis = parseDuration(asked?.for ?? asked?.value ?? IDLE) ?? 0
   const millis = (await readSoak(target, plan.name))?.millis ?? 0
   const commands = await commandsSince(target, plan.name, Math.min(millis, wantedMillis))
-  return { millis, wantedMillis, commands }
+  return { millis, wantedMillis, commands, server: asked?.server === true }
 }
 
 /** What the store itself remembers of the use of its keys. */
@@ -157,6 +160,17 @@ export async function touchedSince(
 const openFolder = (session: Session, plan: Plan, { to, folder }: ArchiveRecord) =>
   openArchive(openPlace(session.resolve(to, plan.at), session.project.root, session.variables), folder)
 
+/** Which keys of a plan came to the source since it was archived: they are in no archive, and nowhere in the target. */
+export async function cameSince(
+  session: Session,
+  { signal }: Pick<Context, 'signal'>,
+  { plan, archive }: { readonly plan: Plan; readonly archive: ArchiveRecord },
+): Promise<Newcomers> {
+  const source = await session.source(plan.source)
+  const router = session.compiled.router(plan.source)
+  return newcomers(await openFolder(session, plan, archive), source, { router, plan: plan.name, signal })
+}
+
 /** Deletes from the source exactly what an archive holds, where it is still as it was archived. */
 export async function letGoOf(
   session: Session,
@@ -178,9 +192,10 @@ export async function letGoOf(
       },
       ...(progress ? { progress } : {}),
     })
-    const { samples: _, ...counts } = gone
+    const before = archive.letGo?.removed ?? 0
+    const counts = { removed: before + gone.removed, changed: gone.changed, gone: gone.gone - before }
     await save(context, { ...archive, lettingGo: true, letGo: counts })
-    return gone
+    return { ...gone, gone: counts.gone }
   } finally {
     await editor.close()
   }

@@ -31,7 +31,7 @@ export const isReadable = (typeByte: number, format: Pick<Format, 'server'>): bo
   typeByte === MODULE || encodingOf(typeByte, format) !== undefined
 
 /** The kind of the values of modules. */
-export const MODULE = 7
+const MODULE = 7
 
 type Unpack = (bytes: Buffer, complain: Complain) => Buffer[]
 type Wrap = (items: Buffer[], complain: Complain) => EntryValue

@@ -4,6 +4,7 @@ import type { Answer, Question } from '../question.ts'
 import { LIMITS, type Limits } from '../redis/connection.ts'
 import { mayPass } from '../redis/explain.ts'
 import type { RedisSource } from '../redis/redis-source.ts'
+import { together } from '../redis/server-facts.ts'
 import type { Cursor, Page, Selection, Source, SourceContext } from '../source.ts'
 import type { ClusterAddress } from './address.ts'
 import { changed, restless } from './faults.ts'
@@ -158,9 +159,16 @@ export class ClusterSource implements Source {
   }
 
   async count(): Promise<number> {
-    const { masters } = await this.#lookout.look()
-    const counts = await Promise.all(masters.map(async (it) => (await this.#nodes.master(it)).count()))
+    const counts = await this.#ofMasters((it) => it.count())
     return counts.reduce((sum, it) => sum + it, 0)
+  }
+
+  async clocks(): Promise<readonly number[]> {
+    return (await this.#ofMasters((it) => it.clocks())).flat()
+  }
+
+  async calls(): Promise<ReadonlyMap<string, number>> {
+    return together(await this.#ofMasters((it) => it.calls()))
   }
 
   commands(): number {
@@ -171,6 +179,11 @@ export class ClusterSource implements Source {
   async close(): Promise<void> {
     this.#stop.abort(new SourceError('SOURCE_CLOSED', `${this.label} was closed while it was being read.`))
     await this.#nodes.close()
+  }
+
+  async #ofMasters<T>(ask: (master: RedisSource) => Promise<T>): Promise<readonly T[]> {
+    const { masters } = await this.#lookout.look()
+    return Promise.all(masters.map(async (it) => ask(await this.#nodes.master(it))))
   }
 
   async *#pages(master: Node, selection: Selection, from: Cursor): AsyncGenerator<Page> {

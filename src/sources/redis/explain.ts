@@ -130,6 +130,12 @@ const REPLIES: readonly (Explanation & { readonly when: RegExp })[] = [
     hint: 'Use the address of the primary.',
   },
   {
+    when: /^(ERR |NOPERM |ACL failure in script: )?The user executing the script/,
+    code: 'SOURCE_NOPERM',
+    say: (label) => `The user of ${label} may not do in a script what a write needs.`,
+    hint: 'From phase B on it writes: ACL SETUSER … ~prefix* ~kvmig:* +@read +@write +@transaction +@connection +eval +evalsha +info +time',
+  },
+  {
     when: /^MASTERDOWN/,
     code: 'SOURCE_STALE',
     say: (label) => `${label} is a replica that has lost its primary and does not serve old data.`,
@@ -156,7 +162,7 @@ const REPLIES: readonly (Explanation & { readonly when: RegExp })[] = [
 ]
 
 function explainReply(label: string, line: string): SourceError {
-  const text = line.replace(/^EXECABORT Transaction discarded because of: /, '')
+  const text = line.replace(/^EXECABORT Transaction discarded because of: /, '').replace(IN_A_SCRIPT, '')
   if (text.startsWith('NOPERM')) return refused(label, text)
   const known = REPLIES.find(({ when }) => when.test(text))
   if (known) return new SourceError(known.code, known.say(label), { hint: known.hint })
@@ -170,6 +176,9 @@ function explainReply(label: string, line: string): SourceError {
   return new SourceError('SOURCE_REPLY', `${label} answered with an error (${word}).`)
 }
 
+/** How Redis before 7 begins what a command in a script was answered. */
+const IN_A_SCRIPT = /^ERR Error running script \(call to \S+\): @user_script:\d+: (@user_script: \d+: )?-?/
+
 /** What an ACL user needs so that kvmig can read with it. */
 export const ACL_COMMANDS =
   '+scan +type +mget +get +hlen +hgetall +hscan +llen +lrange +scard +smembers +sscan +zcard +zrange +zscan +xlen +xrange +pexpiretime +pttl +time +multi +exec +watch +select +dbsize +info'
@@ -181,6 +190,6 @@ function refused(label: string, text: string): SourceError {
   return new SourceError('SOURCE_NOPERM', `The user of ${label} may not ${what}.`, {
     hint: command
       ? `Allow it: ACL SETUSER … +${command.toLowerCase()}. Reading needs ${ACL_COMMANDS}, and from Redis 7.4 on +hpexpiretime.`
-      : 'Allow the keys that the plans match: ACL SETUSER … %R~prefix* (or ~prefix* before Redis 7).',
+      : 'Allow the keys that the plans match: ACL SETUSER … %R~prefix* (or ~prefix* before Redis 7), from phase B on ~prefix* and ~kvmig:*.',
   })
 }

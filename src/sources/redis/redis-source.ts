@@ -13,6 +13,7 @@ import { PageSize } from './page-size.ts'
 import type { Replicating } from './replication.ts'
 import { type Reply, ReplyError, Request } from './resp.ts'
 import { END, START, scanPages } from './scan.ts'
+import { callsOf, timeOf } from './server-facts.ts'
 import type { Habits, Store } from './store.ts'
 
 /** A Redis database that is open for reading. A lost connection is made again; another server at the same address is noticed. */
@@ -154,6 +155,14 @@ export class RedisSource implements Source {
     const [reply] = await connection.ask(new Request().add('DBSIZE'))
     if (typeof reply !== 'number') throw explain(this.label, reply)
     return reply
+  }
+
+  async clocks(): Promise<readonly number[]> {
+    return [timeOf(this.label, await this.run('TIME'))]
+  }
+
+  async calls(): Promise<ReadonlyMap<string, number>> {
+    return callsOf(await this.run('INFO', 'commandstats'))
   }
 
   /** One command, for what a cluster says of itself. Rejects with SourceError. */

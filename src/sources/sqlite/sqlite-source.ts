@@ -78,7 +78,7 @@ export class SqliteSource implements Source {
   get warnings(): readonly string[] {
     if (!this.goesOn) return []
     return [
-      `${this.label} is read by what has changed (${this.#changed.join(', ')}) when a copy is made again: rows that were deleted are not seen by that. The gate compares every row and tells them; kvmig rollback and apply take them out.`,
+      `${this.label} is read by what has changed (${this.#changed.join(', ')}) when a copy is made again: a row that was changed without a word there is not seen by that. The gate compares every row and tells it.`,
     ]
   }
 

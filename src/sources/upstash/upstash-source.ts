@@ -6,6 +6,7 @@ import { startingWith } from '../redis/glob.ts'
 import { Pace } from '../redis/pace.ts'
 import { PageSize } from '../redis/page-size.ts'
 import { ReplyError } from '../redis/resp.ts'
+import { timeOf } from '../redis/server-facts.ts'
 import { runAhead } from '../run-ahead.ts'
 import type { Cursor, Entry, Page, Selection, Source, SourceContext } from '../source.ts'
 import type { UpstashAddress } from './address.ts'
@@ -95,6 +96,10 @@ export class UpstashSource implements Source {
     const reply = await this.#store.client.run(['DBSIZE'])
     if (typeof reply !== 'number') throw explain(this.label, reply)
     return reply
+  }
+
+  async clocks(): Promise<readonly number[]> {
+    return [timeOf(this.label, await this.#store.client.run(['TIME']))]
   }
 
   commands(): number {
