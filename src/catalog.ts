@@ -67,6 +67,7 @@ export const SESSION_PARTS: SessionParts = {
   },
   canBeLive: (address) => adapterOf(address)?.openLive !== undefined,
   isBackup: (address) => adapterOf(address)?.isBackup === true,
+  bills: (address) => isBilled(address),
   openTarget,
   createLedger: openLedger,
 }

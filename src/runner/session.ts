@@ -22,6 +22,8 @@ export interface SessionParts extends MappingParts {
   canBeLive?(address: string): boolean
   /** Is it a file that holds what was there at one instant? Absent: no. */
   isBackup?(address: string): boolean
+  /** Does it bill by the command? */
+  bills?(address: string): boolean
   openTarget(address: string, options: OpenOptions): Promise<Target>
   createLedger(target: Target, options?: LedgerOptions): Ledger
 }
@@ -90,6 +92,16 @@ export class Session {
     const open = this.#lives.get(name) ?? this.#openLive(name)
     this.#lives.set(name, open)
     return open
+  }
+
+  /** Commands that sources were asked this month. */
+  spent(): Promise<number> {
+    return this.#budget.used()
+  }
+
+  /** Does the store bill by the command? */
+  bills(name: string): boolean {
+    return this.#options.parts.bills?.(this.#address(name).url) ?? false
   }
 
   /** Can it? Opens nothing; where its address is not known here, nobody can tell. */

@@ -1,5 +1,4 @@
 import { resolve } from 'node:path'
-import { RdbSource } from './rdb/rdb-source.ts'
 import type { SourceAdapter } from './source.ts'
 
 /**
@@ -13,8 +12,9 @@ export const rdb: SourceAdapter = {
   lacks: {},
   isBackup: true,
   options: { type: 'object', additionalProperties: false, properties: {} },
-  open(address, { root, signal }) {
+  async open(address, { root, signal }) {
     const [, path = '', database] = /^rdb:(.*?)(?:\?db=(\d{1,9}))?$/is.exec(address) ?? []
+    const { RdbSource } = await import('./rdb/rdb-source.ts')
     return RdbSource.open(
       resolve(root, path),
       `rdb:${path}`,

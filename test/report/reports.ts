@@ -150,6 +150,7 @@ export const livePlanReport: PlanReport = {
       rows: 12343,
       bytes: 1_234_567,
       commands: 14,
+      further: 7,
       budget: 200_000,
       seconds: 3,
       storage: {

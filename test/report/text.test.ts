@@ -93,6 +93,7 @@ describe('the text of a report', () => {
 
       Forecast
         about 12,343 rows, 1.2 MB, 14 commands of 200,000, 3.0 s
+        about 7 commands more for each check, diff or reconcile, twice that going into B; and again where something differs
         storage 7.9 MB now, about 9.4 MB after the copy, of 500 MB (Neon Free; assumed, tariff: says which it is)
         grows by 1.2 MB a day: full on about 2027-12-01
 

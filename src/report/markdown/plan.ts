@@ -1,6 +1,6 @@
 import type { Diagnostic } from '../../diagnostic.ts'
 import type { LiveSection, LiveSource, PlannedPlan, PlannedStep, PlanReport } from '../report.ts'
-import { farOf, forecastText, isOpen, roadHint, storageTexts } from '../text/plan.ts'
+import { farOf, forecastText, furtherTexts, isOpen, roadHint, storageTexts } from '../text/plan.ts'
 import { counted, listed, number } from '../wording.ts'
 import { accountTable } from './account.ts'
 import type { Section } from './section.ts'
@@ -44,7 +44,11 @@ export function planSections({ diagnostics, plans, shared, removed, live }: Plan
 
 const forecastBody = (live: LiveSection | undefined): string =>
   live?.forecast
-    ? paragraphs(...[forecastText(live.forecast), ...storageTexts(live.forecast)].map((it) => prose(it)))
+    ? paragraphs(
+        ...[forecastText(live.forecast), ...furtherTexts(live.forecast), ...storageTexts(live.forecast)].map(
+          (it) => prose(it),
+        ),
+      )
     : ''
 
 function planSection(planned: PlannedPlan): Section {
