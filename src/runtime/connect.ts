@@ -79,11 +79,18 @@ export async function connect(options: ConnectOptions = {}, internals: Internals
   const address = environment?.target ?? project.target
   const url = resolveAddress(address, variables)
   const open = { root: project.root, insecure: address.insecure !== undefined }
-  const target = await openTarget(url, { ...open, connections: options.connections ?? 10 })
+  const target = await openTarget(url, {
+    ...open,
+    connections: options.connections ?? 10,
+    answerMillis: timeoutMillis,
+  })
   const closers: (() => Promise<void>)[] = [() => target.close()]
   try {
     // An embedded Postgres has one connection for everything.
-    const background = target.kind === 'pglite' ? target : await openTarget(url, { ...open, connections: 2 })
+    const background =
+      target.kind === 'pglite'
+        ? target
+        : await openTarget(url, { ...open, connections: 2, answerMillis: timeoutMillis })
     if (background !== target) closers.unshift(() => background.close())
     const ledger = openLedger(background)
     const addressOf = (name: string): string =>
