@@ -54,7 +54,7 @@ export interface Counter {
 }
 
 /** Width of a bucket of time, by the database's clock. */
-export const BUCKET_SECONDS = 10
+const BUCKET_SECONDS = 10
 
 /** Adds what an instance measured since it last told. Twice is twice: after an unknown COMMIT it is better told again than not (it counts errors). */
 export async function addMetrics(
