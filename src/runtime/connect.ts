@@ -11,6 +11,7 @@ import type { Project } from '../plan/plan.ts'
 import { filesIn } from '../plan/project-files.ts'
 import { resolveAddress, resolveOptions } from '../runner/address.ts'
 import type { LiveStore } from '../sources/live-store.ts'
+import { databaseOf } from '../sources/redis/address.ts'
 import { commandKeys } from '../sources/redis/command-keys.ts'
 import { HEARTBEAT_MILLIS } from '../state/instances.ts'
 import { type OutboxDepth, outboxDepth } from '../state/outbox.ts'
@@ -245,7 +246,8 @@ export async function connect(options: ConnectOptions = {}, internals: Internals
         if (!project.sources.has(source))
           throw new KvmigError('SOURCE_UNKNOWN', `There is no source "${source}" in ${project.file}.`)
         const parts = { runner: runnerOf(source), keysOf: commandKeys }
-        if (!isUpstash(client)) return wrapClient(client, parts)
+        if (!isUpstash(client))
+          return wrapClient(client, { ...parts, database: databaseOf(addressOf(source)) })
         return wrapUpstash(client, {
           ...parts,
           // Nothing was written by a store that nobody has opened.
