@@ -91,7 +91,11 @@ export async function connect(options: ConnectOptions = {}, internals: Internals
     const background =
       target.kind === 'pglite'
         ? target
-        : await openTarget(url, { ...open, connections: 2, answerMillis: timeoutMillis })
+        : await openTarget(url, {
+            ...open,
+            connections: 2,
+            answerMillis: Math.max(timeoutMillis, BACKGROUND_MILLIS),
+          })
     if (background !== target) closers.unshift(() => background.close())
     const ledger = openLedger(background)
     const addressOf = (name: string): string =>
@@ -263,6 +267,9 @@ export async function connect(options: ConnectOptions = {}, internals: Internals
     throw error
   }
 }
+
+/** Nobody waits for what goes on in the background, or only where the route was not heard of for a while. */
+const BACKGROUND_MILLIS = 5000
 
 async function closeAll(closers: readonly (() => Promise<void>)[], closing: AbortController): Promise<void> {
   for (const close of closers) await close()
