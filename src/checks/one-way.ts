@@ -1,4 +1,4 @@
-import { mappingsOf } from '../plan/plan.ts'
+import { oneWayOf } from '../mapping/way-back.ts'
 import { list, object, text } from '../plan/schema-parts.ts'
 import type { Check } from './check.ts'
 import { counted, listed } from './counted.ts'
@@ -19,9 +19,7 @@ export const oneWay: Check<{ readonly accept?: readonly string[] }> = {
     { title: 'a map with accept' },
   ),
   run: async ({ plan, compiled }, { accept = [] }) => {
-    const lossy = mappingsOf(plan).flatMap(({ name, into }) =>
-      compiled.mapping(plan.name, name).oneWay.map((it) => ({ ...it, table: into.table })),
-    )
+    const lossy = oneWayOf(plan, compiled)
     const open = lossy.filter((it) => !accept.includes(it.column))
     const columns = [...new Set(lossy.map((it) => it.column))]
     const facts = {

@@ -24,6 +24,10 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
     'a column that is not in the target',
     'The table was changed since the plan was made. kvmig plan --live shows the difference.',
   ],
+  COLUMN_TYPE: [
+    'a column of another type than the plan says',
+    'Nothing was written: bytes of the one type would have become other values of the other. Give the column back its type (ALTER TABLE … ALTER COLUMN … TYPE …), or have the plan, or the schema file, say what it is now. kvmig plan --live lists what else differs.',
+  ],
   COLUMN_UNKNOWN: [
     'a column that the mapping does not fill',
     'A store takes the columns that its mapping fills, by their names in the table; the message lists them.',
@@ -175,7 +179,7 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
   ],
   ONE_WAY: [
     'a mapping without a way back',
-    'The entry cannot be made again of its rows: kvmig plan names the columns and what they lose. Keep the source form in a column of its own where the way back is wanted.',
+    'The entry cannot be made again of its rows: kvmig plan names the columns and what they lose, and how far each mapping goes. Keep the source form in a column of its own (email: email, and email_lower as an index over lower(email)); then the plan goes to D and back. Or accept it, and read in C by SQL or store(): gates: { C: [{ one_way: { accept: [email] }, because: … }] }.',
   ],
   ORPHAN_NOT_OURS: [
     'rows without a parent that were there before',

@@ -137,6 +137,7 @@ export function compileMapping({
       ask: compileAsk({ matcher, records, where: where?.test }, asking),
     }),
     oneWay,
+    back: { lineages, decoding, decodings },
     forward: compileForward({
       mapping,
       matcher,

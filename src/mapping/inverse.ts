@@ -6,16 +6,12 @@ import { acceptedType } from './accepted-types.ts'
 import type { Decoding } from './decode.ts'
 import { fromCell } from './from-cell.ts'
 import { keepsApart, type Lineage, partsOf } from './lineage.ts'
-import type { CompiledMapping } from './mapping.ts'
+import type { BackParts, CompiledMapping } from './mapping.ts'
 import { keyFrom, textOf } from './text-of.ts'
 
-export interface InverseParts {
+export interface InverseParts extends BackParts {
   readonly mapping: Mapping
   readonly columns: readonly ColumnDefinition[]
-  readonly lineages: readonly Lineage[]
-  readonly decoding: Decoding
-  /** Of single fields of a hash. */
-  readonly decodings: ReadonlyMap<string, Decoding>
 }
 
 /**
@@ -24,9 +20,7 @@ export interface InverseParts {
  */
 export function compileInverse(parts: InverseParts): Pick<CompiledMapping, 'oneWay' | 'inverse'> {
   const { mapping, columns, lineages, decoding, decodings } = parts
-  const sources = lineages.flatMap((it, index) =>
-    partsOf(it).map((part) => ({ ...part, column: columns[index]! })),
-  )
+  const sources = sourcesOf(columns, lineages)
   const lossy = sources.flatMap((it) =>
     it.loses !== undefined && !isKeptElsewhere(it, sources)
       ? [{ column: it.column.name, why: it.loses }]
@@ -44,11 +38,7 @@ export function compileInverse(parts: InverseParts): Pick<CompiledMapping, 'oneW
   const type = acceptedType(mapping)
   if (type === undefined) oneWay.push({ column: WHOLE, why: 'the type of the entry is not said' })
   if (oneWay.length > 0 || type === undefined) return { oneWay }
-  const readers = sources.flatMap(({ column, ...it }): readonly Reader[] => {
-    if (!it.back) return []
-    const [cellToValue, back, index] = [fromCell(column.type), it.back, columns.indexOf(column)]
-    return [{ ...it, read: (row) => back(cellToValue(row[index]!)) }]
-  })
+  const readers = readersOf(columns, sources)
   return { oneWay, inverse: (rows) => entryOf(rows, { mapping, readers, decoding, decodings, type }) }
 }
 
@@ -58,13 +48,30 @@ const WHOLE = '*'
 type Part = Extract<Lineage, { kind: 'part' }>
 
 /** A place of the entry, and the column that has what stood there. */
-interface Source extends Part {
+export interface Source extends Part {
   readonly column: ColumnDefinition
 }
 
-interface Reader extends Pick<Part, 'root' | 'path' | 'isRest'> {
+export interface Reader extends Pick<Part, 'root' | 'path' | 'isRest'> {
   read(row: Row): Value
 }
+
+export const sourcesOf = (
+  columns: readonly ColumnDefinition[],
+  lineages: readonly Lineage[],
+): readonly Source[] =>
+  lineages.flatMap((it, index) => partsOf(it).map((part) => ({ ...part, column: columns[index]! })))
+
+/** What gives back what stood in these places, where it can. */
+export const readersOf = (
+  columns: readonly ColumnDefinition[],
+  sources: readonly Source[],
+): readonly Reader[] =>
+  sources.flatMap(({ column, ...it }): readonly Reader[] => {
+    if (!it.back) return []
+    const [cellToValue, back, index] = [fromCell(column.type), it.back, columns.indexOf(column)]
+    return [{ ...it, read: (row) => back(cellToValue(row[index]!)) }]
+  })
 
 const sameSource = (a: Part, b: Part): boolean =>
   a.root === b.root &&
@@ -72,7 +79,7 @@ const sameSource = (a: Part, b: Part): boolean =>
   a.path.length === b.path.length &&
   a.path.every((it, index) => it === b.path[index])
 
-const isKeptElsewhere = (part: Part, sources: readonly Part[]): boolean =>
+export const isKeptElsewhere = (part: Part, sources: readonly Part[]): boolean =>
   sources.some((it) => it.back !== undefined && sameSource(it, part))
 
 /** What no column has, and an entry needs. */
@@ -136,7 +143,7 @@ function entryOf(
   }
 }
 
-const millisOf = (time: Value): number | null =>
+export const millisOf = (time: Value): number | null =>
   time instanceof Instant ? Number(time.micros / 1000n) : null
 
 const keyOf = (row: Row, { mapping, readers }: Backward): Buffer =>
@@ -193,7 +200,7 @@ function listOf(row: Row, readers: readonly Reader[]): readonly Value[] {
 }
 
 /** The record, put together from the columns that have its parts. NULL is left out. */
-function recordOf(row: Row, readers: readonly Reader[]): Value {
+export function recordOf(row: Row, readers: readonly Reader[]): Value {
   const parts = readers.filter((it) => it.root === 'value')
   const whole = parts.find((it) => it.path.length === 0 && !it.isRest)
   if (whole) return whole.read(row)
@@ -202,12 +209,16 @@ function recordOf(row: Row, readers: readonly Reader[]): Value {
     const value = part.read(row)
     if (value === null || value === undefined) continue
     if (part.isRest) for (const [name, item] of value as Map<string, Value>) record.set(name, item)
-    else put(record, part.path as readonly string[], value)
+    else putAt(record, part.path as readonly string[], value)
   }
   return record
 }
 
-function put(record: Map<string, Value>, [name = '', ...inner]: readonly string[], value: Value): void {
+export function putAt(
+  record: Map<string, Value>,
+  [name = '', ...inner]: readonly string[],
+  value: Value,
+): void {
   if (inner.length === 0) {
     record.set(name, value)
     return
@@ -215,10 +226,10 @@ function put(record: Map<string, Value>, [name = '', ...inner]: readonly string[
   const known = record.get(name)
   const object = known instanceof Map ? (known as Map<string, Value>) : new Map<string, Value>()
   record.set(name, object)
-  put(object, inner, value)
+  putAt(object, inner, value)
 }
 
-function pairsOf(record: Value, decodings: ReadonlyMap<string, Decoding> = new Map()): Buffer[] {
+export function pairsOf(record: Value, decodings: ReadonlyMap<string, Decoding> = new Map()): Buffer[] {
   return [...(record as Map<string, Value>)].flatMap(([name, value]) => [
     Buffer.from(name),
     decodings.get(name)?.encode?.(value) ?? Buffer.from(textOf(value)),

@@ -4,7 +4,9 @@ import type { EntryType, Mapping, Skip } from '../plan/plan.ts'
 import type { ColumnDefinition, TableDefinition } from '../plan/table.ts'
 import type { Entry } from '../sources/source.ts'
 import type { Reject, Row } from '../value.ts'
+import type { Decoding } from './decode.ts'
 import type { Grain } from './grain.ts'
+import type { Lineage } from './lineage.ts'
 import type { RecordPlace } from './source-of.ts'
 import type { RowBytes } from './straight.ts'
 
@@ -45,8 +47,18 @@ export interface CompiledMapping {
   sourceOf?(keyCells: Row): RecordPlace
   /** The entry (its type and value) that these rows came from, in canonical form. Absent where the mapping has no way back. */
   inverse?(rows: readonly Row[]): Pick<Entry, 'key' | 'type' | 'value' | 'expiresAt'>
+  /** What the way back is made of, for those who read the same entries and give them back together. */
+  readonly back: BackParts
   /** An entry that stands for all that gave a row, in a store that holds none of them: there where the mapping says `write: true`. */
   rewrite?(rows: readonly Row[]): Pick<Entry, 'key' | 'type' | 'value' | 'expiresAt'>
+}
+
+export interface BackParts {
+  /** Of the columns, in their order. */
+  readonly lineages: readonly Lineage[]
+  readonly decoding: Decoding
+  /** Of single fields of a hash. */
+  readonly decodings: ReadonlyMap<string, Decoding>
 }
 
 /** Did the mapping take the entry? `filtered`: its `where` said no to the entry as a whole, so the next rule may have it. */

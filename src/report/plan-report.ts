@@ -17,6 +17,7 @@ export interface PlanReportParts {
   /** The address of a source or of the target as it may be shown. */
   address(name: string | undefined): string
   readonly oneWay?: ReadonlyMap<string, PlannedPlan['oneWay']>
+  readonly road?: ReadonlyMap<string, PlannedPlan['road']>
   /** Beside those of the compiler. */
   readonly diagnostics?: readonly Diagnostic[]
   readonly environment?: string
@@ -55,6 +56,7 @@ export function createPlanReport(parts: PlanReportParts): PlanReport {
       neededBy,
       steps: stepsOf(plan.name),
       oneWay: parts.oneWay?.get(plan.name) ?? [],
+      road: parts.road?.get(plan.name) ?? [],
     })),
     removed: parts.removed ?? [],
     diagnostics: [...(parts.diagnostics ?? []), ...compiled.diagnostics],

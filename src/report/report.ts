@@ -68,6 +68,18 @@ export interface PlannedPlan {
   readonly steps: readonly PlannedStep[]
   /** Fields whose way back to the source loses something. */
   readonly oneWay: readonly { readonly table: string; readonly column: string; readonly why: string }[]
+  /**
+   * How far each mapping goes: `A`, `B` (unless the plan is changed), or all the way; and whether the source can be written again from its
+   * rows.
+   */
+  readonly road: readonly {
+    readonly mapping: string
+    readonly match: string
+    readonly to: 'A' | 'B' | 'D'
+    readonly back: boolean
+    /** What is in the way; empty where nothing is. */
+    readonly why: string
+  }[]
 }
 
 export interface PlannedStep {

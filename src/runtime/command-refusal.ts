@@ -11,12 +11,38 @@ export const refuse = (command: string, what: string, hint: string): KvmigError 
     },
   )
 
-export const unsupported = (name: string): KvmigError =>
-  refuse(
+export const unsupported = (name: string): KvmigError => {
+  const whole = WHOLE[name]
+  if (whole) return refuse(name, ...whole)
+  return refuse(
     name,
     'a key that a plan claims',
     'Write it as one of the commands that dual-write knows (docs/runtime.md), or use store().',
   )
+}
+
+/** What only the source could answer, and it is not asked any more. */
+export const unread = (name: string): KvmigError =>
+  new KvmigError(
+    'COMMAND_UNSUPPORTED',
+    `${name.toUpperCase()} cannot be answered from Postgres, and that is where the plan of this key is read.`,
+    { hint: 'Read it by one of the commands that docs/runtime.md lists, with store(), or with SQL.' },
+  )
+
+/** Does a command without a key concern all keys: by what it does to them, or by which those are? */
+export const isOnAllKeys = (name: string): boolean => Object.hasOwn(WHOLE, name)
+
+const ALL = ['a database that plans have keys in', 'Delete what is meant by its keys, with DEL.'] as const
+const OTHER = [
+  'the database of a source',
+  'A wrapped client stays with that one. Make another client for the other database.',
+] as const
+const WHOLE: Readonly<Record<string, readonly [what: string, hint: string]>> = {
+  flushall: ALL,
+  flushdb: ALL,
+  swapdb: OTHER,
+  select: OTHER,
+}
 
 export const dualWrite = (plan: string, { mapping, because }: Refusal): KvmigError =>
   new KvmigError(

@@ -1,7 +1,7 @@
 import type { LiveReply } from '../sources/live-store.ts'
 import type { Operation } from '../state/metrics.ts'
 import { hex, Places } from './command-places.ts'
-import { dualWrite, refuse, unsupported } from './command-refusal.ts'
+import { dualWrite, isOnAllKeys, refuse, unread, unsupported } from './command-refusal.ts'
 import {
   blindWrite,
   type CommandWork,
@@ -54,6 +54,11 @@ export class CommandRunner {
     return this.#parts.claims.any(keys)
   }
 
+  /** Is a command none of the client's own, because of its keys or because it is about all keys? */
+  concerns({ name, keys }: Pick<Invocation, 'name' | 'keys'>): boolean {
+    return this.isClaimed(keys) || isOnAllKeys(name)
+  }
+
   /** One command. `native` sends it to the source as it is: for reads while the source answers them. Gives bytes for text. */
   async run(
     invocation: Invocation,
@@ -65,6 +70,14 @@ export class CommandRunner {
     const [outcome] = (await this.together([invocation]))!
     if ('error' in outcome!) throw outcome.error
     return { reply: outcome!.reply, isNative: false }
+  }
+
+  /** For what reads the source past everything, a stream of a client: throws COMMAND_UNSUPPORTED where one of the keys is read from Postgres. */
+  mayReadSource(name: string, keys: readonly Buffer[]): void {
+    const { claims, engine, forced } = this.#parts
+    for (const plan of keys.flatMap((it) => claims.plansOf(it)))
+      if ((forced.get(plan) ?? readSide(engine.options.watcher.route(plan).phase)) === 'target')
+        throw unread(name)
   }
 
   /** Begins to watch, for `together`. */
@@ -178,7 +191,7 @@ export class CommandRunner {
   #step({ name, args, keys, command = COMMANDS[name] }: Invocation): Step {
     const { claims } = this.#parts
     if (!command) {
-      if (claims.any(keys)) throw unsupported(name)
+      if (this.concerns({ name, keys })) throw unsupported(name)
       return freeStep({ name, args, keys })
     }
     const subjects = command.subjects(args)
@@ -237,8 +250,7 @@ export class CommandRunner {
       const sides = [...plans].map((plan, index) => forced.get(plan) ?? readSide(entered[index]!.phase))
       for (const plan of plans) engine.options.recorder.count(plan, 'source.read')
       if (sides.every((it) => it === 'source')) return { reply: await native(), isNative: true }
-      if (!command)
-        throw refuse(name, 'a key whose plan is read from Postgres', 'Read it with store(), or with SQL.')
+      if (!command) throw unread(name)
       return { reply: await this.#readTarget(name, args, command), isNative: false }
     } finally {
       for (const it of entered) it.leave()
@@ -345,7 +357,9 @@ function asObject(reply: unknown): unknown {
 
 /** Read commands that the source answers itself, in A and B. */
 const NATIVE_READS: ReadonlySet<string> = new Set(
-  `hscan hrandfield sscan srandmember zrangebylex zscan lpos xrange xrevrange xlen dump memory object`.split(
+  `bitcount bitfield_ro bitpos dump geodist geohash geopos georadius_ro georadiusbymember_ro geosearch getbit hexpiretime hpexpiretime hpttl
+  hrandfield hscan httl lcs lpos memory object pfcount sdiff sinter sintercard sort_ro srandmember sscan substr sunion touch xinfo xlen xpending
+  xrange xrevrange zdiff zinter zintercard zlexcount zrandmember zrangebylex zrevrangebylex zscan zunion`.split(
     /\s+/,
   ),
 )

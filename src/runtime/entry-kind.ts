@@ -4,6 +4,7 @@ import type { CompiledProject } from '../mapping/compiled-project.ts'
 import { dualWriteObstacle } from '../mapping/dual-write-obstacle.ts'
 import { type Grain, grainOf, partOfGrain } from '../mapping/grain.ts'
 import type { CompiledMapping, Part } from '../mapping/mapping.ts'
+import { wayBack } from '../mapping/way-back.ts'
 import type { Plan } from '../plan/plan.ts'
 import type { Change } from '../sources/change.ts'
 import type { Entry } from '../sources/source.ts'
@@ -39,7 +40,7 @@ export interface EntryKind {
   readonly collides: boolean
   forward(entry: Entry): MappedEntry
   /** What the source gets for all rows of a place. Absent where there is no way back, with the reasons in `oneWay`. */
-  readonly changeOf?: (rows: readonly Row[]) => Change
+  readonly changeOf?: (rows: readonly Pick<MappedRow, 'mapping' | 'row'>[]) => Change
   readonly oneWay: readonly string[]
   /** Which rows of a mapping's table a place has, where the columns of the row's key tell: their names and cells. */
   keyed(mapping: CompiledMapping, place: Place): readonly (readonly [column: string, cell: Cell])[]
@@ -65,9 +66,8 @@ export function compileEntryKind(
     if (why) return refuse(it, why)
   }
   const [element] = grains as Set<Grain>
-  const only = mappings.length === 1 ? first : undefined
   const collides = mappings.some((it) => compiled.collides(it.table.name))
-  const inverse = collides ? undefined : only?.inverse
+  const { oneWay, inverse } = wayBack(mappings, compiled)
   const router = compiled.router(plan.source)
   return {
     plan: plan.name,
@@ -87,20 +87,14 @@ export function compileEntryKind(
       return { rows, rejects, unclaimed: !claim || claim.plan !== plan.name }
     },
     ...(inverse && {
-      changeOf: (rows: readonly Row[]): Change => {
+      changeOf: (rows): Change => {
         const { value, expiresAt } = inverse(rows)
         return { do: 'put', value: value!, expiresAt }
       },
     }),
-    oneWay: inverse ? [] : lossesOf(mappings, collides),
+    oneWay: oneWay.map(({ column, why }) => (column === '*' ? why : `${column}: ${why}`)),
     keyed: compiled.keyCells,
   }
-}
-
-function lossesOf(mappings: readonly CompiledMapping[], collides: boolean): readonly string[] {
-  if (mappings.length > 1) return ['several mappings read the same entries, and each has only a part of them']
-  if (collides) return ['several records can give one row, and it tells of one of them']
-  return mappings[0]!.oneWay.map(({ column, why }) => (column === '*' ? why : `${column}: ${why}`))
 }
 
 /** Is a part of an entry what this place is about? All parts of a key are, where the place is the key. */

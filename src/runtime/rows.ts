@@ -318,7 +318,7 @@ export class Rows {
     const rows = await this.entries.read(tx, kind, place)
     if (rows.length === 0) return undefined
     if (!kind.changeOf) throw new Complaint(entryOneWay(kind))
-    const entry = entryOf(place, kind.changeOf(rows.map((it) => it.row)))
+    const entry = entryOf(place, kind.changeOf(rows))
     if (entry?.expiresAt == null) return entry
     const [clock] = await tx.query('SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now')
     return entry.expiresAt <= Number(clock!.now) ? undefined : entry

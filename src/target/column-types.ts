@@ -14,14 +14,17 @@ export interface WireType {
   readonly schema?: string
 }
 
-/** Looks up in the catalog what the named columns of a table are; throws `TargetError` COLUMN_MISSING. */
+/**
+ * Looks up in the catalog what the named columns of a table are. Throws `TargetError` COLUMN_MISSING, and COLUMN_TYPE where a column is
+ * not what the plan takes it for: rows are written and compared as bytes, which another type of the same width would read as other values.
+ */
 export async function wireTypes(
   tx: Transaction,
   table: TableName,
   columns: readonly { readonly name: string; readonly type: ColumnType }[],
 ): Promise<WireType[]> {
   const rows = await tx.query(
-    `SELECT a.attname AS name, e.oid, nullif(n.nspname, 'pg_catalog') AS schema,
+    `SELECT a.attname AS name, e.oid, CASE WHEN e.oid = t.oid THEN '' ELSE '[]' END AS brackets, f.sql AS written, nullif(n.nspname, 'pg_catalog') AS schema,
         CASE WHEN n.nspname = 'pg_catalog' THEN f.sql
           ELSE format('%I.%I', n.nspname, e.typname) || coalesce(substring(f.sql FROM '\\(.*\\)'), '')
             || CASE WHEN e.oid = t.oid THEN '' ELSE '[]' END
@@ -48,9 +51,27 @@ export async function wireTypes(
         },
       )
     }
-    return { type, oid: Number(row.oid), sql: row.sql!, ...(row.schema ? { schema: row.schema } : {}) }
+    const oid = Number(row.oid)
+    if ((row.brackets === '[]') !== type.array || !hasBytesOf(type.base, oid)) {
+      throw new TargetError(
+        'COLUMN_TYPE',
+        `Column ${name} of table ${showTable(table)} is ${row.written}, and the plan says ${type.sql}${type.array ? '[]' : ''}.`,
+        { hint: 'Was the table changed? Give the column back its type, or have the plan say the new one.' },
+      )
+    }
+    return { type, oid, sql: row.sql!, ...(row.schema ? { schema: row.schema } : {}) }
   })
 }
+
+/** Do values of this type look as those of the type with this OID do? Texts of all kinds do, and what kvmig has no codec for is converted. */
+function hasBytesOf(base: BaseType, oid: number): boolean {
+  const found = BASE_OF.get(oid)
+  if (base === found || base === 'other') return true
+  if (TEXTS.has(base)) return found === undefined || TEXTS.has(found)
+  return found === undefined && OIDS[base] === undefined
+}
+
+const TEXTS: ReadonlySet<BaseType> = new Set(['text', 'varchar', 'char', 'enum'])
 
 /** The type of a column that Postgres itself defines, without asking a database. For enums, vectors and others use `wireTypes`. */
 export function builtInType(type: ColumnType): WireType {
@@ -78,3 +99,7 @@ const OIDS: Partial<Record<BaseType, number>> = {
   uuid: 2950,
   jsonb: 3802,
 }
+
+const BASE_OF: ReadonlyMap<number, BaseType> = new Map(
+  Object.entries(OIDS).map(([base, oid]) => [oid, base as BaseType]),
+)

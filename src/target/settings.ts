@@ -18,6 +18,10 @@ export function beginWithSettings(
     ['intervalstyle', 'postgres'],
     ['extra_float_digits', '1'],
     ['bytea_output', 'hex'],
+    // Old applications switch these for their whole database: NULL in an array would be a text, and a backslash in SQL another character.
+    ['array_nulls', 'on'],
+    ['standard_conforming_strings', 'on'],
+    ['transform_null_equals', 'off'],
     // Rows that a policy hides have to be an error: they would be missing without a word.
     ['row_security', 'off'],
     ['synchronous_commit', options.mayBeForgotten ? 'off' : 'on'],
@@ -29,7 +33,8 @@ export function beginWithSettings(
   // One statement for all of them costs the server less than a SET for each.
   const all = settings.map(([name, value]) => `set_config('${name}', '${value.replaceAll("'", "''")}', true)`)
   return [
-    options.readOnly ? 'BEGIN READ ONLY' : 'BEGIN',
+    // Whoever waited for a lock has to see what its holder left: the route, a version, the lease.
+    `BEGIN ISOLATION LEVEL READ COMMITTED${options.readOnly ? ' READ ONLY' : ''}`,
     `SELECT ${all.map((it) => `pg_catalog.${it}`).join(', ')}`,
   ]
 }

@@ -45,6 +45,7 @@ const WITHOUT_EXAMPLE = [
   'KV201',
   'KV202',
   'KV203',
+  'KV204',
   'UNKNOWN_FORMAT',
   'VALUE_TOO_LARGE',
 ]

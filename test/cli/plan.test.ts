@@ -26,6 +26,10 @@ test('says what would happen, plan by plan, and changes nothing', async () => {
           ~ analyze      users                  statistics for the query planner
       ──  gate B         coverage, unmapped, row_count, full, orphans, unique_keys, sequences, quarantine
 
+      How far each mapping goes
+        user:{id:int}  A and B  C wants a way back, or one_way to accept it: email
+        ► Keep the source’s form in a column of its own, or accept that it is lost: kvmig explain ONE_WAY.
+
       One-way fields: phase C needs them accepted, or kept in their source form
         users.email  lower: the case of letters is forgotten
 
@@ -43,6 +47,40 @@ test('says what would happen, plan by plan, and changes nothing', async () => {
   `)
   expect(stderr).toBe('')
   expect(code).toBe(0)
+})
+
+test('says of each mapping how far it goes, and whether there is a way back', async () => {
+  const plan = (name: string, mapping: string, more = '') =>
+    `version: 1\nplan: ${name}\nmappings: [{ into: ${name}, ${mapping} }]\ntables: { ${name}: { columns: { id: text, v: text }, primary_key: [id] } }\n${more}`
+  const cwd = folderOf({
+    'plans/whole.yaml': plan('whole', "match: 'w:{id}', type: string, fields: { id: $id, v: $value }"),
+    'plans/asks.yaml': plan(
+      'asks',
+      "match: 'a:{id}', type: string, fields: { id: $id, v: \"get('b:{id}')\" }",
+    ),
+    'plans/known.yaml': plan(
+      'known',
+      "match: 'k:{id}', type: string, fields: { id: $id, v: $value | upper }",
+      'gates: { C: [{ one_way: { accept: [v] }, because: nobody needs it }] }\n',
+    ),
+  })
+  const { stdout } = await runCli(['plan', '--no-prove', '--json'], { cwd })
+  const { plans } = JSON.parse(stdout)
+  expect(
+    Object.fromEntries(
+      plans.flatMap((it: { road: { match: string }[] }) =>
+        it.road.map(({ match, ...rest }) => [match, rest]),
+      ),
+    ),
+  ).toEqual({
+    'user:{id:int}': { mapping: 'users', to: 'B', back: false, why: expect.stringContaining('email') },
+    'post:{id}': { mapping: 'posts', to: 'D', back: true, why: '' },
+    'w:{id}': { mapping: 'whole', to: 'D', back: true, why: '' },
+    'a:{id}': { mapping: 'asks', to: 'A', back: false, why: 'columns depend on what other keys say' },
+    'k:{id}': { mapping: 'known', to: 'D', back: false, why: 'accepted, without a way back: v' },
+  })
+  const text = await runCli(['plan', '--no-prove'], { cwd })
+  expect(text.stdout).toMatch(/a:\{id\} +A +columns depend on what other keys say/)
 })
 
 test('of one plan brings along what it needs, and says why', async () => {

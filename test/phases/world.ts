@@ -1,4 +1,4 @@
-import { connect } from '../../src/runtime/connect.ts'
+import { connect, type Internals } from '../../src/runtime/connect.ts'
 import type { ConnectOptions, Kvmig } from '../../src/runtime/kvmig.ts'
 import { type Ended, kvmig, projectFolder, ran } from '../setup/cli.ts'
 import { type FreshDatabase, freshDatabase } from '../setup/postgres.ts'
@@ -46,7 +46,7 @@ export interface World {
   /** The program in a process of its own. */
   start(args: readonly string[], more?: Readonly<Record<string, string>>): ReturnType<typeof kvmig>
   /** An instance of the application. */
-  instance(name: string, options?: ConnectOptions): Promise<Kvmig>
+  instance(name: string, options?: ConnectOptions, internals?: Internals): Promise<Kvmig>
   write(file: string, text: string): void
   /** What each store holds, in one form, so that they can be compared. */
   users(): Promise<{ readonly source: Record<string, unknown>; readonly target: Record<string, unknown> }>
@@ -82,13 +82,16 @@ export async function startWorld({
     environment,
     run: (args, more = {}) => ran(project.path, args, { ...environment, ...more }),
     start: (args, more = {}) => kvmig(project.path, args, { ...environment, ...more }),
-    instance: async (name, options = {}) => {
-      const made = await connect({
-        project: join(project.path, 'migrations.yaml'),
-        variables: environment,
-        instance: name,
-        ...options,
-      })
+    instance: async (name, options = {}, internals = {}) => {
+      const made = await connect(
+        {
+          project: join(project.path, 'migrations.yaml'),
+          variables: environment,
+          instance: name,
+          ...options,
+        },
+        internals,
+      )
       open.push(made)
       return made
     },

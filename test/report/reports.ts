@@ -52,6 +52,7 @@ export const planReport: PlanReport = {
       wave: 1,
       neededBy: ['messages'],
       oneWay: [],
+      road: [],
       steps: [
         step(
           'handles/A/table/handles',
@@ -72,6 +73,7 @@ export const planReport: PlanReport = {
       wave: 2,
       neededBy: [],
       oneWay: [{ table: 'messages', column: 'from_user', why: 'lower loses the case' }],
+      road: [],
       steps: [
         step('messages/A/table/messages', {
           symbol: '+',

@@ -117,6 +117,7 @@ describe('the text of a report', () => {
     const plans = planReport.plans.map((plan) => ({
       ...plan,
       oneWay: [],
+      road: [],
       steps: plan.steps.map(({ because, ...step }) => ({
         ...step,
         state: step.kind === 'gate' ? ('pending' as const) : ('done' as const),

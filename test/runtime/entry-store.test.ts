@@ -58,8 +58,7 @@ describe.each(['A', 'B', 'C'] as const)('an entry of many rows, in %s', (phase) 
         { title: 't', tag: 'x' },
         { title: 't', tag: 'y' },
       ])
-    if (phase === 'C') await expect(document.get({ id: '1' })).rejects.toMatchObject({ code: 'ONE_WAY' })
-    else expect(await document.get({ id: '1' })).toEqual({ title: 't', tags: ['x', 'y'] })
+    expect(await document.get({ id: '1' })).toEqual({ title: 't', tags: ['x', 'y'] })
     await document.delete({ id: '1' })
     expect(await world.rows('SELECT 1 FROM docs')).toEqual([])
   })

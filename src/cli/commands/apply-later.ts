@@ -67,13 +67,17 @@ export async function run(options: LaterOptions, io: Io): Promise<number> {
           CHECKS,
           findings,
         )
-        for (const { plan, route } of ready) {
-          const isMoving = route.phase === BEFORE[phase]
-          if (isMoving && !opened.has(plan.name)) continue
-          const evidence = opened.get(plan.name)
-          if (phase === 'D') await beginRetire({ ...later, uses }, { plan, route, evidence })
-          else await arrive(later, { plan, route, phase, evidence })
-        }
+        const going = ready.flatMap(({ plan, route }) =>
+          route.phase === BEFORE[phase] && !opened.has(plan.name)
+            ? []
+            : [{ plan, route, evidence: opened.get(plan.name) }],
+        )
+        if (phase === 'D') for (const it of going) await beginRetire({ ...later, uses }, it)
+        else
+          await arrive(
+            later,
+            going.map((it) => ({ ...it, phase })),
+          )
         await uses?.keep(context)
         return outcomeOf(later)
       },

@@ -102,8 +102,8 @@ mappings:
     into: users
     fields:
       id:         $id
-      name:       name | trim
-      email:      email | lower
+      name:       name
+      email:      email               # as it is: email | lower could not be written back, and phases B to D go both ways
       created_at: created_at | epoch_ms
 
 tables:
@@ -114,14 +114,16 @@ tables:
       email:      text
       created_at: timestamptz not null
     primary_key: [id]
+    indexes:
+      idx_users_email: ['lower(email)']
 
 gates:
   B: [row_count]
 
 # Unit tests of the mappings above: kvmig test
 examples:
-  - entry: { key: 'user:42', hash: { name: ' Ada ', email: Ada@Example.com, created_at: '1767830400000' } }
-    rows: { users: [{ id: 42, name: Ada, email: ada@example.com, created_at: '2026-01-08T00:00:00Z' }] }
+  - entry: { key: 'user:42', hash: { name: Ada, email: Ada@Example.com, created_at: '1767830400000' } }
+    rows: { users: [{ id: 42, name: Ada, email: Ada@Example.com, created_at: '2026-01-08T00:00:00Z' }] }
   - entry: { key: 'user:43', hash: { name: Bo } }
     rejects: [{ code: FIELD_MISSING, column: created_at }]
 `

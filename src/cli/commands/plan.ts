@@ -4,7 +4,6 @@ import { showOffset } from '../../checks/clock-offsets.ts'
 import { type Diagnostic, hasErrors } from '../../diagnostic.ts'
 import { EXIT } from '../../errors.ts'
 import type { Compilation } from '../../plan/compile.ts'
-import { mappingsOf, type Plan } from '../../plan/plan.ts'
 import { type SavedPlan, savePlan } from '../../plan/saved-plan.ts'
 import { createPlanReport } from '../../report/plan-report.ts'
 import type { LiveSection, Loss, PlanReport } from '../../report/report.ts'
@@ -18,6 +17,7 @@ import { PlanMistakes } from '../plan-mistakes.ts'
 import { type Format, printReport } from '../print-report.ts'
 import { type Loaded, loadProject, projectFile } from '../project.ts'
 import { proveSteps } from '../proof.ts'
+import { roadOf } from '../road.ts'
 import { basisOf } from '../saved.ts'
 import { type SourceMeter, withSession } from '../session.ts'
 import { shownAddress } from '../shown-address.ts'
@@ -151,6 +151,7 @@ async function reportOf(parts: Parts): Promise<PlanReport> {
   const { project } = loaded
   const { describeStep, MAPPING_PARTS } = await import('../../catalog.ts')
   const { compileProject: compileMappings } = await import('../../mapping/compiled-project.ts')
+  const { oneWayOf } = await import('../../mapping/way-back.ts')
   const mappings = session?.compiled ?? compileMappings(project, MAPPING_PARTS)
   const environment = options.env === undefined ? undefined : project.environments.get(options.env)
   return createPlanReport({
@@ -162,7 +163,10 @@ async function reportOf(parts: Parts): Promise<PlanReport> {
       name === undefined
         ? (session?.target.label ?? shownAddress((environment?.target ?? project.target).url, io.env))
         : shownAddress((environment?.sources.get(name) ?? project.sources.get(name))!.url, io.env),
-    oneWay: await oneWayFields(project.plans, mappings),
+    oneWay: new Map(project.plans.map((it) => [it.name, oneWayOf(it, mappings)] as const)),
+    road: new Map(
+      project.plans.map((it) => [it.name, roadOf(it, mappings, session?.canBeLive(it.source))] as const),
+    ),
     ...(standing ? { states: standing.states, removed: await removedOf(session, standing) } : {}),
     ...(options.env === undefined ? {} : { environment: options.env }),
     ...(live ? { live } : {}),
@@ -180,30 +184,6 @@ async function removedOf(
   return lossesOf(
     session,
     removed.map((id) => records.get(id)!),
-  )
-}
-
-/** What `kvmig rebuild` could not write again. */
-async function oneWayFields(
-  plans: readonly Plan[],
-  mappings: Session['compiled'],
-): Promise<ReadonlyMap<string, PlanReport['plans'][number]['oneWay']>> {
-  const { lossesOf } = await import('../../runner/way-back.ts')
-  return new Map(
-    plans.map((plan) => {
-      const losses = mappingsOf(plan).flatMap(({ name }) => {
-        const mapping = mappings.mapping(plan.name, name)
-        const writers = mappings.writers(mapping.table.name)
-        // Nothing is lost where another layout is written for its rows.
-        if (!mapping.mapping.write && writers.some((it) => it.mapping.write)) return []
-        return lossesOf(plan, mapping, writers).map((it) => ({ table: mapping.table.name.table, ...it }))
-      })
-      // Two mappings into one table often lose the same thing.
-      return [
-        plan.name,
-        [...new Map(losses.map((it) => [`${it.table}.${it.column}: ${it.why}`, it])).values()],
-      ]
-    }),
   )
 }
 

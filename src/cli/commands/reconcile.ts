@@ -53,23 +53,23 @@ export async function run(options: ReconcileOptions, io: Io): Promise<number> {
       io,
       async (context) => {
         const acts: Act[] = []
-        for (const { plan, route } of plans) {
-          const settled = await reconcile(session, context, {
+        const settled = await reconcile(session, context, {
+          plans: plans.map(({ plan, route }) => ({
             plan,
             route,
-            adopt: options.adopt ?? false,
-            emptied: options.emptied ?? false,
             ...(listedThere ? { only: placesOf(plan, listedThere) } : {}),
-            progress: counter.tell,
-          })
+          })),
+          adopt: options.adopt ?? false,
+          emptied: options.emptied ?? false,
+          progress: counter.tell,
+        }).finally(counter.finish)
+        for (const [plan, it] of settled)
           acts.push({
-            plan: plan.name,
-            status: settled.left > 0 ? 'failed' : 'done',
+            plan,
+            status: it.left > 0 ? 'failed' : 'done',
             verb: 'reconcile',
-            detail: show(settled),
+            detail: show(it),
           })
-        }
-        counter.finish()
         const isLeft = acts.some((it) => it.status === 'failed')
         return {
           outcome: isLeft ? 'closed' : 'done',

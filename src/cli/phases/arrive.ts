@@ -4,7 +4,7 @@ import { counted } from '../../report/wording.ts'
 import type { CaughtUp } from '../../runner/converge/catch-up.ts'
 import { enterB } from '../../runner/phases/enter-b.ts'
 import { enterC } from '../../runner/phases/enter-c.ts'
-import { expectedOf } from '../../runner/phases/expected.ts'
+import { expectedOf, type Rollout } from '../../runner/phases/expected.ts'
 import { isConfirmed, showFleet } from '../../runner/phases/fleet.ts'
 import { note } from '../../runner/phases/note.ts'
 import type { Route } from '../../state/ledger.ts'
@@ -18,68 +18,109 @@ export interface Arriving {
   readonly evidence: readonly Finding[] | undefined
 }
 
-/** Brings one plan into phase B or C, from wherever an earlier run left it. */
-export async function arrive(later: Later, arriving: Arriving): Promise<void> {
-  const { plan, route, phase } = arriving
+/** Brings plans into phase B or C, from wherever an earlier run left them. */
+export async function arrive(later: Later, all: readonly Arriving[]): Promise<void> {
   const { context, acts } = later
-  const isThere = route.phase === phase && !route.rollout
-  const entered = (await context.ledger.steps()).get(`${plan.name}/${phase}/entered`)
-  if (isThere && entered?.state === 'done') {
-    acts.push({
-      plan: plan.name,
-      status: 'kept',
-      verb: 'route',
-      detail: `phase ${phase} since ${route.since}`,
-    })
+  const steps = await context.ledger.steps()
+  const coming: Arriving[] = []
+  for (const it of all) {
+    const { plan, route, phase } = it
+    if (!isThere(it) || steps.get(`${plan.name}/${phase}/entered`)?.state !== 'done') coming.push(it)
+    else
+      acts.push({
+        plan: plan.name,
+        status: 'kept',
+        verb: 'route',
+        detail: `phase ${phase} since ${route.since}`,
+      })
+  }
+  // In B they go together; in C one after the other: each is a cutover of its own.
+  if (coming[0]?.phase === 'B') {
+    // Throws, before anything was done, where nobody said how many instances there are.
+    const rollouts = coming.map(({ plan }) => expectedOf(plan, expectations(later)))
+    for (const it of coming) await leave(later, it)
+    const complete = await arriveB(
+      later,
+      coming.map((it, index) => ({ ...it, rollout: rollouts[index]! })),
+    )
+    for (const it of coming) if (complete.has(it.plan.name)) await settle(later, it)
     return
   }
-  const step = { plan: plan.name, phase, kind: 'entered', outcome: {} } as const
-  if (route.phase !== phase) {
-    await hooks(later, plan, 'before', phase)
-    await note(context, { ...step, state: 'running' })
+  for (const it of coming) {
+    await leave(later, it)
+    if (await arriveC(later, it)) await settle(later, it)
   }
-  const isComplete = phase === 'B' ? await arriveB(later, arriving) : await arriveC(later, arriving)
-  if (!isComplete) return
-  await hooks(later, plan, 'after', phase)
-  await note(context, { ...step, state: 'done' })
 }
 
-async function arriveB(later: Later, { plan, route, evidence }: Arriving): Promise<boolean> {
+const expectations = ({ options: { expect, credentialRotated } }: Later) => ({
+  expect,
+  rotated: credentialRotated,
+})
+
+const isThere = ({ route, phase }: Arriving): boolean => route.phase === phase && !route.rollout
+
+const entry = ({ plan, phase }: Arriving) =>
+  ({ plan: plan.name, phase, kind: 'entered', outcome: {} }) as const
+
+async function leave(later: Later, it: Arriving): Promise<void> {
+  if (it.route.phase === it.phase) return
+  await hooks(later, it.plan, 'before', it.phase)
+  await note(later.context, { ...entry(it), state: 'running' })
+}
+
+async function settle(later: Later, it: Arriving): Promise<void> {
+  await hooks(later, it.plan, 'after', it.phase)
+  await note(later.context, { ...entry(it), state: 'done' })
+}
+
+/** Gives the names of those that are there. Where one plan alone is asked for and the fuse stops it, that is thrown. */
+async function arriveB(
+  later: Later,
+  all: readonly (Arriving & { readonly rollout: Rollout })[],
+): Promise<ReadonlySet<string>> {
   const { session, context, options, io, acts } = later
-  const { name } = plan
-  if (route.phase === 'B' && !route.rollout) return true
-  const rollout = expectedOf(plan, { expect: options.expect, rotated: options.credentialRotated })
+  const coming = all.filter((it) => !isThere(it))
+  const there = new Set(all.filter(isThere).map((it) => it.plan.name))
   const counter = createCounter({ io, quiet: options.quiet, words: 'Comparing' })
   const entered = await enterB(session, context, {
-    plan,
-    route,
-    rollout,
-    patience: patienceOf(later, plan),
+    plans: coming.map(({ plan, route, rollout, evidence }) => ({
+      plan,
+      route,
+      rollout,
+      patience: patienceOf(later, plan),
+      evidence: evidenceOf(later, plan, 'B', evidence),
+    })),
     confirmDeletes: options.confirmDeletes,
-    evidence: evidenceOf(later, plan, 'B', evidence),
     progress: counter.tell,
   }).finally(counter.finish)
-  const { fleet, route: now } = entered
-  acts.push({
-    plan: name,
-    status: route.phase === 'B' ? 'kept' : 'done',
-    verb: 'route',
-    detail: `phase B, epoch ${now.epoch}: the source answers, both are written`,
-  })
-  acts.push({
-    plan: name,
-    status: entered.state === 'waiting' ? 'waiting' : 'done',
-    verb: 'fleet',
-    detail: showFleet(fleet, entered.state === 'done' ? now.epoch - 1 : now.epoch),
-  })
-  if (entered.state === 'waiting') return false
-  acts.push({
-    plan: name,
-    status: entered.state === 'done' ? 'done' : 'failed',
-    verb: 'catch-up',
-    detail: `${showCaughtUp(entered.caughtUp)}${entered.state === 'done' ? '' : '; they still differ: does somebody write to the source without kvmig/runtime?'}`,
-  })
-  return entered.state === 'done'
+  for (const { plan, route } of coming) {
+    const it = entered.get(plan.name)!
+    if (it.state === 'stopped' && all.length === 1) throw it.error
+    acts.push({
+      plan: plan.name,
+      status: route.phase === 'B' ? 'kept' : 'done',
+      verb: 'route',
+      detail: `phase B, epoch ${it.route.epoch}: the source answers, both are written`,
+    })
+    acts.push({
+      plan: plan.name,
+      status: it.state === 'waiting' ? 'waiting' : 'done',
+      verb: 'fleet',
+      detail: showFleet(it.fleet, it.state === 'done' ? it.route.epoch - 1 : it.route.epoch),
+    })
+    if (it.state === 'waiting') continue
+    if (it.state === 'done') there.add(plan.name)
+    acts.push({
+      plan: plan.name,
+      status: it.state === 'done' ? 'done' : 'failed',
+      verb: 'catch-up',
+      detail:
+        it.state === 'stopped'
+          ? `${it.error.code}: ${it.error.message}${it.error.hint ? ` ${it.error.hint}` : ''}`
+          : `${showCaughtUp(it.caughtUp)}${it.state === 'done' ? '' : '; they still differ: does somebody write to the source without kvmig/runtime?'}`,
+    })
+  }
+  return there
 }
 
 async function arriveC(later: Later, { plan, route, evidence }: Arriving): Promise<boolean> {

@@ -1,6 +1,6 @@
 import type { Diagnostic } from '../../diagnostic.ts'
 import type { LiveSection, LiveSource, PlannedPlan, PlannedStep, PlanReport } from '../report.ts'
-import { forecastText, furtherTexts, storageTexts } from '../text/plan.ts'
+import { farOf, forecastText, furtherTexts, isOpen, roadHint, storageTexts } from '../text/plan.ts'
 import { counted, listed, number } from '../wording.ts'
 import { accountTable } from './account.ts'
 import type { Section } from './section.ts'
@@ -51,7 +51,8 @@ const forecastBody = (live: LiveSection | undefined): string =>
       )
     : ''
 
-function planSection({ plan, file, source, wave, neededBy, steps, oneWay }: PlannedPlan): Section {
+function planSection(planned: PlannedPlan): Section {
+  const { plan, file, source, wave, neededBy, steps, oneWay, road } = planned
   const left = steps.filter(({ kind, state }) => kind !== 'gate' && state !== 'done').length
   const brought = neededBy.length > 0 ? ` · needed by ${prose(listed(neededBy))}` : ''
   return {
@@ -59,6 +60,15 @@ function planSection({ plan, file, source, wave, neededBy, steps, oneWay }: Plan
     body: paragraphs(
       `${code(file)} · ${code(source)} · wave ${wave}${brought}`,
       stepTable(steps),
+      isOpen(planned)
+        ? ''
+        : paragraphs(
+            table(
+              ['mapping', 'goes', ''],
+              road.map((it) => [code(it.match), farOf(it), prose(it.why)]),
+            ),
+            prose(roadHint(planned)),
+          ),
       table(
         ['one-way field', ''],
         oneWay.map((it) => [code(`${it.table}.${it.column}`), prose(it.why)]),

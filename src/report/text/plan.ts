@@ -18,7 +18,12 @@ export function planLines(report: PlanReport, painter: Painter): string[] {
     diagnosticLines(diagnostics, painter),
     section('Shared', take(shared), painter),
     ...plans.map((plan) =>
-      blocks(planHead(plan, report, painter), take(plan.steps), oneWayLines(plan, painter)),
+      blocks(
+        planHead(plan, report, painter),
+        take(plan.steps),
+        roadLines(plan, painter),
+        oneWayLines(plan, painter),
+      ),
     ),
     section(
       'Done before, and not in the plans any more: apply takes it back',
@@ -70,6 +75,44 @@ const STATES: { readonly [S in PlannedStep['state']]: readonly [string, Paint | 
   changed: ['changed since it was applied', 'warn'],
   again: ['again', 'warn'],
 }
+
+/** Where every mapping goes all the way, and back, there is nothing to say. */
+export const isOpen = ({ road }: PlannedPlan): boolean => road.every((it) => it.to === 'D' && it.back)
+
+/** `A`, `A and B`, `A to D`, `A to D and back`. */
+export const farOf = ({ to, back }: PlannedPlan['road'][number]): string =>
+  ({ A: 'A', B: 'A and B', D: back ? 'A to D and back' : 'A to D' })[to]
+
+/** What to do about it. */
+export function roadHint({ road }: PlannedPlan): string {
+  const parts = [
+    road.some((it) => it.to === 'A') &&
+      'What stays in A keeps no other waiting in a plan file of its own: kvmig explain DUAL_WRITE.',
+    road.some((it) => it.to === 'B') &&
+      'Keep the source’s form in a column of its own, or accept that it is lost: kvmig explain ONE_WAY.',
+  ]
+  return parts.filter(Boolean).join(' ')
+}
+
+const roadLines = (plan: PlannedPlan, painter: Painter): string[] =>
+  isOpen(plan)
+    ? []
+    : section(
+        '  How far each mapping goes',
+        [
+          ...columns(
+            plan.road.map((it) => [
+              it.match,
+              painted(farOf(it), it.to === 'D' ? undefined : 'warn'),
+              whole(it.why),
+            ]),
+            painter,
+            4,
+          ),
+          ...(roadHint(plan) === '' ? [] : [line(`► ${roadHint(plan)}`, undefined, 4)]),
+        ],
+        painter,
+      )
 
 const oneWayLines = ({ oneWay }: PlannedPlan, painter: Painter): string[] =>
   section(

@@ -3,6 +3,8 @@ import { failpoint } from '../../failpoint.ts'
 import { forwardClaims } from '../../mapping/claim.ts'
 import { groupOf } from '../../mapping/group.ts'
 import type { CompiledMapping } from '../../mapping/mapping.ts'
+import type { RowOf } from '../../mapping/together.ts'
+import { wayBack } from '../../mapping/way-back.ts'
 import type { Plan } from '../../plan/plan.ts'
 import { type Change, encodeChange } from '../../sources/change.ts'
 import type { LiveRecord, LiveStore } from '../../sources/live-store.ts'
@@ -130,8 +132,9 @@ async function look(
   const mapping = context.compiled.mapping(plan.name, name)
   const table = tables.get(mapping) ?? (await openRows(tx, mapping))
   tables.set(mapping, table)
-  if (mapping.grain === 'key' && (mapping.mapping.each || groupOf(plan, mapping.mapping).length > 1))
-    return lookWhole(tx, { suspect, entry, touch, given, mapping, table, context })
+  const group = groupOf(plan, mapping.mapping).map((it) => context.compiled.mapping(plan.name, it.name))
+  if (mapping.grain === 'key' && (mapping.mapping.each || group.length > 1))
+    return lookWhole(tx, { suspect, entry, touch, given, group, tables, context })
   if (given.length > 1 || suspect.differences.length > 1) return { state: 'beyond' }
   const [there] = await rowsOf(tx, table, given[0]?.row, suspect)
   if (!there) {
@@ -152,54 +155,62 @@ async function look(
   return value ? { state: 'repair', change: { do: 'put', value, expiresAt } } : { state: 'beyond' }
 }
 
-/** The same where a record has any number of rows: they are compared, and give the entry back, together. */
+/** The same where a record has any number of rows, of one mapping or of several: they are compared, and give the entry back, together. */
 async function lookWhole(
   tx: Transaction,
   {
-    suspect: { plan, place },
+    suspect: { place },
     entry,
     touch,
     given,
-    mapping,
-    table,
-    context: { compiled, project },
+    group,
+    tables,
+    context: { compiled },
   }: {
     readonly suspect: Suspect
     readonly entry: Entry | undefined
     readonly touch: Touch | undefined
-    readonly given: readonly { readonly mapping: CompiledMapping; readonly row: Row }[]
-    readonly mapping: CompiledMapping
-    readonly table: TableRows
+    readonly given: readonly RowOf[]
+    /** All that read the entry. */
+    readonly group: readonly CompiledMapping[]
+    readonly tables: Map<CompiledMapping, TableRows>
     readonly context: Context
   },
 ): Promise<Looked> {
-  const own = project.plans.find((it) => it.name === plan)!
-  // What several mappings or several records say of an entry is more than one of them gives back.
-  const isOne = groupOf(own, mapping.mapping).length === 1 && !compiled.collides(mapping.table.name)
-  if (!isOne || !mapping.inverse || !mapping.sourceOf) return { state: 'beyond' }
-  const cells = compiled.keyCells(mapping, place)
-  const wires = table.wires.map((it) => it.wire)
-  const found = await rowsWhere(
-    tx,
-    table,
-    cells.map(([name]) => name),
-    cells.map(([, cell]) => cell),
-  )
-  const there = found.flatMap((tuple) => {
-    const row = decodeTuple(wires, tuple)
-    const from = mapping.sourceOf!(mapping.keyIndexes.map((it) => row[it]!))
-    return from.key.equals(place.key) ? [{ tuple, row }] : []
-  })
+  const { inverse } = wayBack(group, compiled)
+  if (!inverse || !group.every((it) => it.sourceOf) || given.some((it) => !group.includes(it.mapping)))
+    return { state: 'beyond' }
+  const there: (RowOf & { readonly name: string })[] = []
+  const nameOf = (mapping: CompiledMapping, tuple: Buffer): string =>
+    `${group.indexOf(mapping)} ${tuple.toString('latin1')}`
+  for (const mapping of group) {
+    const table = tables.get(mapping) ?? (await openRows(tx, mapping))
+    tables.set(mapping, table)
+    const cells = compiled.keyCells(mapping, place)
+    const wires = table.wires.map((it) => it.wire)
+    const found = await rowsWhere(
+      tx,
+      table,
+      cells.map(([name]) => name),
+      cells.map(([, cell]) => cell),
+    )
+    for (const tuple of found) {
+      const row = decodeTuple(wires, tuple)
+      const from = mapping.sourceOf!(mapping.keyIndexes.map((it) => row[it]!))
+      if (from.key.equals(place.key)) there.push({ mapping, row, name: nameOf(mapping, tuple) })
+    }
+  }
   if (there.length === 0) {
     if (!entry) return { state: 'alike' }
     const isDeleted = touch?.origin === 'live' && touch.deleted
     return isDeleted ? { state: 'repair', change: { do: 'delete' } } : { state: 'foreign' }
   }
-  const nameOf = (tuple: Buffer): string => tuple.toString('latin1')
-  const wanted = new Set(there.map((it) => nameOf(it.tuple)))
-  const same = given.filter(({ row }) => wanted.has(nameOf(table.tuple(row))))
+  const wanted = new Set(there.map((it) => it.name))
+  const same = given.filter(({ mapping, row }) =>
+    wanted.has(nameOf(mapping, tables.get(mapping)!.tuple(row))),
+  )
   if (same.length === wanted.size && given.length === wanted.size) return { state: 'alike' }
-  const { value, expiresAt } = mapping.inverse(there.map((it) => it.row))
+  const { value, expiresAt } = inverse(there)
   return value ? { state: 'repair', change: { do: 'put', value, expiresAt } } : { state: 'beyond' }
 }
 

@@ -7,7 +7,7 @@ import { drain } from '../phases/drain.ts'
 import { note } from '../phases/note.ts'
 import { requireSameStore } from '../phases/same-store.ts'
 import type { Session } from '../session.ts'
-import { type Compared, compareLive } from './compare-live.ts'
+import { type Compared, compareAllLive } from './compare-live.ts'
 import { NOTHING_PUSHED, type Pushed, push } from './push.ts'
 
 const TOGETHER = 100
@@ -22,51 +22,79 @@ export interface Settled extends Pushed {
   readonly last: Compared
 }
 
+/** A plan that is dual-written; `only` leaves everything else of it alone. */
+export interface Reconciling {
+  readonly plan: Plan
+  readonly route: Route
+  readonly only?: ReadonlySet<string>
+}
+
 /**
- * Compares both stores of a plan that is dual-written, repairs what differs (Postgres decides), compares again, and writes into the ledger
- * what is left: the evidence of gate C. `only` leaves everything else alone.
+ * Compares both stores of plans that are dual-written, repairs what differs (Postgres decides), compares again, and writes into the ledger
+ * what is left: the evidence of gate C. Sources are read once for all plans. Gives what came of each, by its name.
  */
 export async function reconcile(
   session: Session,
   context: Context,
   options: {
-    readonly plan: Plan
-    readonly route: Route
+    readonly plans: readonly Reconciling[]
     readonly adopt: boolean
     /** Somebody knows that the store lost its data, and that it is the right one. */
     readonly emptied?: boolean
-    readonly only?: ReadonlySet<string>
     readonly progress?: (keys: number) => void
   },
-): Promise<Settled> {
-  const { plan, route, adopt, emptied, only, progress } = options
+): Promise<ReadonlyMap<string, Settled>> {
+  const { plans, adopt, emptied, progress } = options
   const { signal } = context
-  const { epoch } = route
-  const live = await session.live(plan.source)
-  if (emptied) await live.raiseEpoch(plan.name, epoch)
-  else await requireSameStore(live, plan.name)
   const comparing = { signal, ...(progress ? { progress } : {}) }
-  const carry = () => drain(session.target, live, { plan: plan.name, epoch, signal })
-  const drained = await carry()
-  const first = await compareLive(session, plan, comparing)
-  const wanted = only ? first.suspects.filter((it) => only.has(unitNameOf(it.place))) : first.suspects
-  let sum = NOTHING_PUSHED
-  for (let from = 0; from < wanted.length; from += TOGETHER) {
-    signal.throwIfAborted()
-    sum = added(sum, await push(wanted.slice(from, from + TOGETHER), { plan, epoch, live, context, adopt }))
-    await carry()
+  const carry = async ({ plan, route: { epoch } }: Reconciling): Promise<number> =>
+    drain(session.target, await session.live(plan.source), { plan: plan.name, epoch, signal })
+  const drained = new Map<string, number>()
+  for (const it of plans) {
+    const live = await session.live(it.plan.source)
+    if (emptied) await live.raiseEpoch(it.plan.name, it.route.epoch)
+    else await requireSameStore(live, it.plan.name)
+    drained.set(it.plan.name, await carry(it))
   }
-  const last =
-    sum.repaired + sum.adopted === 0 && sum.waiting === 0
-      ? first
-      : await compareLive(session, plan, comparing)
-  const outcome: Reconciled = {
-    compared: last.compared,
-    repaired: sum.repaired + sum.adopted,
-    left: last.left,
+  const first = await compareAllLive(
+    session,
+    plans.map((it) => it.plan),
+    comparing,
+  )
+  const sums = new Map<string, Pushed>()
+  for (const it of plans) {
+    const { plan, only, route } = it
+    const live = await session.live(plan.source)
+    const { suspects } = first.get(plan.name)!
+    const wanted = only ? suspects.filter(({ place }) => only.has(unitNameOf(place))) : suspects
+    let sum = NOTHING_PUSHED
+    for (let from = 0; from < wanted.length; from += TOGETHER) {
+      signal.throwIfAborted()
+      const some = wanted.slice(from, from + TOGETHER)
+      sum = added(sum, await push(some, { plan, epoch: route.epoch, live, context, adopt }))
+      await carry(it)
+    }
+    sums.set(plan.name, sum)
   }
-  await note(context, { plan: plan.name, phase: 'B', kind: 'reconcile', state: 'done', outcome })
-  return { ...sum, compared: last.compared, drained, left: last.left, last }
+  const touched = plans.filter(({ plan }) => {
+    const { repaired, adopted, waiting } = sums.get(plan.name)!
+    return repaired + adopted + waiting > 0
+  })
+  const again = await compareAllLive(
+    session,
+    touched.map((it) => it.plan),
+    comparing,
+  )
+  const settled = new Map<string, Settled>()
+  for (const { plan } of plans) {
+    const sum = sums.get(plan.name)!
+    const last = again.get(plan.name) ?? first.get(plan.name)!
+    const { compared, left } = last
+    const outcome: Reconciled = { compared, repaired: sum.repaired + sum.adopted, left }
+    await note(context, { plan: plan.name, phase: 'B', kind: 'reconcile', state: 'done', outcome })
+    settled.set(plan.name, { ...sum, compared, drained: drained.get(plan.name)!, left, last })
+  }
+  return settled
 }
 
 /** Names a place in a set. */

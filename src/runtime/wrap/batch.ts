@@ -28,7 +28,7 @@ export function batch(
   let isOurs = false
   const add = (method: string, args: readonly unknown[]): void => {
     queued.push({ method, args })
-    isOurs ||= parts.runner.isClaimed(callOf(method, args, parts).keys)
+    isOurs ||= parts.runner.concerns(callOf(method, args, parts))
   }
   const addAll = (commands: unknown): void => {
     if (Array.isArray(commands)) for (const [method, ...args] of commands) add(String(method), args)

@@ -3,7 +3,7 @@ import type { CommandRunner, Invocation } from '../command-run.ts'
 
 export interface WrapParts {
   readonly runner: CommandRunner
-  /** The keys of a command, by the client library's own table; empty for what is no command. */
+  /** The keys of a command, or what may be one; empty for what is no command. */
   readonly keysOf: (name: string, args: readonly (string | Buffer)[]) => readonly Buffer[]
 }
 
@@ -66,6 +66,6 @@ export function refuseSent(
   { name, args }: { readonly name: string; readonly args: readonly unknown[] },
   parts: WrapParts,
 ): void {
-  if (parts.runner.isClaimed(callOf(name, args, parts).keys))
+  if (parts.runner.concerns(callOf(name, args, parts)))
     throw refuse(name, 'a key that a plan claims, by sendCommand(),', 'Call the command by its name.')
 }

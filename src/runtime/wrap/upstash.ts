@@ -3,7 +3,7 @@ import { CommandError } from '../commands/content.ts'
 
 export interface UpstashParts {
   readonly runner: CommandRunner
-  /** The keys of a command; empty for what is no command. */
+  /** The keys of a command, or what may be one. */
   readonly keysOf: (name: string, args: readonly (string | Buffer)[]) => readonly Buffer[]
   /** What makes the client see what was written by another connection than its own. */
   readonly syncToken: () => Promise<string | undefined>
@@ -70,26 +70,21 @@ async function route(request: UpstashRequest, http: Requester, parts: UpstashPar
   const { body } = request
   if (path === '' && isCommand(body)) {
     const call = callOf(body, parts)
-    return parts.runner.isClaimed(call.keys) ? one(call, request, http, parts) : http.request(request)
+    return parts.runner.concerns(call) ? one(call, request, http, parts) : http.request(request)
   }
   const isBatch = path === 'pipeline' || path === 'multi-exec'
   if (!isBatch || !Array.isArray(body) || !body.every(isCommand)) return http.request(request)
   const calls = body.map((it) => callOf(it, parts))
-  if (!calls.some((it) => parts.runner.isClaimed(it.keys))) return http.request(request)
+  if (!calls.some((it) => parts.runner.concerns(it))) return http.request(request)
   return path === 'pipeline' ? inTurn(calls, body, request, http, parts) : together(calls, http, parts)
 }
 
 const isCommand = (body: unknown): body is readonly unknown[] => Array.isArray(body) && body.length > 0
 
-function callOf([word, ...rest]: readonly unknown[], { keysOf, runner }: UpstashParts): Invocation {
+function callOf([word, ...rest]: readonly unknown[], { keysOf }: UpstashParts): Invocation {
   const name = String(word).toLowerCase()
   const args = rest.map((it) => Buffer.from(String(it)))
-  const keys = keysOf(name, args)
-  // Commands that the table does not know, JSON.SET among them, begin with their key.
-  const [first] = args
-  const isUnknown =
-    keys.length === 0 && name.includes('.') && first !== undefined && runner.isClaimed([first])
-  return { name, args, keys: isUnknown ? [first] : keys }
+  return { name, args, keys: keysOf(name, args) }
 }
 
 async function one(
@@ -126,7 +121,7 @@ async function inTurn(
     answers.push(...((await http.request({ ...request, body: sent })) as unknown[]))
   }
   for (const [index, call] of calls.entries()) {
-    if (!parts.runner.isClaimed(call.keys)) {
+    if (!parts.runner.concerns(call)) {
       waiting.push(commands[index])
       continue
     }

@@ -65,10 +65,16 @@ export function wrapClient<C extends object>(client: C, given: WrapParts): C {
       const own = Object.hasOwn(special, property) ? special[property] : undefined
       if (own) return (...args: unknown[]) => own(value, args)
       if (isPlain(property)) return value.bind(target)
+      const scan = SCAN_STREAM.exec(property)?.[1]
+      if (scan !== undefined)
+        return (...args: unknown[]) => {
+          parts.runner.mayReadSource(scan, [Buffer.from(args[0] as string)])
+          return value.apply(target, args)
+        }
       return (...args: unknown[]) => {
         const called = callOf(property, args, parts)
         if (called.name === 'watch') return special.watch!(target.watch, called.args)
-        if (!parts.runner.isClaimed(called.keys)) return value.apply(target, args)
+        if (!parts.runner.concerns(called)) return value.apply(target, args)
         if (isInline)
           throw refuse(
             called.name,
@@ -81,6 +87,9 @@ export function wrapClient<C extends object>(client: C, given: WrapParts): C {
   })
   return wrapped as C
 }
+
+/** The elements of a key, page by page, by a command that the stream sends itself. */
+const SCAN_STREAM = /^([hsz]scan)(?:Buffer)?Stream$/
 
 /** The same, with the keys of the commands that the application defined as scripts: nobody else knows that they have any. */
 function withScripts(client: Client, keysOf: WrapParts['keysOf']): WrapParts['keysOf'] {
