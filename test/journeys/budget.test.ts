@@ -1,7 +1,7 @@
 import type { ChainableCommander } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { EXIT } from '../../src/errors.ts'
-import { type Ended, kvmig, projectFolder } from '../setup/cli.ts'
+import { type Ended, projectFolder, ran } from '../setup/cli.ts'
 import { type FreshDatabase, freshDatabase } from '../setup/postgres.ts'
 import { type FreshRedis, freshRedis } from '../setup/redis.ts'
 import { startUpstash, type UpstashServer } from '../setup/upstash-server.ts'
@@ -93,11 +93,11 @@ async function using<T>(
   try {
     return await work(async (...args) => {
       const before = rest.billed
-      const ended = await kvmig(folder.path, args, {
+      const ended = await ran(folder.path, args, {
         DATABASE_URL: database.url,
         KV_REST_API_URL: rest.url,
         KV_REST_API_TOKEN: rest.token,
-      }).ended
+      })
       expect(ended.stdout + ended.stderr).not.toContain(rest.token)
       return { ...ended, billed: rest.billed - before }
     })
@@ -266,11 +266,11 @@ test.each(SPACES.map(([name, fill, plan = LEFTOVERS]) => ({ name, fill, plan }))
     try {
       const run = async (...args: string[]) => {
         const before = there.billed
-        const ended = await kvmig(folder.path, args, {
+        const ended = await ran(folder.path, args, {
           DATABASE_URL: database.url,
           KV_REST_API_URL: there.url,
           KV_REST_API_TOKEN: there.token,
-        }).ended
+        })
         return { ...ended, billed: there.billed - before }
       }
       const planned = await run('plan', '--live', '--json', '--no-prove')

@@ -83,7 +83,7 @@ describe('the text of a report', () => {
         messages  1,000 keys  12,345 records  3 left out by where
 
       Rejects to expect
-        2  FIELD_MISSING  messages  e.g. message:m9
+        2  FIELD_MISSING  messages.created_at  e.g. message:m9
 
       Fields that no column takes: map them, or name them under unmapped
         17  edited  messages  e.g. message:m2

@@ -139,13 +139,14 @@ function sourceSections(live: LiveSource): readonly Section[] {
       title: 'Rejects to expect',
       open: true,
       body: table(
-        ['>records', 'reason', 'plan', 'mapping', 'for example'],
+        ['>records', 'reason', 'plan', 'mapping', 'column', 'for example'],
         mappings.flatMap(({ plan, mapping, rejects }) =>
           rejects.map((it) => [
             number(it.records),
             prose(it.code),
             prose(plan),
             prose(mapping),
+            it.column === undefined ? '' : code(it.column),
             code(it.sample),
           ]),
         ),

@@ -202,10 +202,10 @@ function sourceLines(live: LiveSource, painter: Painter): string[] {
       'Rejects to expect',
       columns(
         mappings.flatMap((it) =>
-          it.rejects.map(({ code, records, sample }) => [
+          it.rejects.map(({ code, column, records, sample }) => [
             right(number(records), 'warn'),
             code,
-            name(it),
+            [name(it), ...(column === undefined ? [] : [column])].join('.'),
             `e.g. ${sample}`,
           ]),
         ),
