@@ -56,7 +56,7 @@ test('says of each mapping how far it goes, and whether there is a way back', as
     'plans/whole.yaml': plan('whole', "match: 'w:{id}', type: string, fields: { id: $id, v: $value }"),
     'plans/asks.yaml': plan(
       'asks',
-      "match: 'a:{id}', type: string, fields: { id: $id, v: \"get('b:{id}')\" }",
+      "match: 'a:{id}', type: string, fields: { id: $id, v: \"get('b:{$id}')\" }",
     ),
     'plans/known.yaml': plan(
       'known',
