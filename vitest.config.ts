@@ -4,8 +4,8 @@ import { defineConfig } from 'vitest/config'
 
 const report = process.env.KVMIG_TEST_REPORT
 
-/** Files that replace modules of the sources, which others are not to see. */
-const ALONE = ['test/phases/shared-rows.test.ts']
+/** Files with a process of their own: one replaces modules of the sources, which others are not to see, one measures the memory it needs. */
+const ALONE = ['test/phases/shared-rows.test.ts', 'test/sources/rdb-random.test.ts']
 
 const common = {
   globalSetup: ['test/setup/global.ts'],
@@ -15,6 +15,8 @@ const common = {
   // A journey is some twenty processes, and a machine may be small and busy.
   testTimeout: 180_000,
   hookTimeout: 120_000,
+  // What is waited for comes when the machine has time for it: the limit is for what never comes.
+  expect: { poll: { timeout: 30_000 } },
 }
 const alias = [
   { find: /^@electric-sql\/pglite$/, replacement: join(import.meta.dirname, 'test/setup/quick-pglite.ts') },

@@ -66,6 +66,8 @@ export const SESSION_PARTS: SessionParts = {
     return adapter?.openLive?.(address, counted(adapter, context))
   },
   canBeLive: (address) => adapterOf(address)?.openLive !== undefined,
+  isBackup: (address) => adapterOf(address)?.isBackup === true,
+  bills: (address) => isBilled(address),
   openTarget,
   createLedger: openLedger,
 }

@@ -74,7 +74,7 @@ export async function upload(chunks: AsyncIterable<Buffer>, send: S3Send): Promi
   }
 }
 
-export const checksumOf = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('base64')
+const checksumOf = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('base64')
 export const sha256Hex = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex')
 
 const CHECKSUM = 'x-amz-checksum-sha256'

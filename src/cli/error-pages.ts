@@ -19,6 +19,10 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
     'the target did not tell the time',
     'Expiry is judged by the clock of the target. Run the same again.',
   ],
+  CLOSED: [
+    'an operation of an instance that was closed',
+    'kvmig.close() waits for what is under way, and then nothing begins any more. Stop taking requests first, as server.close() does; whoever goes on calls connect() again.',
+  ],
   CODE_UNKNOWN: ['a code without a page', 'kvmig explain without a code lists all of them.'],
   COLUMN_MISSING: [
     'a column that is not in the target',

@@ -50,6 +50,7 @@ export async function lookLive({
   const rows = surveys.flatMap((it) => [...it.plans.values()]).flatMap((it) => it.tables)
   const { commands: budget, perMonth } = session.project.budget
   const commands = await forecastCommands(session, surveys, compiled, standing)
+  const further = await forecastFurther(session, surveys)
   const storage = await storageOf(session, {
     tables: surveys.flatMap((it) => [...it.plans.values()]).flatMap((it) => it.tables),
     compiled,
@@ -66,11 +67,10 @@ export async function lookLive({
       rows: rows.reduce((sum, it) => sum + it.expected, 0),
       bytes: meter.bytes,
       commands,
+      ...(further === undefined ? {} : { further }),
       ...(budget === undefined ? {} : { budget }),
       ...(storage ? { storage } : {}),
-      ...(perMonth === undefined
-        ? {}
-        : { month: { budget: perMonth, used: (await session.ledger.spending.now()).commands } }),
+      ...(perMonth === undefined ? {} : { month: { budget: perMonth, used: await session.spent() } }),
     },
   }
 }
@@ -93,6 +93,18 @@ async function forecastCommands(
     sum += (await session.source(name)).commands() * (isPending ? 2 : 1)
   }
   return sum
+}
+
+/** What one more look at everything will ask; undefined where nobody counts it. */
+async function forecastFurther(session: Session, surveys: readonly Survey[]): Promise<number | undefined> {
+  const { commands: perRun, perMonth } = session.project.budget
+  const isLimited = perRun !== undefined || perMonth !== undefined
+  const counted = surveys.filter(({ source }) => isLimited || session.bills(source))
+  if (counted.length === 0) return undefined
+  const asked = await Promise.all(
+    counted.map(async ({ source }) => (await session.source(source)).commands()),
+  )
+  return asked.reduce((sum, it) => sum + it, 0) || undefined
 }
 
 function liveSource(survey: Survey, plans: readonly Plan[], { project }: Session): LiveSource {

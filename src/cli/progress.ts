@@ -85,7 +85,7 @@ function createLines({ io, plans, describe }: ProgressOptions): Progress {
 export const title = ({ verb, subject }: Change): string => `${verb} ${printable(subject)}`.trim()
 
 /** What a step did, in a few words. */
-export function showOutcome(outcome: Outcome): string {
+function showOutcome(outcome: Outcome): string {
   if (outcome.status === 'failed') return showError(outcome.error)
   if (outcome.status === 'done') return showCounts(outcome.counts) || 'done'
   const shut = outcome.findings.filter((it) => it.status !== 'pass').map((it) => it.check)

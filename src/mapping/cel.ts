@@ -11,7 +11,7 @@ import { answerOf, lookupBytes } from './lookup.ts'
 import type { RecordScope } from './record.ts'
 
 /** The names that CEL knows here, beside its own. */
-export const CEL_ROOTS = [
+const CEL_ROOTS = [
   'r',
   'key',
   'item',

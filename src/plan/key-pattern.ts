@@ -26,7 +26,7 @@ export type KeyPart =
       readonly regex?: string
     }
 
-export const CAPTURE_TYPES = ['text', 'rest', 'int', 'uuid', 'date', 'regex'] as const
+const CAPTURE_TYPES = ['text', 'rest', 'int', 'uuid', 'date', 'regex'] as const
 export type CaptureType = (typeof CAPTURE_TYPES)[number]
 
 /** The literal text every matching key begins with; may be empty. */

@@ -11,7 +11,7 @@ import { withReferredKeys } from './read-table.ts'
 import { planSchema, projectSchema } from './schema.ts'
 import { type ApplicationSchema, readSchemaSql } from './schema-sql.ts'
 import type { TableDefinition } from './table.ts'
-import { validator } from './validate.ts'
+import { type Validate, validator } from './validate.ts'
 import { readYaml, type YamlNode } from './yaml.ts'
 
 export interface LoadOptions {
@@ -50,7 +50,7 @@ class Loader {
 
   async load(): Promise<Project | undefined> {
     const { file, root, catalog } = this.#options
-    const projectFile = this.#readYaml(file.slice(this.#folder.length), projectValidator(catalog))
+    const projectFile = this.#readYaml(file.slice(this.#folder.length), await projectValidator(catalog))
     if (!projectFile) return undefined
     const {
       plans: names,
@@ -59,7 +59,7 @@ class Loader {
       ...rest
     } = readProject(projectFile.root, { notes: this.notes, catalog })
     const application = await this.#readSchema(schemaName, rest.targetSchema)
-    const plans = this.#readPlans(names, { ...rest, application })
+    const plans = await this.#readPlans(names, { ...rest, application })
     const { tables, unlogged } = application.schema
     lint({
       ...rest,
@@ -84,7 +84,7 @@ class Loader {
   }
 
   /** Reads a YAML file and holds it against its schema; the node comes back even if it does not fit, so that more can be found. */
-  #readYaml(path: string, validate: ReturnType<typeof validator>, at?: Position): YamlFile | undefined {
+  #readYaml(path: string, validate: Validate, at?: Position): YamlFile | undefined {
     const bytes = this.#readFile(path, at)
     if (!bytes) return undefined
     const { root, diagnostics } = readYaml(this.#shown(path), bytes)
@@ -122,16 +122,16 @@ class Loader {
     return { schema, source: { file: name.path, sql } }
   }
 
-  #readPlans(
+  async #readPlans(
     names: readonly FileName[],
     {
       application,
       targetSchema,
       sources,
     }: { application: Application } & Pick<Project, 'targetSchema' | 'sources'>,
-  ): readonly ReadPlan[] {
+  ): Promise<readonly ReadPlan[]> {
     const { catalog } = this.#options
-    const validate = planValidator(catalog)
+    const validate = await planValidator(catalog)
     const files = this.#planFiles(names)
     const roots = files.flatMap(({ path, at }) => {
       const file = this.#readYaml(path, validate, at)
@@ -212,7 +212,7 @@ const NO_SCHEMA: ApplicationSchema = { tables: [], unlogged: [], enums: new Map(
 const projectValidator = once((catalog) => validator(projectSchema(catalog)))
 const planValidator = once((catalog) => validator(planSchema(catalog)))
 
-// Compiling a schema takes longer than reading a plan.
+// A schema may have to be compiled.
 function once<T>(make: (catalog: PlanCatalog) => T): (catalog: PlanCatalog) => T {
   const made = new WeakMap<PlanCatalog, T>()
   return (catalog) => {

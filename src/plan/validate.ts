@@ -1,31 +1,23 @@
-import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js'
+import type { ErrorObject } from 'ajv/dist/2020.js'
 import { type Diagnostic, didYouMean, type Position } from '../diagnostic.ts'
 import type { PlanCode } from './codes.ts'
-import { parseCount, parseDuration, parsePercentage } from './duration.ts'
 import { listOf, quote } from './problem.ts'
+import { READY } from './ready-schemas.ts'
+import { digestOf } from './schema-digest.ts'
 import { duration, type JsonSchema, percentage } from './schema-parts.ts'
-import { parseSize } from './size.ts'
 import type { YamlNode } from './yaml.ts'
 
-/** Compiles a schema once; the function it gives holds a file against it and says what is wrong, one message for one mistake. */
-export function validator(schema: JsonSchema): (root: YamlNode) => readonly Diagnostic[] {
-  const ajv = new Ajv2020({ allErrors: true, verbose: true, strict: false, ...QUICK_TO_COMPILE })
-  ajv.addFormat('duration', (it: string) => parseDuration(it) !== undefined)
-  ajv.addFormat('percentage', (it: string) => parsePercentage(it) !== undefined)
-  ajv.addFormat('size', (it: string) => parseSize(it) !== undefined)
-  ajv.addFormat('base64', /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/)
-  ajv.addFormat('instant', /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)$/)
-  // A count may be a number or text, and formats apply to one type only.
-  ajv.addFormat('count', { type: 'string', validate: (it) => parseCount(it) !== undefined })
-  const validate: ValidateFunction = ajv.compile(schema)
+/** Holds a file against a schema and says what is wrong, one message for one mistake. */
+export type Validate = (root: YamlNode) => readonly Diagnostic[]
+
+/** Of a schema that the build has seen, its function is there; another one is compiled now. */
+export async function validator(schema: JsonSchema): Promise<Validate> {
+  const validate = READY[digestOf(schema)] ?? (await import('./compile-schema.ts')).compileSchema(schema)
   return (root) => {
     validate(root.value)
     return withoutEchoes(validate.errors ?? []).map((error) => explain(error, root))
   }
 }
-
-// Every command compiles the schema anew, for a few small files: that is what costs. The tests hold the schema itself against the draft.
-const QUICK_TO_COMPILE = { validateSchema: false, inlineRefs: false, code: { optimize: false } } as const
 
 /** Errors of which each stands for one mistake of the author. */
 function withoutEchoes(errors: readonly ErrorObject[]): readonly ErrorObject[] {

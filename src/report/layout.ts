@@ -23,7 +23,7 @@ export const painted = (text: string, paint: Paint | undefined): Cell => ({ text
 export const whole = (text: string, paint?: Paint): Cell => ({ text, whole: true, paint })
 
 /**
- * Lines of cells, each column as wide as its widest cell. Every cell is made printable here, so that nothing from a store reaches a
+ * Lines of cells, each column as wide as its widest cell, up to 80 characters. Every cell is made printable here, so that nothing from a store reaches a
  * terminal raw. An empty last cell leaves no spaces behind.
  */
 export function columns(rows: readonly (readonly Cell[])[], painter: Painter, indent = 2): string[] {
@@ -31,14 +31,16 @@ export function columns(rows: readonly (readonly Cell[])[], painter: Painter, in
   const widths: number[] = []
   for (const row of texts) {
     row.slice(0, -1).forEach((text, index) => {
-      widths[index] = Math.max(widths[index] ?? 0, widthOf(text))
+      const width = widthOf(text)
+      // A sentence that is longer than a line moves what stands behind it, not what stands behind all others.
+      widths[index] = Math.max(widths[index] ?? 0, width <= WIDEST ? width : 0)
     })
   }
   return rows.map((row, at) => {
     const cells = row.map((cell, index) => {
       const text = texts[at]![index]!
       const isLast = index === row.length - 1
-      const space = isLast ? '' : ' '.repeat(widths[index]! - widthOf(text))
+      const space = isLast ? '' : ' '.repeat(Math.max(0, widths[index]! - widthOf(text)))
       const paint = typeof cell === 'string' || cell.paint === undefined ? asIs : painter[cell.paint]
       const colored = text === '' ? '' : paint(text)
       return typeof cell !== 'string' && cell.right && !isLast ? space + colored : colored + space
@@ -46,6 +48,8 @@ export function columns(rows: readonly (readonly Cell[])[], painter: Painter, in
     return `${' '.repeat(indent)}${cells.join('  ')}`.trimEnd()
   })
 }
+
+const WIDEST = 80
 
 /** A line of text, made printable. */
 export const line = (text: string, paint: (text: string) => string = asIs, indent = 0): string =>

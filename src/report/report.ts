@@ -134,6 +134,8 @@ export interface Forecast {
   readonly bytes: number
   /** Commands to the sources. */
   readonly commands: number
+  /** And to each further look at everything; absent where nobody counts them. */
+  readonly further?: number
   /** The project's budget for them, of a run. */
   readonly budget?: number
   /** The project's budget of a calendar month, and what of it is used. */

@@ -233,6 +233,8 @@ async function sweep(
   // What refers to rows goes before them.
   for (const plan of [...plans].reverse()) {
     if (staysInA(session, plan) === undefined) continue
+    // What a backup does not have is rather what the application has written to Postgres since.
+    if (session.isBackup(plan.source) && confirmDeletes === undefined) continue
     const deleted = await sweepGone(session, context, { plan, confirmDeletes })
     for (const [step, rows] of deleted) {
       const result = results.get(step)

@@ -38,6 +38,12 @@ export class Budget implements Allowance {
     return turn
   }
 
+  /** Commands of this month so far: without what was put down and not sent. */
+  async used(): Promise<number> {
+    const { commands } = await this.#ledger.spending.now()
+    return Math.max(0, commands - Math.max(0, this.#written - this.#sent))
+  }
+
   async close(): Promise<void> {
     await this.#turn
     const { spending } = this.#ledger

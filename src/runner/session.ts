@@ -20,6 +20,10 @@ export interface SessionParts extends MappingParts {
   openLive?(address: string, context: LiveContext): Promise<LiveStore | undefined>
   /** Can a store at such an address take part in dual-write? Opens nothing. Absent: who knows. */
   canBeLive?(address: string): boolean
+  /** Is it a file that holds what was there at one instant? Absent: no. */
+  isBackup?(address: string): boolean
+  /** Does it bill by the command? */
+  bills?(address: string): boolean
   openTarget(address: string, options: OpenOptions): Promise<Target>
   createLedger(target: Target, options?: LedgerOptions): Ledger
 }
@@ -90,6 +94,16 @@ export class Session {
     return open
   }
 
+  /** Commands that sources were asked this month. */
+  spent(): Promise<number> {
+    return this.#budget.used()
+  }
+
+  /** Does the store bill by the command? */
+  bills(name: string): boolean {
+    return this.#options.parts.bills?.(this.#address(name).url) ?? false
+  }
+
   /** Can it? Opens nothing; where its address is not known here, nobody can tell. */
   canBeLive(name: string): boolean | undefined {
     try {
@@ -98,6 +112,11 @@ export class Session {
       if (error instanceof KvmigError) return undefined
       throw error
     }
+  }
+
+  /** Is it a backup, which no application writes to any more? */
+  isBackup(name: string): boolean {
+    return this.#options.parts.isBackup?.(this.#address(name).url) ?? false
   }
 
   async #openLive(name: string): Promise<LiveStore> {

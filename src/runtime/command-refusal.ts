@@ -60,6 +60,16 @@ export const rejected = (
     `${name}${column === undefined ? '' : `, column ${column}`}: ${message} (${code})`,
   )
 
+/** `fields`: names, `$expires_at` for the expiry. */
+export const unmapped = (plan: string, fields: readonly string[]): KvmigError =>
+  new KvmigError(
+    'REJECTED',
+    `${plan}: no column takes ${fields.slice(0, 3).join(', ')}${fields.length > 3 ? ', …' : ''}, and its records are read from Postgres: it would be lost. (UNMAPPED)`,
+    {
+      hint: 'Give it a column, or drop it by name (unmapped: { drop: […], because: … }): kvmig rollback --to=A, then apply the edited plan.',
+    },
+  )
+
 export const notClaimed = (plan: string): KvmigError =>
   new KvmigError('NOT_CLAIMED', `No rule of ${plan} would take this value by its key and content.`, {
     hint: 'Look at the where of the rules for this key.',

@@ -1,7 +1,7 @@
 import type { LiveReply } from '../sources/live-store.ts'
 import type { Operation } from '../state/metrics.ts'
 import { hex, Places } from './command-places.ts'
-import { dualWrite, isOnAllKeys, refuse, unread, unsupported } from './command-refusal.ts'
+import { dualWrite, isOnAllKeys, refuse, unmapped, unread, unsupported } from './command-refusal.ts'
 import {
   blindWrite,
   type CommandWork,
@@ -133,7 +133,11 @@ export class CommandRunner {
       const dual = steps.filter((it): it is PlanStep => this.#isDual(it))
       if (steps.some((it, at) => invocations[at]!.command && !this.#isDual(it))) return undefined
       const native = nativeOf(steps.filter((it) => !this.#isDual(it)))
-      const work: CommandWork = { steps: dual, claimed: new Map(dual.flatMap((it) => [...it.claimed])) }
+      const work: CommandWork = {
+        steps: dual,
+        claimed: new Map(dual.flatMap((it) => [...it.claimed])),
+        dropped: this.#dropped,
+      }
       const now = dual.some((it) => it.command.isTimed?.(it.args)) ? await engine.clock(source) : Number.NaN
       const blind = steps.length === 1 && !watching ? blindWrite(work, now) : undefined
       if (blind) {
@@ -186,6 +190,14 @@ export class CommandRunner {
   /** Of a plan that is written to both sides, as far as is known. */
   #isDual = ({ plan }: Step): boolean =>
     plan !== undefined && this.#parts.engine.options.watcher.route(plan).phase !== 'A'
+
+  /** What no column takes is in the source alone: in B that is what is read, and gate C asks for it; later it would be gone. */
+  #dropped = (kind: AnyKind, fields: readonly string[]): void => {
+    if (fields.length === 0) return
+    const { watcher, recorder } = this.#parts.engine.options
+    if (readSide(watcher.route(kind.plan).phase) === 'target') throw unmapped(kind.plan, fields)
+    recorder.count(kind.plan, 'write.unmapped')
+  }
 
   /** Who has the keys of a command: one plan, or none. */
   #step({ name, args, keys, command = COMMANDS[name] }: Invocation): Step {

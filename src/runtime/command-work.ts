@@ -25,6 +25,8 @@ export interface CommandWork {
   readonly steps: readonly WorkStep[]
   /** By key, in hexadecimal digits. */
   readonly claimed: ReadonlyMap<string, Claimed>
+  /** Is told what no column takes of what a command writes. Throws where that may not be. */
+  readonly dropped: (kind: AnyKind, fields: readonly string[]) => void
 }
 
 export interface Decided {
@@ -36,7 +38,7 @@ export interface Decided {
 
 /** What the commands make of their records, one after the other. `now`: by the clock of the source, NaN where nothing asks for it. */
 export function decideCommands(
-  { steps, claimed }: CommandWork,
+  { steps, claimed, dropped }: CommandWork,
   records: Modification['records'],
   bases: readonly Base[],
   now: number,
@@ -70,19 +72,19 @@ export function decideCommands(
     const key = hex(place.key)
     const now = held.get(key)
     if (kind.element === 'key')
-      return writeOf(kind, place, { change: changeOf(now), base, expiresAt: now?.expiresAt ?? null })
+      return writeOf(kind, place, { change: changeOf(now), base, expiresAt: now?.expiresAt ?? null, dropped })
     const change = elementChange(place, now, before.get(key))
     // A new element of a key that expires goes with it.
     const isKept = before.get(key) === undefined && now?.expiresAt == null
     const expiresAt = isKept ? keyExpiresAt : (now?.expiresAt ?? null)
-    return writeOf(kind, place, { change, base, expiresAt })
+    return writeOf(kind, place, { change, base, expiresAt, dropped })
   })
   return { outcomes, writes, missing: [] }
 }
 
 /** A single command that looks at nothing, on records that are one row each: nobody looks. */
 export function blindWrite(
-  { steps, claimed }: CommandWork,
+  { steps, claimed, dropped }: CommandWork,
   now: number,
 ): { readonly writes: readonly PlaceWrite[]; readonly reply: unknown } | undefined {
   const [step, ...others] = steps
@@ -96,6 +98,7 @@ export function blindWrite(
       change: changeOf(held),
       base: undefined,
       expiresAt: held?.expiresAt ?? null,
+      dropped,
     })
   })
   return { writes, reply }
@@ -124,23 +127,38 @@ function writeOf(
     change,
     base,
     expiresAt,
-  }: { readonly change: Change; readonly base: Entry | undefined; readonly expiresAt: number | null },
+    dropped,
+  }: {
+    readonly change: Change
+    readonly base: Entry | undefined
+    readonly expiresAt: number | null
+    readonly dropped: CommandWork['dropped']
+  },
 ): PlaceWrite {
   if ('mappings' in kind) {
     if (change.do === 'delete') return { kind, place, rows: [], base, change }
     const made = kind.forward(entryOf(place, change.value, expiresAt))
-    const known = base ? kind.forward(base).rejects.length : 0
+    const known = base && kind.forward(base)
     // What was refused before stays refused; what is refused now is the caller's to mend.
-    const [reject] = made.rejects.length > known ? made.rejects.slice(-1) : []
+    const [reject] = made.rejects.length > (known?.rejects.length ?? 0) ? made.rejects.slice(-1) : []
     if (reject) throw rejected(`${kind.plan} ${reject.mapping}`, reject)
     if (made.unclaimed) throw notClaimed(kind.plan)
+    dropped(kind, without(made.unmapped, known?.unmapped))
     return { kind, place, rows: made.rows, base, change }
   }
   if (change.do === 'delete') return { kind, place, row: undefined, change }
   const made = kind.forward(place, entryOf(place, change.value, expiresAt))
   if (made.fate === 'rejected') throw rejected(nameOf(kind), made.reject)
+  if (made.fate === 'row' && made.unmapped.length > 0) {
+    const known = base && kind.forward(place, base)
+    dropped(kind, without(made.unmapped, known?.fate === 'row' ? known.unmapped : undefined))
+  }
   return { kind, place, row: made.fate === 'row' ? made.row : undefined, change }
 }
+
+/** What is new. */
+const without = (names: readonly string[], known: readonly string[] = []): readonly string[] =>
+  [...new Set(names)].filter((it) => !known.includes(it))
 
 const changeOf = (held: Held): Change =>
   held ? { do: 'put', value: held.value, expiresAt: held.expiresAt } : { do: 'delete' }

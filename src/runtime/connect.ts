@@ -179,6 +179,8 @@ export async function connect(options: ConnectOptions = {}, internals: Internals
       spent,
     })
     closers.unshift(
+      // What is under way has its own limits: one for each half.
+      () => watcher.finish(2 * timeoutMillis),
       () => shadow.close(),
       () => engine.close(),
       () => tasks.close(),

@@ -23,6 +23,8 @@ export interface MappedRow {
 export interface MappedEntry {
   readonly rows: readonly MappedRow[]
   readonly rejects: readonly (Reject & { readonly mapping: string })[]
+  /** Fields, or the expiry, that no column takes and that no mapping drops by name. */
+  readonly unmapped: readonly string[]
   readonly unclaimed: boolean
 }
 
@@ -78,13 +80,14 @@ export function compileEntryKind(
     forward: (entry) => {
       const rows: MappedRow[] = []
       const rejects: (Reject & { mapping: string })[] = []
+      const unmapped: string[] = []
       const claim = forwardClaims(router.route(entry.key, entry.type), entry, (mapping) => ({
         row: (row, part) => rows.push({ mapping, part: part(), row }),
         reject: (reject) => rejects.push({ ...reject, mapping: mapping.mapping.name }),
         filtered: () => {},
-        unmapped: () => {},
+        unmapped: (field) => unmapped.push(field),
       }))
-      return { rows, rejects, unclaimed: !claim || claim.plan !== plan.name }
+      return { rows, rejects, unmapped, unclaimed: !claim || claim.plan !== plan.name }
     },
     ...(inverse && {
       changeOf: (rows): Change => {

@@ -36,7 +36,8 @@ export interface RecordKind {
 }
 
 export type Forwarded =
-  | { readonly fate: 'row'; readonly row: Row }
+  /** `unmapped`: fields, or the expiry, that no column takes and that the mapping does not drop by name. */
+  | { readonly fate: 'row'; readonly row: Row; readonly unmapped: readonly string[] }
   | { readonly fate: 'rejected'; readonly reject: Reject }
   /** Its `where` says no: for this mapping there is no such record. */
   | { readonly fate: 'filtered' }
@@ -163,15 +164,16 @@ function forwardOne(compiled: CompiledMapping, { part }: Place, entry: Entry): F
       },
     }
   let found: Forwarded | undefined
+  const unmapped: string[] = []
   const sink: RecordSink = {
     row: (row, of) => {
-      if (of() === part) found = { fate: 'row', row }
+      if (of() === part) found = { fate: 'row', row, unmapped }
     },
     reject: (reject) => {
       found ??= { fate: 'rejected', reject }
     },
     filtered: () => {},
-    unmapped: () => {},
+    unmapped: (field) => unmapped.push(field),
   }
   return compiled.forward(entry, sink) === 'filtered' ? { fate: 'filtered' } : (found ?? { fate: 'filtered' })
 }

@@ -33,6 +33,8 @@ export class RouteWatcher {
   #seen = { monotonic: Number.NEGATIVE_INFINITY, wall: 0 }
   #looking: Promise<void> | undefined
   #timer: NodeJS.Timeout | undefined
+  #ended = false
+  #whenIdle: (() => void) | undefined
   #closed = false
 
   private constructor(options: WatcherOptions) {
@@ -59,6 +61,10 @@ export class RouteWatcher {
    * by the route that was seen last (the source itself knows whether a write's epoch is over); everything else throws ROUTE_UNKNOWN.
    */
   async enter(plan: string, operation: 'read' | 'write'): Promise<Entered> {
+    if (this.#ended)
+      throw new KvmigError('CLOSED', `${plan} is not read or written any more: this instance was closed.`, {
+        hint: 'Stop taking requests before kvmig.close(); a new connect() begins anew.',
+      })
     if (this.#isStale()) {
       const { phase } = this.route(plan)
       const needsNoTarget = phase === 'A' || (phase === 'B' && operation === 'read')
@@ -80,6 +86,7 @@ export class RouteWatcher {
       const more = counts.get(epoch)! - 1
       if (more === 0) counts.delete(epoch)
       else counts.set(epoch, more)
+      if (!this.#isBusy()) this.#whenIdle?.()
     }
     return { phase, epoch, rollout, leave }
   }
@@ -91,6 +98,22 @@ export class RouteWatcher {
       this.#looking = undefined
     })
     return this.#looking
+  }
+
+  /** Waits until no operation is under way, for so long at most; from then on none begins. */
+  async finish(millis: number): Promise<void> {
+    if (this.#isBusy())
+      await Promise.race([
+        new Promise<void>((resolve) => {
+          this.#whenIdle = resolve
+        }),
+        pause(millis),
+      ])
+    this.#ended = true
+  }
+
+  #isBusy(): boolean {
+    return [...this.#underWay.values()].some((it) => it.size > 0)
   }
 
   async close(): Promise<void> {

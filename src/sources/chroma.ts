@@ -1,5 +1,4 @@
 import { SourceError } from '../errors.ts'
-import { ChromaSource } from './chroma/chroma-source.ts'
 import type { ChromaAddress } from './chroma/client.ts'
 import type { SourceAdapter } from './source.ts'
 
@@ -21,8 +20,10 @@ export const chroma: SourceAdapter = {
     additionalProperties: false,
     properties: { token: { type: 'string', description: 'Instead of the one in the environment.' } },
   },
-  open: (address, { variables = {}, options = {}, ...context }) =>
-    ChromaSource.open(parse(address, options.token || variables.CHROMA_TOKEN || undefined), context),
+  async open(address, { variables = {}, options = {}, ...context }) {
+    const { ChromaSource } = await import('./chroma/chroma-source.ts')
+    return ChromaSource.open(parse(address, options.token || variables.CHROMA_TOKEN || undefined), context)
+  },
 }
 
 function parse(address: string, token: string | undefined): ChromaAddress {

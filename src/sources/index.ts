@@ -8,7 +8,7 @@ import type { SourceAdapter } from './source.ts'
 import { sqlite } from './sqlite.ts'
 import { upstash } from './upstash.ts'
 
-/** Every kind of store this build can read. */
+/** Every kind of store this build can read. What one needs is loaded when it is opened. */
 export const SOURCES: readonly SourceAdapter[] = [
   redis,
   cluster,

@@ -1,5 +1,4 @@
 import { resolve } from 'node:path'
-import { NdjsonSource } from './ndjson/ndjson-source.ts'
 import type { SourceAdapter } from './source.ts'
 
 /**
@@ -35,9 +34,11 @@ export const ndjson: SourceAdapter = {
   schemes: ['ndjson'],
   summary: 'A file with one entry a line, as kvmig writes it too.',
   lacks: { count: 'the file would have to be read' },
+  isBackup: true,
   options: { type: 'object', additionalProperties: false, properties: {} },
-  open(address, { root, signal }) {
+  async open(address, { root, signal }) {
     const path = address.slice('ndjson:'.length)
+    const { NdjsonSource } = await import('./ndjson/ndjson-source.ts')
     return NdjsonSource.open(resolve(root, path), address, signal)
   },
 }

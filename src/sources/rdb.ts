@@ -1,5 +1,4 @@
 import { resolve } from 'node:path'
-import { RdbSource } from './rdb/rdb-source.ts'
 import type { SourceAdapter } from './source.ts'
 
 /**
@@ -11,9 +10,11 @@ export const rdb: SourceAdapter = {
   schemes: ['rdb'],
   summary: 'A backup of a Redis or Valkey (RDB versions 1 to 14, 80), read without a server.',
   lacks: {},
+  isBackup: true,
   options: { type: 'object', additionalProperties: false, properties: {} },
-  open(address, { root, signal }) {
+  async open(address, { root, signal }) {
     const [, path = '', database] = /^rdb:(.*?)(?:\?db=(\d{1,9}))?$/is.exec(address) ?? []
+    const { RdbSource } = await import('./rdb/rdb-source.ts')
     return RdbSource.open(
       resolve(root, path),
       `rdb:${path}`,

@@ -1,5 +1,4 @@
 import { parseClusterAddress } from './redis-cluster/address.ts'
-import { ClusterSource } from './redis-cluster/cluster-source.ts'
 import type { SourceAdapter } from './source.ts'
 
 /**
@@ -12,5 +11,8 @@ export const cluster: SourceAdapter = {
   summary: 'A Redis Cluster, master by master; slots that move are read again.',
   lacks: {},
   options: { type: 'object', additionalProperties: false, properties: {} },
-  open: (address, { root, ...context }) => ClusterSource.open(parseClusterAddress(address, root), context),
+  async open(address, { root, ...context }) {
+    const { ClusterSource } = await import('./redis-cluster/cluster-source.ts')
+    return ClusterSource.open(parseClusterAddress(address, root), context)
+  },
 }

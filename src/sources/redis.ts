@@ -1,7 +1,4 @@
 import { parseRedisAddress } from './redis/address.ts'
-import { LiveRedis } from './redis/live-redis.ts'
-import { RedisSource } from './redis/redis-source.ts'
-import { RedisWriter } from './redis/redis-writer.ts'
 import type { SourceAdapter } from './source.ts'
 
 /**
@@ -14,7 +11,16 @@ export const redis: SourceAdapter = {
   summary: 'A Redis server: every type, values as bytes, expiries from the same instant as their values.',
   lacks: {},
   options: { type: 'object', additionalProperties: false, properties: {} },
-  open: (address, context) => RedisSource.open(parseRedisAddress(address, context.root), context),
-  openLive: (address, context) => LiveRedis.open(parseRedisAddress(address, context.root), context),
-  openWriter: (address, context) => RedisWriter.open(parseRedisAddress(address, context.root), context),
+  async open(address, context) {
+    const { RedisSource } = await import('./redis/redis-source.ts')
+    return RedisSource.open(parseRedisAddress(address, context.root), context)
+  },
+  async openLive(address, context) {
+    const { LiveRedis } = await import('./redis/live-redis.ts')
+    return LiveRedis.open(parseRedisAddress(address, context.root), context)
+  },
+  async openWriter(address, context) {
+    const { RedisWriter } = await import('./redis/redis-writer.ts')
+    return RedisWriter.open(parseRedisAddress(address, context.root), context)
+  },
 }

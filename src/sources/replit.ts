@@ -1,6 +1,4 @@
 import { SourceError } from '../errors.ts'
-import { LiveReplit } from './replit/live-replit.ts'
-import { ReplitSource } from './replit/replit-source.ts'
 import type { SourceAdapter } from './source.ts'
 
 /**
@@ -28,7 +26,11 @@ export const replit: SourceAdapter = {
       throw new SourceError('SOURCE_ADDRESS', 'The address of a Replit source is replit: and nothing more.', {
         hint: 'Where the database is, /tmp/replitdb or REPLIT_DB_URL says: it is a secret.',
       })
+    const { ReplitSource } = await import('./replit/replit-source.ts')
     return ReplitSource.open(context)
   },
-  openLive: (_, context) => LiveReplit.open(context),
+  async openLive(_, context) {
+    const { LiveReplit } = await import('./replit/live-replit.ts')
+    return LiveReplit.open(context)
+  },
 }

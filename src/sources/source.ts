@@ -19,6 +19,8 @@ export interface SourceAdapter {
   readonly lacks: Readonly<Partial<Record<Capability, string>>>
   /** Somebody pays for each command: they are counted, whether there is a budget or not. */
   readonly bills?: true
+  /** What it holds is of one instant: a record that is not there was not deleted since. */
+  readonly isBackup?: true
   open(address: string, context: SourceContext): Promise<Source>
   /** Only stores that can take part in dual-write. */
   openLive?(address: string, context: LiveContext): Promise<LiveStore>

@@ -1,6 +1,5 @@
 import { resolve } from 'node:path'
 import type { SourceAdapter } from './source.ts'
-import { SqliteSource } from './sqlite/sqlite-source.ts'
 
 /**
  * A SQLite database, `sqlite:./app.db`: each row is an entry, its key `table:primary key`, its value a JSON object of its columns. Read with
@@ -26,12 +25,13 @@ export const sqlite: SourceAdapter = {
       },
     },
   },
-  open(address, { root, signal, options }) {
+  async open(address, { root, signal, options }) {
     const path = address.replace(/^sqlite:(\/\/(?=\/))?/i, '')
     const changed = (options?.changed ?? '')
       .split(',')
       .map((it) => it.trim())
       .filter((it) => it !== '')
+    const { SqliteSource } = await import('./sqlite/sqlite-source.ts')
     return SqliteSource.open(resolve(root, path), { label: `sqlite:${path}`, signal, changed })
   },
 }

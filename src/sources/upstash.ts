@@ -1,7 +1,5 @@
 import type { SourceAdapter } from './source.ts'
 import { parseUpstashAddress } from './upstash/address.ts'
-import { LiveUpstash } from './upstash/live-upstash.ts'
-import { UpstashSource } from './upstash/upstash-source.ts'
 
 /**
  * Upstash Redis and Vercel KV, by their REST protocol: `https://NAME.upstash.io`, or `upstash:` where the environment has address and
@@ -19,8 +17,12 @@ export const upstash: SourceAdapter = {
     properties: { token: { type: 'string', description: 'Instead of the one in the environment.' } },
   },
   bills: true,
-  open: (address, { variables = {}, options, ...context }) =>
-    UpstashSource.open(parseUpstashAddress(address, variables, options), context),
-  openLive: (address, context) =>
-    LiveUpstash.open(parseUpstashAddress(address, context.variables ?? {}, context.options), context),
+  async open(address, { variables = {}, options, ...context }) {
+    const { UpstashSource } = await import('./upstash/upstash-source.ts')
+    return UpstashSource.open(parseUpstashAddress(address, variables, options), context)
+  },
+  async openLive(address, context) {
+    const { LiveUpstash } = await import('./upstash/live-upstash.ts')
+    return LiveUpstash.open(parseUpstashAddress(address, context.variables ?? {}, context.options), context)
+  },
 }

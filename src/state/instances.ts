@@ -24,7 +24,7 @@ export interface SeenInstance extends Instance {
 /** An instance says so often that it is alive. */
 export const HEARTBEAT_MILLIS = 1000
 /** One that was silent for so long counts as gone: what it may still try is fenced by its epoch, on both sides. */
-export const GONE_MILLIS = 15_000
+const GONE_MILLIS = 15_000
 
 /** Says that an instance is alive and which epochs it acts on, and gives the routes as they are: one statement. */
 export async function heartbeat(

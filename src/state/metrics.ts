@@ -13,7 +13,7 @@ export type Operation = 'get' | 'put' | 'delete'
  * apart, for every shadow read: as much as `noise.changed` differs without any fault. `cache.*`: reads that the read cache answered, or
  * could have answered. `write.unconfirmed`: calls that
  * ended with an error while one side may have taken the write. `write.degraded`: calls that succeeded while the source was down (policy
- * `available`). `fenced`: attempts of an instance with an old epoch. `source.*`: commands of the application that reached the source.
+ * `available`). `write.unmapped`: writes in B with fields that no column takes. `fenced`: attempts of an instance with an old epoch. `source.*`: commands of the application that reached the source.
  */
 export type CounterName =
   | 'shadow.match'
@@ -30,6 +30,7 @@ export type CounterName =
   | 'write.unconfirmed'
   | 'write.degraded'
   | 'write.failed'
+  | 'write.unmapped'
   | 'fenced'
   | 'read_through'
   | 'drained'
@@ -53,7 +54,7 @@ export interface Counter {
 }
 
 /** Width of a bucket of time, by the database's clock. */
-export const BUCKET_SECONDS = 10
+const BUCKET_SECONDS = 10
 
 /** Adds what an instance measured since it last told. Twice is twice: after an unknown COMMIT it is better told again than not (it counts errors). */
 export async function addMetrics(

@@ -19,7 +19,7 @@ export async function installSchema(target: Target): Promise<void> {
 }
 
 /** The version in the database; undefined where nothing is installed. Throws for one that is newer than this kvmig. */
-export async function schemaVersion(tx: Transaction): Promise<number | undefined> {
+async function schemaVersion(tx: Transaction): Promise<number | undefined> {
   const [table] = await tx.query(
     `SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'kvmig' AND c.relname = 'version'`,
   )

@@ -219,31 +219,6 @@ export async function touchStamps(
   return new Map(rows.map((it) => [it.unit!, { version: Number(it.version), at: it.at! }]))
 }
 
-/** All records of a plan that were touched, in chunks, in the order of their units; for sweeps and for rebuilding the source. */
-export async function* scanTouches(
-  tx: Transaction,
-  plan: string,
-  { live = false, chunk = 1000 }: { readonly live?: boolean; readonly chunk?: number } = {},
-): AsyncGenerator<readonly Touch[]> {
-  let after: Buffer = Buffer.alloc(0)
-  for (;;) {
-    const rows = await tx.query(
-      `SELECT unit, key, part, version, origin, deleted FROM kvmig.touch
-        WHERE plan = $1 AND unit > $2 AND (NOT $3::boolean OR origin = 'live') ORDER BY unit LIMIT $4`,
-      [plan, after, String(live), chunk],
-    )
-    if (rows.length === 0) return
-    yield rows.map((row) => ({
-      key: bytesOf(row.key!),
-      part: bytesOf(row.part!).toString(),
-      version: Number(row.version),
-      origin: row.origin as Touch['origin'],
-      deleted: row.deleted === 't',
-    }))
-    after = bytesOf(rows.at(-1)!.unit!)
-  }
-}
-
 /**
  * Hands every record of a plan back to the copy, versions kept: after a rollback to A, when the source is written alone again, the next
  * catch-up may overwrite what was dual-written before.
@@ -251,9 +226,6 @@ export async function* scanTouches(
 export async function releaseTouches(tx: Transaction, plan: string): Promise<void> {
   await tx.query(`UPDATE kvmig.touch SET origin = 'copy' WHERE plan = $1 AND origin = 'live'`, [plan])
 }
-
-// Postgres writes bytea as \x and hexadecimal digits.
-const bytesOf = (text: string): Buffer => Buffer.from(text.slice(2), 'hex')
 
 /** Says of records that a repair settled whether they are there: their tombstones, versions kept. For records whose locks are held. */
 export async function settleTouches(

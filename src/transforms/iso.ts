@@ -70,7 +70,7 @@ export function readIso(text: string): WrittenTime | undefined {
 }
 
 /** `Z`, `+05`, `+0530`, `-05:30` in minutes. */
-export function offsetMinutes(offset: string): number {
+function offsetMinutes(offset: string): number {
   if (/^z$/i.test(offset)) return 0
   const digits = offset.slice(1).replace(':', '').padEnd(4, '0')
   return (offset.startsWith('-') ? -1 : 1) * (Number(digits.slice(0, 2)) * 60 + Number(digits.slice(2)))

@@ -76,7 +76,7 @@ function typesIn(args: readonly Literal[]): { readonly in: Kind; readonly out: K
 const isKind = (it: unknown): it is Kind => typeof it === 'string' && Object.hasOwn(KINDS, it)
 
 /** The text of a script as something that can be run, or what is wrong with it. Nothing of it is run. */
-export function readScript(source: string): { readonly code: string; readonly problem?: string } {
+function readScript(source: string): { readonly code: string; readonly problem?: string } {
   const exports = source.match(/^export\s+default\s/gm)?.length ?? 0
   const code = `'use strict';\n${source.replace(/^export\s+default\s/m, 'kvmigDefault = ')}`
   if (exports !== 1)

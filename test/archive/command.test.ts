@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { kvmig, projectFolder } from '../setup/cli.ts'
+import { projectFolder, ran } from '../setup/cli.ts'
 import { type FreshDatabase, freshDatabase } from '../setup/postgres.ts'
 import { type FreshRedis, freshRedis } from '../setup/redis.ts'
 import { dump, fill, PROJECT } from './world.ts'
@@ -28,7 +28,7 @@ beforeEach(async () => {
 })
 
 const run = (args: readonly string[], more: Record<string, string> = {}) =>
-  kvmig(project.path, args, { ...environment, ...more }).ended
+  ran(project.path, args, { ...environment, ...more })
 const archives = () => readdirSync(join(project.path, 'archive'))
 
 test('archives what belongs to a plan, and brings it back into an emptied store', async () => {

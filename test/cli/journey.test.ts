@@ -85,7 +85,7 @@ describe('before anything was applied', () => {
         posts  5 keys  5 records
 
       Rejects to expect
-        1  TYPE_MISMATCH  posts  e.g. post:n
+        1  TYPE_MISMATCH  posts.title  e.g. post:n
 
       Forecast
         about 6 rows, 365 B, 0 commands
@@ -355,6 +355,8 @@ describe('diff', () => {
     const { code, stdout } = await kvmig('apply --phase=A --again posts')
     expect(stdout).toMatch(/posts +\d .*2 inserted, 1 updated/)
     expect(code).toBe(3)
+    // Nobody deleted it from a backup: the application wrote it, and it stays.
+    expect((await database.query(`SELECT id FROM posts WHERE id = 'z'`)).rowCount).toBe(1)
     await database.query(`DELETE FROM posts WHERE id = 'z'`)
     expect((await kvmig('diff')).code).toBe(0)
   })

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { projectFolder } from '../setup/cli.ts'
@@ -156,34 +156,67 @@ export interface Database {
 }
 `)
 
-  // Inside the project, where the compiler finds its packages.
+  const said = compiled(stdout, [
+    `import { Kysely, PostgresDialect } from 'kysely'`,
+    `import { connect } from 'kvmig/runtime'`,
+    `import type { Database } from './types.ts'`,
+    'const kvmig = await connect()',
+    'const users = kvmig.store("users")',
+    'await users.put({ id: "ann", visits: 3, joined: new Date() })',
+    'const visits: bigint | undefined = (await users.get({ id: "ann" }))?.visits',
+    'await users.put({ id: "ann", nmae: "Ann" })',
+    'await users.get({ handle: "ann" })',
+    'const cat = await kvmig.store("pets", "cats").get({ id: 7 })',
+    'await kvmig.store("pets", "cats").get({ id: "seven" })',
+    'const notes = await kvmig.store("notes").update({ id: "ann" }, (old = []) => [...old, "one"])',
+    'await kvmig.store("notes").put({ id: "ann" }, [1])',
+    'const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool: async () => { throw new Error("none") } }) })',
+    'const rows: { id: string; visits: string }[] = await db.selectFrom("users").select(["id", "visits"]).execute()',
+    'await db.selectFrom("users").select("nmae").execute()',
+    'await db.insertInto("users").values({ id: "ann", name: "Ann" }).execute()',
+    'await db.insertInto("cats").values({ id: 1 }).execute()',
+    'export const all: unknown[] = [visits, cat?.mood.length, notes?.length, rows]',
+  ])
+  const mistakes = [...said.matchAll(/application\.ts\((\d+),/g)].map((it) => Number(it[1]))
+  expect([said, [...new Set(mistakes)]]).toEqual([said, [8, 9, 11, 13, 16, 18]])
+}, 60_000)
+
+test.each([
+  ['.', 'handles', '{ handle: "ann" }'],
+  ['examples/5ducks', 'users', '{ id: 1 }'],
+  ['examples/stackmemory', 'traces', undefined],
+])(
+  'what is printed for %s compiles, with the line that an application changes',
+  async (folder, plan, key) => {
+    const { stdout, code } = await runCli(['types'], { cwd: join(root, folder) })
+    expect(code).toBe(0)
+    const [line] = /^const redis = .*$/m.exec(readFileSync(join(root, 'docs/runtime.md'), 'utf8'))!
+    const said = compiled(stdout, [
+      `import { Redis as Upstash } from '@upstash/redis'`,
+      `import { Redis } from 'ioredis'`,
+      `import { Kysely, PostgresDialect } from 'kysely'`,
+      `import { connect } from 'kvmig/runtime'`,
+      `import type { Database } from './types.ts'`,
+      'const kvmig = await connect()',
+      line,
+      'const own: Redis = redis',
+      'const rest: Upstash = kvmig.wrap(Upstash.fromEnv())',
+      'const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool: async () => { throw new Error("none") } }) })',
+      'const tables: (keyof Database)[] = []',
+      `const found: unknown = ${key === undefined ? `kvmig.store('${plan}')` : `await kvmig.store('${plan}').get(${key})`}`,
+      'export const all: unknown[] = [await own.hget("a", "b"), await rest.set("a", { b: 1 }), db, tables, found]',
+    ])
+    expect(said).toBe('')
+  },
+  60_000,
+)
+
+/** What the compiler says of an application with these types: inside the project, where it finds its packages. */
+function compiled(types: string, application: readonly string[]): string {
   const made = mkdtempSync(join(root, 'test/.types-'))
   try {
-    writeFileSync(join(made, 'types.ts'), stdout)
-    writeFileSync(
-      join(made, 'application.ts'),
-      [
-        `import { Kysely, PostgresDialect } from 'kysely'`,
-        `import { connect } from 'kvmig/runtime'`,
-        `import type { Database } from './types.ts'`,
-        'const kvmig = await connect()',
-        'const users = kvmig.store("users")',
-        'await users.put({ id: "ann", visits: 3, joined: new Date() })',
-        'const visits: bigint | undefined = (await users.get({ id: "ann" }))?.visits',
-        'await users.put({ id: "ann", nmae: "Ann" })',
-        'await users.get({ handle: "ann" })',
-        'const cat = await kvmig.store("pets", "cats").get({ id: 7 })',
-        'await kvmig.store("pets", "cats").get({ id: "seven" })',
-        'const notes = await kvmig.store("notes").update({ id: "ann" }, (old = []) => [...old, "one"])',
-        'await kvmig.store("notes").put({ id: "ann" }, [1])',
-        'const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool: async () => { throw new Error("none") } }) })',
-        'const rows: { id: string; visits: string }[] = await db.selectFrom("users").select(["id", "visits"]).execute()',
-        'await db.selectFrom("users").select("nmae").execute()',
-        'await db.insertInto("users").values({ id: "ann", name: "Ann" }).execute()',
-        'await db.insertInto("cats").values({ id: 1 }).execute()',
-        'export const all: unknown[] = [visits, cat?.mood.length, notes?.length, rows]',
-      ].join('\n'),
-    )
+    writeFileSync(join(made, 'types.ts'), types)
+    writeFileSync(join(made, 'application.ts'), application.join('\n'))
     writeFileSync(
       join(made, 'tsconfig.json'),
       JSON.stringify({
@@ -192,14 +225,10 @@ export interface Database {
         include: ['*.ts'],
       }),
     )
-    const { stdout: said } = spawnSync(
-      process.execPath,
-      [join(root, 'node_modules/typescript/bin/tsc'), '-p', made],
-      { encoding: 'utf8' },
-    )
-    const mistakes = [...said.matchAll(/application\.ts\((\d+),/g)].map((it) => Number(it[1]))
-    expect([said, [...new Set(mistakes)]]).toEqual([said, [8, 9, 11, 13, 16, 18]])
+    return spawnSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', made], {
+      encoding: 'utf8',
+    }).stdout
   } finally {
     rmSync(made, { recursive: true, force: true })
   }
-}, 60_000)
+}

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { ACL_COMMANDS } from '../../src/sources/redis/explain.ts'
-import { kvmig, projectFolder } from '../setup/cli.ts'
+import { projectFolder, ran } from '../setup/cli.ts'
 import { type FreshDatabase, freshDatabase } from '../setup/postgres.ts'
 import { read } from './shipped-files.ts'
 
@@ -49,7 +49,7 @@ afterAll(async () => {
 
 const as = (role: string, ...args: readonly string[]) => {
   const url = Object.assign(new URL(database.url), { username: role }).href
-  return kvmig(project.path, args, { DATABASE_URL: url }).ended
+  return ran(project.path, args, { DATABASE_URL: url })
 }
 
 test('a table of the application wants grants, and says which', async () => {

@@ -1,7 +1,7 @@
 import type { ChainableCommander } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { EXIT } from '../../src/errors.ts'
-import { type Ended, kvmig, projectFolder } from '../setup/cli.ts'
+import { type Ended, projectFolder, ran } from '../setup/cli.ts'
 import { type FreshDatabase, freshDatabase } from '../setup/postgres.ts'
 import { type FreshRedis, freshRedis } from '../setup/redis.ts'
 import { startUpstash, type UpstashServer } from '../setup/upstash-server.ts'
@@ -93,11 +93,11 @@ async function using<T>(
   try {
     return await work(async (...args) => {
       const before = rest.billed
-      const ended = await kvmig(folder.path, args, {
+      const ended = await ran(folder.path, args, {
         DATABASE_URL: database.url,
         KV_REST_API_URL: rest.url,
         KV_REST_API_TOKEN: rest.token,
-      }).ended
+      })
       expect(ended.stdout + ended.stderr).not.toContain(rest.token)
       return { ...ended, billed: rest.billed - before }
     })
@@ -136,6 +136,21 @@ test('plan --live says within 5 % how many commands apply needs, and the ledger 
     expect(checked.code).toBe(EXIT.done)
     expect(Math.abs(checked.billed - again.commands) / checked.billed).toBeLessThan(0.05)
     expect(await counted()).toBe(rest.billed - planned.billed)
+
+    // What comes after: one look each, and two on the way into B.
+    const { further } = again
+    for (const [looks, ...args] of [
+      [1, 'diff'],
+      [2, 'apply', '--phase=B', '--credential-rotated'],
+      [1, 'reconcile'],
+    ] as const) {
+      const { code, billed, stdout, stderr } = await run(...args)
+      expect(code, stdout + stderr).toBe(EXIT.done)
+      expect(Math.abs(billed - looks * further) / billed, `${args[0]}: ${billed}`).toBeLessThan(0.05)
+    }
+    const inB = JSON.parse((await run('plan', '--live', '--json', '--no-prove')).stdout).live.forecast
+    // What this look has put down and not sent is given back, and not shown as used.
+    expect(inB.month.used).toBe(await counted())
   })
 })
 
@@ -251,11 +266,11 @@ test.each(SPACES.map(([name, fill, plan = LEFTOVERS]) => ({ name, fill, plan }))
     try {
       const run = async (...args: string[]) => {
         const before = there.billed
-        const ended = await kvmig(folder.path, args, {
+        const ended = await ran(folder.path, args, {
           DATABASE_URL: database.url,
           KV_REST_API_URL: there.url,
           KV_REST_API_TOKEN: there.token,
-        }).ended
+        })
         return { ...ended, billed: there.billed - before }
       }
       const planned = await run('plan', '--live', '--json', '--no-prove')

@@ -1,13 +1,13 @@
 import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { kvmig, projectFolder } from '../setup/cli.ts'
+import { type Ended, kvmig, projectFolder, ran } from '../setup/cli.ts'
 import { type FreshDatabase, freshDatabase } from '../setup/postgres.ts'
 import { type PostgresServer, startPostgres } from '../setup/postgres-server.ts'
 import { type FreshRedis, freshRedis } from '../setup/redis.ts'
 import { Canaries, fillWithSecrets, SECRET_PROJECT } from './secrets.ts'
 
-/** Some hundred processes, one after the other on a small machine. */
+/** Some hundred runs, on a small machine. */
 const LONG = 600_000
 
 const canaries = new Canaries()
@@ -48,18 +48,30 @@ afterAll(async () => {
   project.remove()
 })
 
+/** Commands, with their options, that had a process of their own. */
+const started = new Set<string>()
 /** Everything that was printed, by what printed it. */
 const printed = new Map<string, string>()
 
+/**
+ * A run, in a process of its own the first time that a command is given: there, what goes past the program's own output shows too. The
+ * others are many, and run in this process.
+ */
 async function run(args: readonly string[], more: Readonly<Record<string, string>> = {}): Promise<string> {
-  const ended = await kvmig(project.path, args, {
+  const environment = {
     KV_URL: source,
     DATABASE_URL: target,
     KVMIG_DEBUG: '1',
     DEBUG: '*',
     SECRET_KEY: canaries.words[2]!,
     ...more,
-  }).ended
+  }
+  const command = [args[0], ...args.filter((it) => it.startsWith('--')), ...Object.keys(more)].join(' ')
+  const isFirst = !started.has(command)
+  started.add(command)
+  const ended: Ended = isFirst
+    ? await kvmig(project.path, args, environment).ended
+    : await ran(project.path, args, environment)
   const text = `exit ${ended.code}\n${ended.stdout}\n${ended.stderr}`
   printed.set(`${printed.size} ${args.join(' ')} ${Object.keys(more).join(' ')}`, text)
   return text

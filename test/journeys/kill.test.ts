@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { FAILPOINTS } from '../../src/failpoint.ts'
-import { kvmig, projectFolder } from '../setup/cli.ts'
+import { type Ended, kvmig, projectFolder, ran } from '../setup/cli.ts'
 import { type FreshDatabase, freshDatabase } from '../setup/postgres.ts'
 import { type FreshRedis, freshRedis } from '../setup/redis.ts'
 import { contents, fillShop, SHOP } from './shop.ts'
 
-/** `KVMIG_TEST_KILLS=10000 npx vitest run test/journeys/kill.test.ts` for a long night. */
-const RANDOM_KILLS = Number(process.env.KVMIG_TEST_KILLS ?? 200)
+/** `.ci/long` has more of them, for a long night. */
+const RANDOM_KILLS = Number(process.env.KVMIG_TEST_KILLS ?? 60)
 const LONG = 3_600_000
 
 let redis: FreshRedis
@@ -26,7 +26,7 @@ beforeAll(async () => {
   await fillShop(redis.client)
   project = projectFolder(SHOP)
   const database = await freshDatabase()
-  const ended = await kvmig(project.path, apply, environment(database)).ended
+  const ended = await ran(project.path, apply, environment(database))
   expect(ended.stderr + ended.stdout).toContain('Gate B')
   expect(ended.code).toBe(0)
   expected = await contents(database)
@@ -42,22 +42,17 @@ describe('killed at a named place, and run again', () => {
   const reached = new Set<string>()
 
   for (const name of FAILPOINTS) {
-    for (const passage of [1]) {
-      test.concurrent(`${name}, passage ${passage}: the same rows`, async () => {
-        const database = await freshDatabase()
-        const killed = await kvmig(project.path, apply, {
-          ...environment(database),
-          KVMIG_FAILPOINT: `${name}:${passage}`,
-        }).ended
-        if (killed.signal === 'SIGKILL') reached.add(name)
-        else expect(killed.code).toBe(0)
-        const ended = await kvmig(project.path, apply, environment(database)).ended
-        expect(ended.stderr).not.toContain('kvmig:')
-        expect(ended.code).toBe(0)
-        expect(await contents(database)).toEqual(expected)
-        await database.drop()
-      })
-    }
+    test.concurrent(`${name}: the same rows`, async () => {
+      const database = await freshDatabase()
+      const killed = await ran(project.path, apply, { ...environment(database), KVMIG_FAILPOINT: name })
+      if (killed.signal === 'SIGKILL') reached.add(name)
+      else expect(killed.code).toBe(0)
+      const ended = await ran(project.path, apply, environment(database))
+      expect(ended.stderr).not.toContain('kvmig:')
+      expect(ended.code).toBe(0)
+      expect(await contents(database)).toEqual(expected)
+      await database.drop()
+    })
   }
 
   test('every named place was reached', () => {
@@ -76,11 +71,10 @@ describe(`killed ${RANDOM_KILLS} times at random, and run until it is done`, () 
           const database = await freshDatabase()
           // After some kills it may come to its end: on a slow machine no run would be quick enough to.
           for (let left = 5; ; left--) {
-            const run = kvmig(project.path, apply, environment(database))
-            // From before it connects to after it is done: every moment has its turn.
-            const timer = left > 0 && setTimeout(() => run.child.kill('SIGKILL'), 200 + Math.random() * 1500)
-            const ended = await run.ended
-            if (timer) clearTimeout(timer)
+            const ended =
+              left > 0
+                ? await killedAtRandom(database)
+                : await ran(project.path, apply, environment(database))
             if (ended.signal === 'SIGKILL') {
               kills += 1
               continue
@@ -97,3 +91,12 @@ describe(`killed ${RANDOM_KILLS} times at random, and run until it is done`, () 
     )
   }
 })
+
+/** From before it connects to after it is done: every moment has its turn. */
+async function killedAtRandom(database: FreshDatabase): Promise<Ended> {
+  const run = kvmig(project.path, apply, environment(database))
+  const timer = setTimeout(() => run.child.kill('SIGKILL'), 200 + Math.random() * 1500)
+  const ended = await run.ended
+  clearTimeout(timer)
+  return ended
+}

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { kvmig, projectFolder } from '../setup/cli.ts'
+import { projectFolder, ran } from '../setup/cli.ts'
 import { type FreshDatabase, freshDatabase } from '../setup/postgres.ts'
 import { type FreshRedis, freshRedis } from '../setup/redis.ts'
 
@@ -62,15 +62,15 @@ describe.each([
     test(`passage ${passage}`, async () => {
       const database = await freshDatabase()
       const environment = { KV_URL: redis.url, DATABASE_URL: database.url, KVMIG_LEASE_SECONDS: '0.3' }
-      const killed = await kvmig(project.path, apply, {
+      const killed = await ran(project.path, apply, {
         ...environment,
         KVMIG_FAILPOINT: `${name}:${passage}`,
-      }).ended
+      })
       expect(killed.signal).toBe('SIGKILL')
-      const ended = await kvmig(project.path, apply, environment).ended
+      const ended = await ran(project.path, apply, environment)
       expect({ code: ended.code, stderr: ended.stderr }).toMatchObject({ code: 0 })
       expect(await rowsOf(database)).toEqual(expected)
-      const again = await kvmig(project.path, [...apply, '--again'], environment).ended
+      const again = await ran(project.path, [...apply, '--again'], environment)
       expect(again.code).toBe(0)
       expect(await rowsOf(database)).toEqual(expected)
       await database.drop()

@@ -102,6 +102,7 @@ test('a second process on the same folder is told why it may not, and the first 
   const held = new Promise<void>((resolve) => {
     goOn = resolve
   })
+  await prepareFolder(folder)
   const store = await startProxy(shop.redis.port)
   const reached = new Promise<void>((resolve) => {
     store.onRequest((bytes) => {

@@ -87,7 +87,9 @@ $`,
     })
   })
 
-  test('H44 of 20 that start together exactly one runs, and the others say who does', async () => {
+  // Each is a process, and a pooler makes no difference to who is first.
+  const many = way === 'directly' ? 20 : 6
+  test(`H44 of ${many} that start together exactly one runs, and the others say who does`, async () => {
     let waiting = 0
     let goOn = (): void => {}
     const held = new Promise<void>((resolve) => {
@@ -95,11 +97,11 @@ $`,
     })
     // Whoever has the lease stands still until all the others have been turned away.
     store.onRequest((bytes) => (bytes.includes('SCAN') ? held : undefined))
-    const runs = Array.from({ length: 20 }, () => {
+    const runs = Array.from({ length: many }, () => {
       const run = shop.start(APPLY, target, { KV_URL: `redis://127.0.0.1:${store.port}` })
       run.ended.then(() => {
         waiting += 1
-        if (waiting === 19) goOn()
+        if (waiting === many - 1) goOn()
       })
       return run
     })

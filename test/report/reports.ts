@@ -133,7 +133,7 @@ export const livePlanReport: PlanReport = {
             expiring: 0,
             records: 12345,
             filtered: 3,
-            rejects: [{ code: 'FIELD_MISSING', records: 2, sample: 'message:m9' }],
+            rejects: [{ code: 'FIELD_MISSING', column: 'created_at', records: 2, sample: 'message:m9' }],
             unmapped: [{ field: 'edited', records: 17, sample: 'message:m2' }],
           },
         ],
@@ -150,6 +150,7 @@ export const livePlanReport: PlanReport = {
       rows: 12343,
       bytes: 1_234_567,
       commands: 14,
+      further: 7,
       budget: 200_000,
       seconds: 3,
       storage: {

@@ -83,7 +83,7 @@ describe('the text of a report', () => {
         messages  1,000 keys  12,345 records  3 left out by where
 
       Rejects to expect
-        2  FIELD_MISSING  messages  e.g. message:m9
+        2  FIELD_MISSING  messages.created_at  e.g. message:m9
 
       Fields that no column takes: map them, or name them under unmapped
         17  edited  messages  e.g. message:m2
@@ -93,6 +93,7 @@ describe('the text of a report', () => {
 
       Forecast
         about 12,343 rows, 1.2 MB, 14 commands of 200,000, 3.0 s
+        about 7 commands more for each check, diff or reconcile, twice that going into B; and again where something differs
         storage 7.9 MB now, about 9.4 MB after the copy, of 500 MB (Neon Free; assumed, tariff: says which it is)
         grows by 1.2 MB a day: full on about 2027-12-01
 

@@ -57,7 +57,7 @@ const trail = async (user: string) =>
 beforeEach(async () => {
   kv.refuse(false)
   await world.flip('credits', 'B')
-  await expect.poll(() => world.target.transaction(outboxDepth), { timeout: 8000 }).toEqual([])
+  await expect.poll(() => world.target.transaction(outboxDepth)).toEqual([])
 })
 
 test('what is copied is no change', async () => {
@@ -128,9 +128,7 @@ describe('and no more than one', () => {
     kv.cutAfter(0)
     await credits.put({ user_id: 'carried', balance: 2 })
     kv.refuse(false)
-    await expect
-      .poll(() => world.redis.client.hget('credits:carried', 'balance'), { timeout: 8000 })
-      .toBe('2')
+    await expect.poll(() => world.redis.client.hget('credits:carried', 'balance')).toBe('2')
     expect(await trail('carried')).toHaveLength(2)
   })
 

@@ -81,7 +81,7 @@ describe.each([
     expect(await adapter.useVerificationToken(token)).toEqual(token)
     expect(await adapter.useVerificationToken(token)).toBeNull()
 
-    await expect.poll(() => world.target.transaction(outboxDepth), { timeout: 5000 }).toEqual([])
+    await expect.poll(() => world.target.transaction(outboxDepth)).toEqual([])
     expect(await native.get(`user:session:${sessionToken}`)).toMatchObject({ expires: later.toISOString() })
     if (phase !== 'A')
       expect(

@@ -98,9 +98,7 @@ describe('a copy beside live writes', () => {
     expect(await through.store('users').get({ id: 'gus' })).toMatchObject({ name: 'first' })
     await world.flip('users', 'B', true)
     await put('gus', 'second')
-    await expect
-      .poll(async () => (await through.store('users').get({ id: 'gus' }))?.name, { timeout: 5000 })
-      .toBe('second')
+    await expect.poll(async () => (await through.store('users').get({ id: 'gus' }))?.name).toBe('second')
     await world.flip('users', 'B')
   })
 })

@@ -55,7 +55,7 @@ async function enter(phase: 'A' | 'B' | 'C'): Promise<void> {
     await expect.poll(async () => laggards(await fleet(world.target), plan, epoch)).toEqual([])
   }
 }
-const settled = () => expect.poll(() => world.target.transaction(outboxDepth), { timeout: 5000 }).toEqual([])
+const settled = () => expect.poll(() => world.target.transaction(outboxDepth)).toEqual([])
 
 const PHASES = [
   ['A', 'A'],

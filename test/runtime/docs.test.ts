@@ -21,7 +21,7 @@ test('the code of the page runs, in its order, and does what the page says', asy
     .join('\n')
     .replace(/^import .*$/gm, '')
     .replace('connect()', 'connect(options)')
-    .replace('process.env.KV_URL', 'variables.KV_URL')
+    .replace('process.env.KV_URL!', 'variables.KV_URL')
   // What the page shows is JavaScript; the names it uses are given.
   const run = new Function(
     'connect',

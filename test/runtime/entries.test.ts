@@ -229,7 +229,7 @@ describe('records of more than one place and one row', () => {
             for (const key of KEYS) for (const client of [redis, plain]) await client.del(key)
             for (const command of commands)
               expect([command, await run(redis, command)]).toEqual([command, await run(plain, command)])
-            await expect.poll(() => world.target.transaction(outboxDepth), { timeout: 5000 }).toEqual([])
+            await expect.poll(() => world.target.transaction(outboxDepth)).toEqual([])
             const source = await holds(raw)
             expect(source).toEqual(await holds(plain))
             if (phase !== 'A') expect(await tables()).toEqual(rowsOf(source))
@@ -329,7 +329,7 @@ describe('records of more than one place and one row', () => {
     kills = false
     // The next writer looks at what is on its way, not at what the source still has.
     expect(await redis.rpush('list:1', 'c')).toBe(3)
-    await expect.poll(() => world.target.transaction(outboxDepth), { timeout: 5000 }).toEqual([])
+    await expect.poll(() => world.target.transaction(outboxDepth)).toEqual([])
     expect(await raw.lrange('list:1', 0, -1)).toEqual(['b', 'a', 'c'])
     expect(await tables()).toEqual(rowsOf(await holds(raw)))
     await redis.del('list:1')

@@ -22,8 +22,7 @@ afterAll(() => kv.close())
 const url = Object.assign(new URL(world.redis.url), { port: String(kv.port) }).href
 const internals = { pollMillis: 200, ownMillis: 0, drainMillis: 50 }
 const options = { shadow: 0, timeoutMillis: 1500 }
-const emptyOutbox = () =>
-  expect.poll(() => world.target.transaction(outboxDepth), { timeout: 8000 }).toEqual([])
+const emptyOutbox = () => expect.poll(() => world.target.transaction(outboxDepth)).toEqual([])
 const nameIn = {
   source: async (id: string) => JSON.parse((await world.redis.client.get(`user:${id}`))!).name,
   target: async (id: string) => (await world.rows(`SELECT name FROM users WHERE id = '${id}'`))[0]?.name,
@@ -110,9 +109,7 @@ describe('reads', () => {
     expect(await users.get({ id: 'quick' })).toMatchObject({ name: 'x' })
     expect(await kvmig.metrics()).not.toContain('event="shadow.')
     kv.stall(false)
-    await expect
-      .poll(() => kvmig.metrics(), { timeout: 8000 })
-      .toMatch(/event="shadow\.(match|error|timeout)"\} 1/)
+    await expect.poll(() => kvmig.metrics()).toMatch(/event="shadow\.(match|error|timeout)"\} 1/)
     await world.flip('users', 'B')
   })
 })

@@ -26,18 +26,15 @@ test('through a transaction pooler: writes, flips and counts as without one (H45
   await world.flip('users', 'B')
   // Nobody can listen there: the flip is seen by looking.
   await expect
-    .poll(
-      async () => {
-        for (const [n, it] of stores.entries()) await it.put({ id: `first-${n}`, name: 'x' })
-        return (await world.rows('SELECT id FROM users')).length
-      },
-      { timeout: 2500 },
-    )
+    .poll(async () => {
+      for (const [n, it] of stores.entries()) await it.put({ id: `first-${n}`, name: 'x' })
+      return (await world.rows('SELECT id FROM users')).length
+    })
     .toBe(2)
   await Promise.all(
     Array.from({ length: 100 }, (_, n) => stores[n % 2]!.put({ id: `u${n % 7}`, name: `v${n}` })),
   )
-  await expect.poll(() => world.target.transaction(outboxDepth), { timeout: 5000 }).toEqual([])
+  await expect.poll(() => world.target.transaction(outboxDepth)).toEqual([])
   for (const { id, name } of await world.rows('SELECT id, name FROM users'))
     expect(JSON.parse((await world.redis.client.get(`user:${id}`))!).name).toBe(name)
 })

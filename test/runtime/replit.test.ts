@@ -26,7 +26,7 @@ const sourceNames = (): Record<string, unknown> =>
   Object.fromEntries(
     [...server.data].map(([key, value]) => [key.slice(5), JSON.parse(value.toString()).name]),
   )
-const settled = () => expect.poll(() => world.target.transaction(outboxDepth), { timeout: 8000 }).toEqual([])
+const settled = () => expect.poll(() => world.target.transaction(outboxDepth)).toEqual([])
 
 describe('a store that cannot compare and set', () => {
   test('is written alone in A', async () => {

@@ -29,7 +29,7 @@ const flip = async (phases: Partial<Phases>, rollout = false): Promise<void> => 
   await world.known(kvmig, other)
 }
 const all = (phase: Phase): Phases => ({ counters: phase, lists: phase, tags: phase })
-const drained = () => expect.poll(() => world.target.transaction(outboxDepth), { timeout: 5000 }).toEqual([])
+const drained = () => expect.poll(() => world.target.transaction(outboxDepth)).toEqual([])
 
 const KEYS = ['counter:1', 'counter:2', 'list:1', 'tags:1', 'free']
 afterEach(async () => {

@@ -144,7 +144,7 @@ test('what the store did not take is carried later', async () => {
   await expect(clients['command by command'].set('user:late', { name: 'L' })).rejects.toMatchObject({
     code: 'WRITE_UNCONFIRMED',
   })
-  await expect.poll(() => world.target.transaction(outboxDepth), { timeout: 8000 }).toEqual([])
+  await expect.poll(() => world.target.transaction(outboxDepth)).toEqual([])
   expect(await behind.client.get('user:late')).toContain('"L"')
   await clients['command by command'].del('user:late')
 })
@@ -260,7 +260,7 @@ describe('the budget of the month', () => {
     expect([await inSource('user:kept'), server.billed]).toEqual([null, before])
     expect((await world.target.transaction(outboxDepth)).map((it) => it.plan)).toEqual(['counters', 'users'])
     await use(0.1)
-    await expect.poll(() => world.target.transaction(outboxDepth), { timeout: 8000 }).toEqual([])
+    await expect.poll(() => world.target.transaction(outboxDepth)).toEqual([])
     expect([await inSource('counter:kept'), await inSource('user:kept')]).toEqual([
       '2',
       expect.stringContaining('"K"'),

@@ -4,6 +4,7 @@ import { chmodSync, chownSync, existsSync, mkdtempSync, rmSync, writeFileSync } 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
+import { endsWithTests } from './children.ts'
 import { unpackDebian } from './debian.ts'
 import { freePort, unprivileged } from './postgres-server.ts'
 
@@ -49,6 +50,7 @@ export async function startPgBouncer(
     stdio: ['ignore', 'ignore', 'pipe'],
     ...(libraries ? { env: { ...process.env, LD_LIBRARY_PATH: libraries } } : {}),
   })
+  endsWithTests(child)
   const stop = async (): Promise<void> => {
     if (child.exitCode === null && child.signalCode === null) {
       const gone = once(child, 'exit')

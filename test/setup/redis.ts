@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { inject } from 'vitest'
+import { endsWithTests } from './children.ts'
 import { freePort } from './postgres-server.ts'
 
 export interface FreshRedis {
@@ -30,39 +31,49 @@ export async function freshRedis(
   const program = options.program ?? inject('redisServer')
   const folder = mkdtempSync(join(tmpdir(), 'kvmig-redis-'))
   const port = await freePort()
+  const fixed = ['--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder]
   let child: ChildProcess | undefined
-  const start = async (): Promise<void> => {
-    child = spawn(
-      program,
-      [
-        '--port',
-        String(port),
-        '--bind',
-        '127.0.0.1',
-        '--save',
-        '',
-        '--appendonly',
-        'no',
-        '--dir',
-        folder,
-        ...(options.arguments ?? []),
-      ],
-      { stdio: 'ignore', cwd: folder },
-    )
-  }
-  await start()
-  const client = new Redis({ host: '127.0.0.1', port, retryStrategy: () => 20, maxRetriesPerRequest: null })
-  client.on('error', () => {})
-  await Promise.race([client.ping(), endOf(child!, program)]).catch((error) => {
-    client.disconnect()
-    throw error
+  const client = new Redis({
+    host: '127.0.0.1',
+    port,
+    retryStrategy: () => 20,
+    maxRetriesPerRequest: null,
+    lazyConnect: true,
   })
+  client.on('error', () => {})
   const kill = async (): Promise<void> => {
     if (!child || child.exitCode !== null || child.signalCode !== null) return
     const gone = once(child, 'exit')
     child.kill('SIGKILL')
     await gone
   }
+  const stop = async (): Promise<void> => {
+    client.disconnect()
+    await kill()
+    rmSync(folder, { recursive: true, force: true })
+  }
+  const start = async (): Promise<void> => {
+    const started = spawn(program, ['--port', String(port), ...fixed, ...(options.arguments ?? [])], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+      cwd: folder,
+    })
+    child = started
+    endsWithTests(started)
+    let log = ''
+    started.stdout.on('data', (it) => {
+      log = (log + it).slice(-2000)
+    })
+    const ended = once(started, 'exit').then(() => {
+      throw new Error(`Redis did not start: ${log}`)
+    })
+    try {
+      await Promise.race([client.ping(), ended])
+    } catch (error) {
+      await stop()
+      throw error
+    }
+  }
+  await start()
   return {
     url: `redis://127.0.0.1:${port}`,
     port,
@@ -73,21 +84,7 @@ export async function freshRedis(
       return join(folder, 'dump.rdb')
     },
     kill,
-    restart: async () => {
-      await start()
-      await client.ping()
-    },
-    stop: async () => {
-      client.disconnect()
-      await kill()
-      rmSync(folder, { recursive: true, force: true })
-    },
+    restart: start,
+    stop,
   }
 }
-
-// A server that knows an argument of ours not, says so and ends.
-const endOf = (child: ChildProcess, program: string): Promise<never> =>
-  new Promise((_, reject) => {
-    child.once('exit', (code) => reject(new Error(`${program} ended with ${code} when it was started.`)))
-    child.once('error', reject)
-  })

@@ -12,7 +12,6 @@ import {
   isFenced,
   outcomeOf,
   releaseTouches,
-  scanTouches,
 } from '../../src/state/touches.ts'
 import { freshTarget, TARGETS } from '../target/targets.ts'
 
@@ -61,15 +60,6 @@ describe.each(TARGETS)('what live writes leave in the ledger on %s', async (kind
     await put('new')
     expect(await target.transaction((tx) => claim(tx, 'p', [at('new')]))).toEqual([false])
     expect(await touch('new')).toMatchObject({ version: 1, origin: 'live', deleted: false })
-  })
-
-  test('walks over what was touched', async () => {
-    const seen: string[] = []
-    await target.transaction(async (tx) => {
-      for await (const some of scanTouches(tx, 'p', { live: true, chunk: 2 }))
-        seen.push(...some.map(({ key, part }) => key + part))
-    })
-    expect(seen.sort()).toEqual(['afield:x', 'b', 'new', 'written'])
   })
 
   test('refuses an epoch that is over, and does nothing then', async () => {

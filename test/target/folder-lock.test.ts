@@ -2,11 +2,13 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
+import { pathToFileURL } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { openTarget } from '../../src/target/connect.ts'
-import { compiledSources } from '../setup/compiled.ts'
+
+const BUILT = pathToFileURL(resolve(import.meta.dirname, '../../dist/target/connect.js')).href
 
 let root: string
 beforeEach(() => {
@@ -33,9 +35,8 @@ test('a folder keeps what was written, and is opened by one at a time', async ()
 })
 
 test('a folder that another process holds is refused; when that is killed, it is free and holds all that was committed', async () => {
-  const compiled = compiledSources()
   const script = `
-    import { openTarget } from ${JSON.stringify(compiled.url('target/connect.js'))}
+    import { openTarget } from ${JSON.stringify(BUILT)}
     const target = await openTarget('pglite:pg', { root: ${JSON.stringify(root)} })
     await target.transaction((tx) => tx.query('CREATE TABLE public.t (id int PRIMARY KEY, v text)'))
     for (let id = 1; ; id++) {
@@ -64,7 +65,6 @@ test('a folder that another process holds is refused; when that is killed, it is
   expect(Number(row!.rows)).toBe(Number(row!.last))
   expect(Number(row!.rows)).toBeGreaterThanOrEqual(committed)
   await target.close()
-  compiled.remove()
 })
 
 test('a transaction inside another is an error rather than a wait without end', async () => {

@@ -218,10 +218,15 @@ function outcomeOf({ acts, gates, options: { phase } }: Later): PhaseWork {
       ? `Mend what is listed, or wait for it, then ask again: kvmig check --phase=${phase}.`
       : `Then again: kvmig apply --phase=${phase}.`,
     waiting: `Run kvmig apply --phase=${phase} again later: it goes on where it is.`,
-    done: NEXT[phase],
+    done: acts.length > 0 && acts.every(isStaying) ? STAYS : NEXT[phase],
   }[outcome]
   return { outcome, acts, gates, next }
 }
+
+const isStaying = ({ status, verb }: Act): boolean => status === 'kept' && verb === 'phase A'
+
+const STAYS =
+  'Every plan stays in phase A, for the reasons above. kvmig apply --phase=A --again takes over what has changed; cut over with the application stopped.'
 
 const NEXT: { readonly [P in 'B' | 'C' | 'D']: string } = {
   B: 'Both stores are written now. kvmig reconcile daily; kvmig status says when phase C may begin.',

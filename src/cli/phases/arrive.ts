@@ -155,15 +155,7 @@ async function arriveC(later: Later, { plan, route, evidence }: Arriving): Promi
   return isComplete
 }
 
-export function showCaughtUp({
-  passes,
-  compared,
-  written,
-  deleted,
-  rejected,
-  waiting,
-  unplaced,
-}: CaughtUp): string {
+function showCaughtUp({ passes, compared, written, deleted, rejected, waiting, unplaced }: CaughtUp): string {
   const parts = [
     `${counted(compared, 'row')} compared`,
     written > 0 && `${counted(written, 'row')} written`,

@@ -1,6 +1,6 @@
 import type { Diagnostic } from '../../diagnostic.ts'
 import type { LiveSection, LiveSource, PlannedPlan, PlannedStep, PlanReport } from '../report.ts'
-import { farOf, forecastText, isOpen, roadHint, storageTexts } from '../text/plan.ts'
+import { farOf, forecastText, furtherTexts, isOpen, roadHint, storageTexts } from '../text/plan.ts'
 import { counted, listed, number } from '../wording.ts'
 import { accountTable } from './account.ts'
 import type { Section } from './section.ts'
@@ -44,7 +44,11 @@ export function planSections({ diagnostics, plans, shared, removed, live }: Plan
 
 const forecastBody = (live: LiveSection | undefined): string =>
   live?.forecast
-    ? paragraphs(...[forecastText(live.forecast), ...storageTexts(live.forecast)].map((it) => prose(it)))
+    ? paragraphs(
+        ...[forecastText(live.forecast), ...furtherTexts(live.forecast), ...storageTexts(live.forecast)].map(
+          (it) => prose(it),
+        ),
+      )
     : ''
 
 function planSection(planned: PlannedPlan): Section {
@@ -135,13 +139,14 @@ function sourceSections(live: LiveSource): readonly Section[] {
       title: 'Rejects to expect',
       open: true,
       body: table(
-        ['>records', 'reason', 'plan', 'mapping', 'for example'],
+        ['>records', 'reason', 'plan', 'mapping', 'column', 'for example'],
         mappings.flatMap(({ plan, mapping, rejects }) =>
           rejects.map((it) => [
             number(it.records),
             prose(it.code),
             prose(plan),
             prose(mapping),
+            it.column === undefined ? '' : code(it.column),
             code(it.sample),
           ]),
         ),

@@ -19,7 +19,7 @@ export const phaseLines = ({ acts, gates }: PhaseReport, painter: Painter): stri
     ),
   )
 
-export const ACTS: { readonly [S in Act['status']]: readonly [string, Paint] } = {
+const ACTS: { readonly [S in Act['status']]: readonly [string, Paint] } = {
   done: ['✓', 'good'],
   kept: ['=', 'dim'],
   waiting: ['…', 'warn'],

@@ -154,7 +154,9 @@ function liveLines(
     forecast
       ? section(
           'Forecast',
-          [forecastText(forecast), ...storageTexts(forecast)].map((it) => line(it, undefined, 2)),
+          [forecastText(forecast), ...furtherTexts(forecast), ...storageTexts(forecast)].map((it) =>
+            line(it, undefined, 2),
+          ),
           painter,
         )
       : [],
@@ -200,10 +202,10 @@ function sourceLines(live: LiveSource, painter: Painter): string[] {
       'Rejects to expect',
       columns(
         mappings.flatMap((it) =>
-          it.rejects.map(({ code, records, sample }) => [
+          it.rejects.map(({ code, column, records, sample }) => [
             right(number(records), 'warn'),
             code,
-            name(it),
+            [name(it), ...(column === undefined ? [] : [column])].join('.'),
             `e.g. ${sample}`,
           ]),
         ),
@@ -228,6 +230,14 @@ function sourceLines(live: LiveSource, painter: Painter): string[] {
     ),
   )
 }
+
+/** What is asked after that; nothing where nobody counts it. */
+export const furtherTexts = ({ further }: Forecast): readonly string[] =>
+  further === undefined
+    ? []
+    : [
+        `about ${counted(further, 'command')} more for each check, diff or reconcile, twice that going into B; and again where something differs`,
+      ]
 
 /** `about 1,000 rows, 1.2 MB, 14 commands of 200,000, 3 s`. */
 export function forecastText({ rows, bytes: size, commands, budget, month, seconds }: Forecast): string {

@@ -8,6 +8,7 @@ import { note } from '../phases/note.ts'
 import { requireSameStore } from '../phases/same-store.ts'
 import type { Session } from '../session.ts'
 import { type Compared, compareAllLive } from './compare-live.ts'
+import { forgetOld } from './forget.ts'
 import { NOTHING_PUSHED, type Pushed, push } from './push.ts'
 
 const TOGETHER = 100
@@ -94,6 +95,7 @@ export async function reconcile(
     await note(context, { plan: plan.name, phase: 'B', kind: 'reconcile', state: 'done', outcome })
     settled.set(plan.name, { ...sum, compared, drained: drained.get(plan.name)!, left, last })
   }
+  await forgetOld(session.target, session.project.plans)
   return settled
 }
 

@@ -13,6 +13,8 @@ import { intset, ziplist, zipmap } from './ziplist.ts'
 /** How the values of one type byte are written. */
 export interface Encoding {
   readonly type: EntryType
+  /** The value at once, where it is written as one string. */
+  readonly whole?: (file: ByteFile) => EntryValue
   /** The value in pieces, in order, so that memory stays constant however long it is. An empty value may have none. */
   readonly pieces: (file: ByteFile) => Iterable<EntryValue>
   /** Passes over it. `pass` is told what of it is no element: `consumer groups of streams`. */
@@ -29,7 +31,7 @@ export const isReadable = (typeByte: number, format: Pick<Format, 'server'>): bo
   typeByte === MODULE || encodingOf(typeByte, format) !== undefined
 
 /** The kind of the values of modules. */
-export const MODULE = 7
+const MODULE = 7
 
 type Unpack = (bytes: Buffer, complain: Complain) => Buffer[]
 type Wrap = (items: Buffer[], complain: Complain) => EntryValue
@@ -54,7 +56,7 @@ const zset: Wrap = (items, complain) => {
 }
 
 const ENCODINGS: readonly (Encoding | undefined)[] = [
-  { type: 'string', pieces: (file) => [{ type: 'string', bytes: readString(file) }], skip: skipString },
+  inOne('string', (file) => ({ type: 'string', bytes: readString(file) })),
   counted('list', list, 1),
   counted('set', set, 1),
   scored(readTextScore),
@@ -70,7 +72,7 @@ const ENCODINGS: readonly (Encoding | undefined)[] = [
   packed('hash', hash, ziplist),
   { type: 'list', pieces: ziplists, skip: (file) => skipStrings(file, readLength(file)) },
   stream(1),
-  { type: 'hash', pieces: packedHash, skip: skipString },
+  inOne('hash', packedHash),
   packed('zset', zset, listpack),
   { type: 'list', pieces: listpacks, skip: skipListpacks },
   stream(2),
@@ -110,16 +112,20 @@ function counted(type: EntryType, wrap: Wrap, width: 1 | 2): Encoding {
 }
 
 // One string with everything in it.
-function packed(type: EntryType, wrap: Wrap, unpack: Unpack): Encoding {
-  return { type, pieces: (file) => [unpacked(file, wrap, unpack)], skip: skipString }
+function inOne(type: EntryType, whole: (file: ByteFile) => EntryValue): Encoding {
+  return { type, whole, pieces: (file) => [whole(file)], skip: skipString }
 }
 
-function* packedHash(file: ByteFile): Generator<EntryValue> {
+function packed(type: EntryType, wrap: Wrap, unpack: Unpack): Encoding {
+  return inOne(type, (file) => unpacked(file, wrap, unpack))
+}
+
+function packedHash(file: ByteFile): EntryValue {
   const at = file.position
   const complain: Complain = (what) => file.damaged(what, at)
   const strings = listpackStrings(readString(file), complain)
   if (strings.length % 2 === 1) throw complain(ODD)
-  yield new PackedHash(strings)
+  return new PackedHash(strings)
 }
 
 function unpacked(file: ByteFile, wrap: Wrap, unpack: Unpack): EntryValue {

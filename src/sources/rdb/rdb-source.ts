@@ -2,13 +2,12 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { SourceError } from '../../errors.ts'
 import { Batch } from '../batch.ts'
 import { type DataFile, openDataFile } from '../data-file.ts'
-import { livingFields, regroup } from '../part.ts'
+import { elements, livingFields, PART, regroup } from '../part.ts'
 import { startsWith } from '../prefix.ts'
 import type { Cursor, Entry, EntryValue, Page, Selection, Source } from '../source.ts'
 import { ByteFile } from './byte-file.ts'
 import { Crc64 } from './crc64.ts'
 import { encodingOf } from './encodings.ts'
-import { readString } from './primitives.ts'
 import { type KeyRecord, nextRecord } from './records.ts'
 import { readUnnamed, type Survey, skipValue, survey } from './survey.ts'
 
@@ -166,13 +165,16 @@ function entriesOf(file: ByteFile, record: KeyRecord, found: Survey): Iterable<E
   const { key, expiresAt, typeByte } = record
   const encoding = encodingOf(typeByte, found.format)
   if (encoding === undefined) return [bare(file, record, found)]
-  if (encoding.type !== 'string')
-    return regroup(
-      { key, type: encoding.type, expiresAt },
-      withoutExpired(encoding.pieces(file), found.writtenAt),
-    )
-  const value = { type: 'string', bytes: readString(file) } as const
-  return [{ key, type: 'string', value, expiresAt, offset: 0, more: false }]
+  const { type } = encoding
+  const whole = encoding.whole?.(file)
+  if (whole && elements(whole) <= PART) {
+    const value = livingFields(whole, found.writtenAt ?? -Infinity)
+    return [{ key, type, value, expiresAt, offset: 0, more: false }]
+  }
+  return regroup(
+    { key, type, expiresAt },
+    withoutExpired(whole ? [whole] : encoding.pieces(file), found.writtenAt),
+  )
 }
 
 /** A server keeps fields that have expired until it gets round to them, and writes them into backups; it gives them to nobody. */

@@ -52,6 +52,14 @@ function parseUrl(address: string, variables: Variables): URL {
   const text = bare ? fromEnvironment(variables) : address.replace(/^upstash:\/\//i, 'https://')
   if (!URL.canParse(text)) throw unreadable('it is not a URL')
   const url = new URL(text)
+  if (/^rediss?:$/.test(url.protocol))
+    throw new SourceError(
+      'SOURCE_ADDRESS',
+      `This is the address for Redis clients (${url.protocol}), not the one for REST.`,
+      {
+        hint: 'The console has the REST address beside it: https://NAME.upstash.io, with a token of its own. Or give the source itself the address for clients, and kvmig speaks to it as to any Redis.',
+      },
+    )
   if (url.protocol !== 'https:' && url.protocol !== 'http:') throw unreadable('it does not begin with https:')
   if (url.hash !== '' || url.search !== '') throw unreadable('something follows the path')
   if (url.username !== '') throw unreadable('it has a user name, and Upstash only has tokens')
