@@ -134,14 +134,7 @@ test('has the keys that docs/commands.md names, and no other', () => {
   const table = page.slice(page.indexOf('<!-- keys: status --json -->'), page.indexOf('<!-- end -->'))
   const rows = table.split('\n').filter((it) => it.startsWith('| `'))
   const named = rows.flatMap((it) => [...it.split('|')[1]!.matchAll(/`([^`]+)`/g)].map(([, key]) => key!))
-  const elsewhere = [
-    'plans[].later',
-    'environment',
-    'lease.holder',
-    'lease.since',
-    'lease.until',
-    'lease.id',
-  ]
+  const elsewhere = ['plans[].later', 'environment', 'lease.holder', 'lease.since', 'lease.until', 'lease.id']
   expect([...seen].filter((it) => !named.includes(it)).sort()).toEqual([])
   expect(named.filter((it) => !seen.has(it) && !elsewhere.includes(it))).toEqual([])
 })
