@@ -6,7 +6,7 @@ import { type FreshRedis, freshRedis } from '../setup/redis.ts'
 import { contents, fillShop, SHOP } from './shop.ts'
 
 /** `.ci/long` has more of them, for a long night. */
-const RANDOM_KILLS = Number(process.env.KVMIG_TEST_KILLS ?? 60)
+const RANDOM_KILLS = Number(process.env.KVMIG_TEST_KILLS ?? 200)
 const LONG = 3_600_000
 
 let redis: FreshRedis
