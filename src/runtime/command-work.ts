@@ -135,6 +135,8 @@ function writeOf(
     readonly dropped: CommandWork['dropped']
   },
 ): PlaceWrite {
+  const { takesExpiry } = 'mappings' in kind ? kind.mappings[0]! : kind.compiled
+  const expiry = expiresAt !== null && base?.expiresAt == null && !takesExpiry ? ['$expires_at'] : []
   if ('mappings' in kind) {
     if (change.do === 'delete') return { kind, place, rows: [], base, change }
     const made = kind.forward(entryOf(place, change.value, expiresAt))
@@ -143,15 +145,15 @@ function writeOf(
     const [reject] = made.rejects.length > (known?.rejects.length ?? 0) ? made.rejects.slice(-1) : []
     if (reject) throw rejected(`${kind.plan} ${reject.mapping}`, reject)
     if (made.unclaimed) throw notClaimed(kind.plan)
-    dropped(kind, without(made.unmapped, known?.unmapped))
+    dropped(kind, [...without(made.unmapped, known?.unmapped), ...expiry])
     return { kind, place, rows: made.rows, base, change }
   }
   if (change.do === 'delete') return { kind, place, row: undefined, change }
   const made = kind.forward(place, entryOf(place, change.value, expiresAt))
   if (made.fate === 'rejected') throw rejected(nameOf(kind), made.reject)
-  if (made.fate === 'row' && made.unmapped.length > 0) {
+  if (made.fate === 'row' && made.unmapped.length + expiry.length > 0) {
     const known = base && kind.forward(place, base)
-    dropped(kind, without(made.unmapped, known?.fate === 'row' ? known.unmapped : undefined))
+    dropped(kind, [...without(made.unmapped, known?.fate === 'row' ? known.unmapped : undefined), ...expiry])
   }
   return { kind, place, row: made.fate === 'row' ? made.row : undefined, change }
 }

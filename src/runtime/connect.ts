@@ -11,6 +11,7 @@ import type { Project } from '../plan/plan.ts'
 import { filesIn } from '../plan/project-files.ts'
 import { resolveAddress, resolveOptions } from '../runner/address.ts'
 import type { LiveStore } from '../sources/live-store.ts'
+import { databaseOf } from '../sources/redis/address.ts'
 import { commandKeys } from '../sources/redis/command-keys.ts'
 import { HEARTBEAT_MILLIS } from '../state/instances.ts'
 import { type OutboxDepth, outboxDepth } from '../state/outbox.ts'
@@ -79,11 +80,22 @@ export async function connect(options: ConnectOptions = {}, internals: Internals
   const address = environment?.target ?? project.target
   const url = resolveAddress(address, variables)
   const open = { root: project.root, insecure: address.insecure !== undefined }
-  const target = await openTarget(url, { ...open, connections: options.connections ?? 10 })
+  const target = await openTarget(url, {
+    ...open,
+    connections: options.connections ?? 10,
+    answerMillis: timeoutMillis,
+  })
   const closers: (() => Promise<void>)[] = [() => target.close()]
   try {
     // An embedded Postgres has one connection for everything.
-    const background = target.kind === 'pglite' ? target : await openTarget(url, { ...open, connections: 2 })
+    const background =
+      target.kind === 'pglite'
+        ? target
+        : await openTarget(url, {
+            ...open,
+            connections: 2,
+            answerMillis: Math.max(timeoutMillis, BACKGROUND_MILLIS),
+          })
     if (background !== target) closers.unshift(() => background.close())
     const ledger = openLedger(background)
     const addressOf = (name: string): string =>
@@ -238,7 +250,8 @@ export async function connect(options: ConnectOptions = {}, internals: Internals
         if (!project.sources.has(source))
           throw new KvmigError('SOURCE_UNKNOWN', `There is no source "${source}" in ${project.file}.`)
         const parts = { runner: runnerOf(source), keysOf: commandKeys }
-        if (!isUpstash(client)) return wrapClient(client, parts)
+        if (!isUpstash(client))
+          return wrapClient(client, { ...parts, database: databaseOf(addressOf(source)) })
         return wrapUpstash(client, {
           ...parts,
           // Nothing was written by a store that nobody has opened.
@@ -254,6 +267,9 @@ export async function connect(options: ConnectOptions = {}, internals: Internals
     throw error
   }
 }
+
+/** Nobody waits for what goes on in the background, or only where the route was not heard of for a while. */
+const BACKGROUND_MILLIS = 5000
 
 async function closeAll(closers: readonly (() => Promise<void>)[], closing: AbortController): Promise<void> {
   for (const close of closers) await close()

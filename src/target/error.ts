@@ -294,6 +294,12 @@ function tellNetwork(cause: Error, { label, host }: Place): Told {
   if (/password must be a (non-empty )?string/.test(cause.message)) {
     return { code: 'LOGIN_REFUSED', message: `${label} asks for a password, and the address has none.` }
   }
+  if (code === 'SILENT')
+    return {
+      code: 'TIMEOUT',
+      message: `${label} did not answer in time, and its connection was given up.`,
+      hint: 'The server, or the network before it, is stuck. Run the same again when it is back: what was committed stays.',
+    }
   // NOT_SENT: lost before the statement was sent, so that it certainly had no effect.
   return {
     code: code === 'NOT_SENT' ? code : 'CONNECTION_LOST',

@@ -19,6 +19,7 @@ export async function openPostgres(
     readonly connections: number
     readonly patienceMillis: number
     readonly patientLater: boolean
+    readonly answerMillis?: number | undefined
     readonly waiting: (sentence: string) => void
   },
 ): Promise<Target> {
@@ -48,6 +49,7 @@ export async function openPostgres(
   const target = new PostgresTarget(pool, new Slots(options.connections), address, {
     signal: options.signal,
     later: options.patientLater ? { ...patience, onlyWaking: true } : undefined,
+    answerMillis: options.answerMillis,
   })
   try {
     await awake(() => target.greet(), options.signal, patience)
@@ -99,6 +101,7 @@ class PostgresTarget implements Target, Sessions {
   readonly #address: PostgresAddress
   /** What a server that fell asleep meanwhile is waited for. */
   readonly #later: Patience | undefined
+  readonly #answerMillis: number | undefined
   #warnings: readonly string[]
   #user: string | undefined
 
@@ -106,8 +109,17 @@ class PostgresTarget implements Target, Sessions {
     pool: pg.Pool,
     slots: Slots,
     address: PostgresAddress,
-    { signal, later }: { readonly signal: AbortSignal | undefined; readonly later: Patience | undefined },
+    {
+      signal,
+      later,
+      answerMillis,
+    }: {
+      readonly signal: AbortSignal | undefined
+      readonly later: Patience | undefined
+      readonly answerMillis: number | undefined
+    },
   ) {
+    this.#answerMillis = answerMillis
     this.#pool = pool
     this.#slots = slots
     this.#address = address
@@ -157,7 +169,14 @@ class PostgresTarget implements Target, Sessions {
   }
 
   transaction<T>(work: (tx: Transaction) => Promise<T>, options: TransactionOptions = {}): Promise<T> {
-    return runTransaction(this, work, options)
+    const millis = this.#answerMillis
+    if (millis === undefined) return runTransaction(this, work, options)
+    return runTransaction(this, work, {
+      statementMillis: millis,
+      lockMillis: millis,
+      silenceMillis: 2 * (options.statementMillis ?? millis) + SILENCE_MILLIS,
+      ...options,
+    })
   }
 
   async lend(): Promise<Lent> {
@@ -222,6 +241,9 @@ type OpenClient = pg.PoolClient & {
   readonly processID: number
   readonly connection: { readonly stream: { destroy(): void; readonly authorized?: boolean } }
 }
+
+/** An exchange may be more than one statement, and the way to the server takes its time. */
+const SILENCE_MILLIS = 1000
 
 const DOORS = {
   direct: 'direct host',

@@ -25,6 +25,7 @@ export class Session {
   #over = false
   #begin: readonly string[] = []
   #last: ExtendedQuery[] = []
+  #guard: { readonly millis: number; readonly cut: () => void } | undefined
 
   /** `explain` makes what is thrown out of a `ServerFault` or the driver's error. */
   constructor(wire: Wire, explain: (cause: unknown) => Error) {
@@ -35,6 +36,11 @@ export class Session {
   /** Sends these statements, which begin a transaction, together with the first one that needs it: one way to the server for both. */
   begin(statements: readonly string[]): void {
     this.#begin = statements
+  }
+
+  /** From now on, an answer that does not come within so long is not waited for: `cut` makes the statement fail. */
+  guard(millis: number, cut: () => void): void {
+    this.#guard = { millis, cut }
   }
 
   /** Sends this statement together with COMMIT. */
@@ -147,18 +153,46 @@ export class Session {
     if (this.#over) throw new Error('this transaction is over')
   }
 
+  async #guarded(work: () => Promise<Response>): Promise<Response> {
+    if (!this.#guard) return work()
+    const { millis, cut } = this.#guard
+    let isSilent = false
+    const timer = setTimeout(() => {
+      isSilent = true
+      this.close()
+      cut()
+    }, millis)
+    try {
+      return await work()
+    } catch (cause) {
+      throw isSilent ? new Silence(millis) : cause
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
   #inTurn(work: () => Promise<Response>): Promise<Response> {
-    const result = this.#turn.then(work).then(
-      (response) => {
-        if (response.fault) throw this.#explain(response.fault)
-        return response
-      },
-      (cause) => {
-        throw this.#explain(cause)
-      },
-    )
+    const result = this.#turn
+      .then(() => this.#guarded(work))
+      .then(
+        (response) => {
+          if (response.fault) throw this.#explain(response.fault)
+          return response
+        },
+        (cause) => {
+          throw this.#explain(cause)
+        },
+      )
     this.#turn = result.catch(() => {})
     return result
+  }
+}
+
+/** The connection is there, and nobody speaks. */
+class Silence extends Error {
+  readonly code = 'SILENT'
+  constructor(millis: number) {
+    super(`no answer within ${millis} milliseconds`)
   }
 }
 

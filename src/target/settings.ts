@@ -27,7 +27,7 @@ export function beginWithSettings(
     ['synchronous_commit', options.mayBeForgotten ? 'off' : 'on'],
     ['statement_timeout', String(options.statementMillis ?? STATEMENT_MILLIS)],
     ['lock_timeout', String(options.lockMillis ?? LOCK_MILLIS)],
-    ['idle_in_transaction_session_timeout', String(IDLE_MILLIS)],
+    ['idle_in_transaction_session_timeout', String(options.silenceMillis ?? IDLE_MILLIS)],
     ...(watchesClient ? [WATCH_CLIENT] : []),
   ]
   // One statement for all of them costs the server less than a SET for each.

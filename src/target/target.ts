@@ -40,6 +40,8 @@ export interface TransactionOptions {
   readonly mayBeForgotten?: boolean
   readonly statementMillis?: number
   readonly lockMillis?: number
+  /** A server that does not answer for so long is given up, and ends the transaction itself when nothing comes for so long. Default: never, and five minutes. */
+  readonly silenceMillis?: number
   /** Cuts it off when it aborts, and its reason is thrown; nobody else's transaction is. */
   readonly signal?: AbortSignal
 }

@@ -56,6 +56,7 @@ async function runOnce<T>(
   let broken = true
   try {
     if (signal?.aborted) throw signal.reason
+    if (options.silenceMillis !== undefined) session.guard(options.silenceMillis, lent.cut)
     session.begin(beginWithSettings(options, sessions))
     const result = await work(new SessionTransaction(session))
     if (signal?.aborted) throw signal.reason

@@ -109,6 +109,11 @@ describe('a command that nobody here knows', () => {
   })
 })
 
+test('a client of another database than the source is refused', () => {
+  const other = new Redis(world.redis.url, { db: 3, lazyConnect: true })
+  expect(() => kvmig.wrap(other)).toThrow('a client of database 3, where the source is database 0')
+})
+
 test.each([
   ['FLUSHDB', 'on a database that plans have keys in'],
   ['FLUSHALL', 'on a database that plans have keys in'],

@@ -6,6 +6,7 @@ import { beginWithSettings } from '../../src/target/settings.ts'
 import type { Target } from '../../src/target/target.ts'
 import { type FreshDatabase, freshDatabase } from '../setup/postgres.ts'
 import { freePort } from '../setup/postgres-server.ts'
+import { startProxy } from '../setup/proxy.ts'
 import { startCuttingProxy } from './cutting-proxy.ts'
 import { freshAddress } from './targets.ts'
 
@@ -342,3 +343,41 @@ function askForPassword(heard: Buffer): Buffer {
     ? authentication(11, `r=${nonce}more,s=c2FsdA==,i=4096`)
     : authentication(10, 'SCRAM-SHA-256\0\0')
 }
+
+describe('for an application, which has somebody waiting', () => {
+  test('a server that takes requests and does not answer is given up, and asked again when it answers', async () => {
+    const proxy = await startProxy(Number(new URL(database.url).port))
+    const url = Object.assign(new URL(database.url), { port: String(proxy.port) }).href
+    const hasty = await openTarget(url, { answerMillis: 50 })
+    const silent = hasty.transaction(async (tx) => {
+      proxy.stall(true)
+      await tx.query('SELECT 1')
+    })
+    await expect(silent).rejects.toMatchObject({ code: 'TIMEOUT' })
+    proxy.stall(false)
+    const committing = hasty.transaction(async (tx) => {
+      await tx.query('INSERT INTO public.t VALUES (901)')
+      proxy.stall(true)
+    })
+    await expect(committing).rejects.toMatchObject({ code: 'COMMIT_UNKNOWN' })
+    proxy.stall(false)
+    expect(await hasty.transaction((tx) => tx.query('SELECT 1 AS it'))).toEqual([{ it: '1' }])
+    await hasty.close()
+    await proxy.close()
+  })
+
+  test('a process that is frozen in the middle of a transaction holds nobody up for long', async () => {
+    const hasty = await openTarget(database.url, { answerMillis: 50 })
+    const lock = 'SELECT pg_advisory_xact_lock(901)'
+    let tries = 0
+    await hasty.transaction(async (tx) => {
+      tries += 1
+      await tx.query(lock)
+      // It does nothing until somebody else has the lock, which is when the server has ended it.
+      if (tries === 1) await target.transaction((other) => other.query(lock))
+      await tx.query('SELECT 1')
+    })
+    expect(tries).toBe(2)
+    await hasty.close()
+  })
+})

@@ -7,7 +7,10 @@ import { Watches } from './watches.ts'
  * The application's ioredis client, with its commands on keys that a plan claims routed by that plan; everything else reaches the client as
  * it is. A command on a claimed key that cannot be carried out right is refused, in every phase from A on.
  */
-export function wrapClient<C extends object>(client: C, given: WrapParts): C {
+export function wrapClient<C extends object>(
+  client: C,
+  given: WrapParts & { readonly database?: number | undefined },
+): C {
   const { options, scriptsSet } = client as Client
   // Others have commands of these names too, and take and give something else.
   if (typeof scriptsSet !== 'object')
@@ -19,6 +22,13 @@ export function wrapClient<C extends object>(client: C, given: WrapParts): C {
   // The keys of plans are whole keys; those of this client's commands would be halves.
   if (options?.keyPrefix)
     throw refuse('wrap', 'a client that has a keyPrefix', 'Leave it out, and put it into the keys.')
+  // What it reads by itself and what is written for it would be two databases.
+  if (typeof options?.db === 'number' && given.database !== undefined && options.db !== given.database)
+    throw refuse(
+      'wrap',
+      `a client of database ${options.db}, where the source is database ${given.database},`,
+      'Connect it to the database of the source, or name another source: wrap(client, source).',
+    )
   const watches = new Watches(given.runner)
   const parts = { ...given, keysOf: withScripts(client, given.keysOf), watches, wrapped: () => wrapped }
   // Between multi({ pipeline: false }) and exec() commands are sent one by one, and what is ours would not be among them.

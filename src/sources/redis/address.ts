@@ -50,6 +50,10 @@ export function parseRedisAddress(address: string, root: string): RedisAddress {
   }
 }
 
+/** The number of the database behind an address; undefined for what is no Redis by its own protocol. */
+export const databaseOf = (address: string): number | undefined =>
+  /^rediss?:/.test(address) ? parseRedisAddress(address, '.').database : undefined
+
 const unreadable = (why: string): SourceError =>
   new SourceError('SOURCE_ADDRESS', `The address of a Redis source cannot be read: ${why}.`, {
     hint: 'Write redis://user:password@host:6379/0 (rediss:// for TLS), with special characters in the password percent-encoded.',
