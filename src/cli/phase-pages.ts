@@ -19,7 +19,7 @@ export const PHASE_PAGES: Readonly<Record<string, readonly [title: string, help:
   ],
   AT_RISK: [
     'going back would hide writes',
-    'Postgres has taken writes that the source has not, and the source is out of reach. Bring it back, then kvmig rollback. If old data is better than none: --accept-risk=N with the number of the message; the writes stay in the outbox.',
+    'Postgres has taken writes that the source has not, and the source is out of reach. Bring it back, then kvmig rollback. If old data is better than none: --accept-risk=N with the number of the message; the writes stay in the outbox. That goes from C to B; on to A, where the source is written alone, only when the source is back.',
   ],
   DELETED_SINCE: [
     'an archive would bring back what was deleted since',

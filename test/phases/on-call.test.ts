@@ -57,6 +57,13 @@ test('a rollback says what is at risk, and goes only if that is accepted', async
   const back = await run('rollback', '--accept-risk=2')
   expect(back.stdout).toMatch(/✓ done {2}users {2}route {2}phase B, .*2 changes are not in the source/)
   expect(back.code).toBe(0)
+
+  // There the source is written alone, without versions: what waits would come later than that, and win.
+  const further = await run('rollback', '--to=A', '--accept-risk=2')
+  expect(further.stderr).toContain('AT_RISK  2 changes of users wait for the source, which is out of reach.')
+  expect(further.stderr).toContain('users is in phase B')
+  expect(further.code).toBe(1)
+  expect((await run('status')).stdout).toMatch(/users +phase B/)
 })
 
 test('what was at risk arrives when the source answers again', async () => {

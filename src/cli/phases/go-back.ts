@@ -87,7 +87,12 @@ export async function goBackPhases(
         detail: `${showFleet(fleet, at.epoch)}${isConfirmed(fleet) ? '' : '; until they do, their writes are refused'}`,
       })
     }
-    return { outcome: 'done', acts, next: 'Forward again needs no new copy: kvmig apply --phase=B, or C.' }
+    const rebuild = plans.filter(({ route }) => route.phase === 'D').map(({ plan }) => plan.name)
+    const next =
+      rebuild.length > 0
+        ? `Both stores are written again. The source has only what comes from now on, until kvmig reconcile ${rebuild.join(' ')} has rebuilt it from Postgres.`
+        : 'Forward again needs no new copy: kvmig apply --phase=B, or C.'
+    return { outcome: 'done', acts, next }
   })
 }
 

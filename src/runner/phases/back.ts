@@ -55,6 +55,8 @@ export async function goBack(
     if (!(error instanceof SourceError)) throw error
     lost = await waitingIn(target, plan.name)
   }
+  // What waits has a newer version than whatever the source alone is given in A, and would overwrite it.
+  if (lost > 0 && to === 'A') throw waitingInB(plan.name, lost)
   if (lost > (atRisk ?? 0)) throw risky(plan.name, lost)
   const isTold = {
     raiseEpoch: async (...it: [string, number]) => live?.raiseEpoch(...it).catch(ifReachable),
@@ -105,6 +107,15 @@ async function requireRebuilt({ target }: Session, plan: string): Promise<void> 
 function ifReachable(error: unknown): void {
   if (!(error instanceof SourceError)) throw error
 }
+
+const waitingInB = (plan: string, lost: number): KvmigError =>
+  new KvmigError(
+    'AT_RISK',
+    `${lost.toLocaleString('en-US')} ${lost === 1 ? 'change' : 'changes'} of ${plan} ${lost === 1 ? 'waits' : 'wait'} for the source, which is out of reach. In phase A the application writes the source alone, and what waits would overwrite what it writes there later. ${plan} is in phase B.`,
+    {
+      hint: 'In B the newer write wins, so it is safe there. Bring the source back, then kvmig rollback --to=A: what waits is carried over first.',
+    },
+  )
 
 const risky = (plan: string, lost: number): KvmigError =>
   new KvmigError(
