@@ -7,20 +7,17 @@ export class ByteStrings {
   /** For each string, where it begins and ends. */
   readonly places: readonly number[]
 
-  constructor(bytes: Buffer, places: readonly number[]) {
+  /** Bytes of all of them. */
+  readonly size: number
+
+  constructor(bytes: Buffer, places: readonly number[], size: number) {
     this.bytes = bytes
     this.places = places
+    this.size = size
   }
 
   get length(): number {
     return this.places.length >> 1
-  }
-
-  /** Bytes of all of them. */
-  get size(): number {
-    let size = 0
-    for (let at = 0; at < this.places.length; at += 2) size += this.places[at + 1]! - this.places[at]!
-    return size
   }
 
   /** Views. */

@@ -1,7 +1,5 @@
 import { canonicalTuples } from '../mapping/canonical-tuples.ts'
-import type { CompiledMapping, Part } from '../mapping/mapping.ts'
-import { rankOf } from '../mapping/rank.ts'
-import { decide } from '../mapping/resolve.ts'
+import type { CompiledMapping } from '../mapping/mapping.ts'
 import type { RowBatch } from '../mapping/row-batch.ts'
 import type { Merge } from '../plan/plan.ts'
 import { showTable } from '../plan/table.ts'
@@ -10,10 +8,11 @@ import { type Traced, trace, tracedTo, writerName } from '../state/trace.ts'
 import { TupleWriter } from '../target/codec.ts'
 import { readRowsAt } from '../target/read-rows.ts'
 import { rowKeyOf } from '../target/row-key.ts'
-import { cellsOf, keyTupleOf, openTableRows, reachTypes, type TableRows } from '../target/table-rows.ts'
+import { keyTupleOf, openTableRows, reachTypes, type TableRows } from '../target/table-rows.ts'
 import type { Target, Transaction } from '../target/target.ts'
 import { type Difference, Differences } from './differences.ts'
 import { allMergedRows, type MergedRow, type MergedTable, mergedRows } from './merged-rows.ts'
+import { fatesOf, type Odd, type RowRecord } from './odd-records.ts'
 import type { Reread } from './read-records.ts'
 import { RowTally } from './row-tally.ts'
 import type { TableSurvey } from './survey.ts'
@@ -25,13 +24,6 @@ export interface Expected {
   readonly rows: RowBatch
   /** Called when the record of a row turns out to be in the quarantine, put there while it was loaded. */
   readonly quarantined: (row: number) => void
-}
-
-/** One of them. */
-interface Record {
-  readonly number: number
-  readonly key: Buffer
-  readonly part: Part
 }
 
 /** What to compare with, and who wants to hear of every difference. */
@@ -206,7 +198,7 @@ export class Compared {
     const table = this.#rows.get(compiled)!
     await reachTypes(tx, table)
     const { tuples, refused } = await canonicalTuples(tx, table, batch)
-    const all: readonly Record[] = Array.from({ length: batch.count }, (_, number) => ({
+    const all: readonly RowRecord[] = Array.from({ length: batch.count }, (_, number) => ({
       number,
       key: batch.key(number),
       part: batch.part(number),
@@ -272,68 +264,22 @@ export class Compared {
 
   /** Records that do not have the row they give: they may be in the quarantine, or have given way to another one. */
   async #judge(tx: Transaction, odd: readonly Odd[], { compiled, quarantined }: Expected): Promise<void> {
-    if (odd.length === 0) return
-    const { ledger } = this.#options.comparison!
-    const table = this.#rows.get(compiled)!
     const { plan, mapping } = compiled
-    const inQuarantine = new Set(
-      (
-        await ledger.quarantine.find(
-          tx,
-          plan,
-          odd.map(({ it }) => it.key),
-        )
-      )
-        .filter((it) => it.mapping === mapping.name)
-        .map(nameOf),
-    )
-    const giving = odd.filter((it) => it.giving && !inQuarantine.has(nameOf(it.it)))
-    const rivals = new Set(
-      (
-        await ledger.origins.rivals.of(
-          tx,
-          this.#name,
-          giving.map((it) => it.giving!.row),
-        )
-      )
-        .filter((it) => it.writer === writerName(compiled))
-        .map((it) => `${it.row.toString('latin1')}${nameOf(it)}`),
-    )
-    for (const { it, found, keyTuple, owns, giving } of odd) {
-      if (inQuarantine.has(nameOf(it))) {
-        quarantined(it.number)
-        continue
-      }
-      const isRival = giving && rivals.has(`${giving.row.toString('latin1')}${nameOf(it)}`)
-      if (isRival && this.#givesWay(it, giving, compiled, table)) continue
-      const { plan, mapping } = compiled
+    const { writers, comparison } = this.#options
+    const fates = await fatesOf(tx, odd, {
+      compiled,
+      writers,
+      table: this.#rows.get(compiled)!,
+      ledger: comparison!.ledger,
+    })
+    for (const [index, { it, found, keyTuple, owns }] of odd.entries()) {
+      if (fates[index] === 'quarantined') quarantined(it.number)
+      if (fates[index] !== undefined) continue
       this.#found.note(found, { key: it.key, part: it.part, plan, mapping: mapping.name }, keyTuple)
       if (!owns || found !== 'different') continue
       this.#changed += 1
       this.#sumKey(keyTuple!)
     }
-  }
-
-  /** Does the record still agree with the row of another one, or give way to it by the policy? */
-  #givesWay(
-    { key, part }: Record,
-    { given, there, origin }: Giving,
-    compiled: CompiledMapping,
-    rows: TableRows,
-  ): boolean {
-    const { writers } = this.#options
-    const owner = writers.findIndex((it) => writerName(it) === origin.writer)
-    const policy = writers[owner]?.mapping.conflict ?? { policy: 'error' }
-    const record = {
-      writer: writers.indexOf(compiled),
-      policy: compiled.mapping.conflict,
-      key,
-      part,
-      cells: cellsOf(rows, given),
-    }
-    return (
-      decide(record, { writer: owner, policy }, cellsOf(rows, there), rankOf(rows.columns)) === 'gives way'
-    )
   }
 
   /** Sums up our rows (their keys, where all rows were looked up already), and says whether the sums of both sides differ. */
@@ -401,25 +347,5 @@ export class Compared {
   }
 }
 
-/** A record without the row it gives. */
-interface Odd {
-  readonly it: Record
-  readonly found: 'missing' | 'different'
-  readonly keyTuple?: Buffer
-  /** The row is its own, and differs or is not there. */
-  readonly owns?: boolean
-  readonly giving?: Giving
-}
-
-/** Another record has the row. */
-interface Giving {
-  readonly row: Buffer
-  readonly given: Buffer
-  readonly there: Buffer
-  readonly origin: Origin
-}
-
-const isOf = ({ writer, key, part }: Rival, compiled: CompiledMapping, it: Record): boolean =>
+const isOf = ({ writer, key, part }: Rival, compiled: CompiledMapping, it: RowRecord): boolean =>
   writer === writerName(compiled) && key.equals(it.key) && part === it.part
-
-const nameOf = ({ key, part }: Pick<Record, 'key' | 'part'>): string => `${key.toString('latin1')}\0${part}`

@@ -298,6 +298,7 @@ function createProgram(io: Io, version: string, done: (code: number) => void): C
     .argument('[plans...]', 'names of plans (default: all)')
     .option('--to <phase>', 'where to: C (from D), B or A (default: one phase back)', phase)
     .option('--accept-risk <number>', 'although so many changes have not reached the source', count)
+    .option('--drop', 'in A: take it back also where a rollback has brought the plan')
     .option('-y, --yes', 'do not ask')
     .option('--json', 'the result as JSON')
     .action(action(() => import('./commands/rollback.ts'), 'plans'))

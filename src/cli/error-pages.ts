@@ -352,7 +352,10 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
     'the user of the source may not do that',
     'The message names the command or the keys. docs/sources.md has the ACL that kvmig wants.',
   ],
-  SOURCE_OOM: ['the source has no memory left', 'Give it more memory, or free some.'],
+  SOURCE_OOM: [
+    'the source has no memory left, or its storage quota is used up',
+    'Give it more, or free some. What waits in the outbox is written then.',
+  ],
   SOURCE_PROTOCOL: [
     'the source does not answer as a Redis does',
     'Is this the address of a Redis, and does it want TLS (rediss://) or none (redis://)?',
@@ -393,8 +396,8 @@ export const ERROR_PAGES: Readonly<Record<string, readonly [title: string, help:
     'Add ?ca=FILE with the certificate of its authority, or mend the host name.',
   ],
   SOURCE_TOO_LARGE: [
-    'a value larger than the source gives at once',
-    'Read it from a backup: rdb:./dump.rdb.',
+    'a value larger than the source gives at once, or takes',
+    'Reading: take a backup, rdb:./dump.rdb. Writing: make it smaller, or take a larger plan.',
   ],
   SOURCE_UNKNOWN: [
     'no such source',

@@ -2,13 +2,9 @@ import { createHash, randomUUID } from 'node:crypto'
 import { setImmediate as turn } from 'node:timers/promises'
 import { EXIT, KvmigError, SourceError } from '../errors.ts'
 import { failpoint } from '../failpoint.ts'
-import { forwardClaims } from '../mapping/claim.ts'
-import type { CompiledMapping, RecordSink, Router } from '../mapping/mapping.ts'
-import { exactKey, literalPrefix } from '../plan/key-pattern.ts'
 import type { BackfillStep } from '../plan/step.ts'
 import { showTable } from '../plan/table.ts'
-import { withoutExpiredFields } from '../sources/part.ts'
-import type { Cursor, Entry, Page, Source } from '../sources/source.ts'
+import type { Cursor, Source } from '../sources/source.ts'
 import type { Checkpoint } from '../state/ledger.ts'
 import { repeatably } from '../state/schema.ts'
 import { writerName } from '../state/trace.ts'
@@ -32,6 +28,8 @@ import { settleContests } from './contests.ts'
 import { Copy } from './copy.ts'
 import type { Context, Counts } from './executor.ts'
 import { loadDirectly } from './load.ts'
+import { pagesOf } from './pages.ts'
+import { Taking } from './taking.ts'
 import { writersOf } from './writers.ts'
 
 /** A cursor that says: nothing is left. */
@@ -57,8 +55,7 @@ export class Pass {
   readonly #source: Source
   readonly copies: readonly Copy[]
   readonly #plans: readonly string[]
-  readonly #byMapping: ReadonlyMap<CompiledMapping, Copy>
-  readonly #router: Router
+  readonly #taking: Taking
   readonly #id: string
   /** Only these; all, where there is none. */
   readonly #keys: readonly Buffer[] | undefined
@@ -70,14 +67,6 @@ export class Pass {
   #batches: number
   #batchBegan = performance.now()
   #isWriting = false
-  /** A collection of which more parts have to come, and the copies that take it. */
-  #unfinished:
-    | { readonly key: Buffer; readonly copies: readonly Copy[]; readonly word: 'keys' | 'expired' }
-    | undefined
-  /** The entry that is being made rows of, and the copies that take it. */
-  #taken!: Entry
-  #isExpired = false
-  readonly #taking: Copy[] = []
   /** Where the source could be resumed last, and what was in the batches then. */
   #resumable: { readonly cursor: Cursor; readonly marks: ReadonlyMap<Batch, Mark> } | undefined
   #writing: Promise<void> = Promise.resolve()
@@ -141,8 +130,7 @@ export class Pass {
     this.#source = source
     this.copies = copies
     this.#plans = [...new Set(copies.map((it) => it.step.plan))]
-    this.#byMapping = new Map(copies.map((it) => [it.compiled, it]))
-    this.#router = context.compiled.router(copies[0]!.step.source)
+    this.#taking = new Taking(context.compiled.router(copies[0]!.step.source), copies)
     this.#id = pass.id
     this.#keys = pass.keys
     this.#identity = pass.identity
@@ -204,13 +192,15 @@ export class Pass {
     if (from === END) return
     if (from === undefined && !this.#keys) await this.#learnAhead()
     const clock = await databaseClock(this.#context)
+    const patterns = this.copies.map((it) => it.step.mapping.match)
+    const reading = { keys: this.#keys, patterns, want: this.#taking.want }
     let last: Cursor | undefined
     try {
-      for await (const page of this.#pages(from)) {
+      for await (const page of pagesOf(this.#source, reading, from)) {
         this.#context.signal.throwIfAborted()
         if (this.#failed) throw this.#failed
         this.#context.requireGoing(this.#plans)
-        for (const entry of page.entries) this.#take(entry, clock)
+        for (const entry of page.entries) this.#taking.take(entry, clock())
         if (page.cursor !== undefined) this.#mark(page.cursor)
         last = page.cursor
         if (this.#isFull()) await this.#flush(page.cursor)
@@ -221,7 +211,7 @@ export class Pass {
       if (error instanceof KvmigError && error.exitCode === EXIT.notYet) await this.#keep()
       throw error
     }
-    this.#drop()
+    this.#taking.drop()
     if (this.#source.goesOn) this.#end = last ?? END
     await this.#flush(this.#end)
     await this.#writing
@@ -245,7 +235,7 @@ export class Pass {
       copy.counts = noCounts()
       copy.careful = true
     }
-    this.#unfinished = undefined
+    this.#taking.forget()
     this.#resumable = undefined
     this.#end = END
     this.#reached = { cursor: undefined, counts: {} }
@@ -258,56 +248,6 @@ export class Pass {
         }
       }),
     )
-  }
-
-  #pages(from: Cursor | undefined): AsyncIterable<Page> {
-    if (this.#keys) return this.#source.read(this.#keys)
-    const patterns = this.copies.map((it) => it.step.mapping.match)
-    const exact = patterns.map(exactKey)
-    if (exact.every((it) => it !== undefined)) {
-      return this.#source.read([...new Set(exact)].map((it) => Buffer.from(it)))
-    }
-    const wanted = new Set(this.#byMapping.keys())
-    return this.#source.scan(
-      {
-        prefix: Buffer.from(commonPrefix(patterns.map(literalPrefix))),
-        want: (key) => this.#router.mayClaim(key, wanted),
-      },
-      from,
-    )
-  }
-
-  #take(entry: Entry, clock: () => number): void {
-    if (entry.offset === 0) this.#drop()
-    const now = clock()
-    const expired = entry.expiresAt !== null && entry.expiresAt <= now
-    const copies = this.#taking
-    copies.length = 0
-    this.#taken = entry
-    this.#isExpired = expired
-    forwardClaims(this.#router.route(entry.key, entry.type), withoutExpiredFields(entry, now), this.#sinkOf)
-    const word = expired ? 'expired' : 'keys'
-    if (entry.offset === 0) for (const copy of copies) copy.batch.seen[word] += 1
-    if (entry.more) this.#unfinished ??= { key: entry.key, copies: [...copies], word }
-    else this.#unfinished = undefined
-  }
-
-  readonly #sinkOf = (compiled: CompiledMapping): RecordSink | undefined => {
-    const copy = this.#byMapping.get(compiled)
-    if (!copy) return undefined
-    if (!this.#taking.includes(copy)) this.#taking.push(copy)
-    return this.#isExpired ? undefined : copy.batch.of(this.#taken)
-  }
-
-  /** A collection that begins anew, or is gone before its last part came: what came of it is void. */
-  #drop(): void {
-    if (!this.#unfinished) return
-    const { key, copies, word } = this.#unfinished
-    for (const { batch } of copies) {
-      batch.drop(key)
-      batch.seen[word] -= 1
-    }
-    this.#unfinished = undefined
   }
 
   get #batchRows(): number {
@@ -335,7 +275,7 @@ export class Pass {
   async #keep(): Promise<void> {
     if (!this.#resumable || this.#failed) return
     const { cursor, marks } = this.#resumable
-    this.#unfinished = undefined
+    this.#taking.forget()
     for (const [batch, mark] of marks) batch.rewind(mark)
     await this.#flush(cursor)
     await this.#writing
@@ -455,10 +395,4 @@ export class Pass {
 function passId(steps: readonly BackfillStep[], context: Context): string {
   const words = steps.map((step) => `${step.id}=${context.fingerprint(step)}`).sort()
   return createHash('sha256').update(words.join('\n')).digest('hex').slice(0, 32)
-}
-
-function commonPrefix(prefixes: readonly string[]): string {
-  let common = prefixes[0] ?? ''
-  for (const prefix of prefixes) while (!prefix.startsWith(common)) common = common.slice(0, -1)
-  return common
 }

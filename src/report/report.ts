@@ -243,7 +243,13 @@ export interface PlanStatus {
   readonly since?: string
   readonly steps: { readonly total: number; readonly done: number; readonly changed: number }
   /** The gate, as it was judged last. */
-  readonly gate?: { readonly opens: 'B' | 'C' | 'D'; readonly status: 'open' | 'closed'; readonly at: string }
+  readonly gate?: {
+    readonly opens: 'B' | 'C' | 'D'
+    readonly status: 'open' | 'closed'
+    readonly at: string
+    /** What its checks said then. */
+    readonly findings: readonly Pick<Finding, 'check' | 'code' | 'status' | 'measured'>[]
+  }
   readonly canAdvance: { readonly to: Phase; readonly yes: boolean; readonly reasons: readonly string[] }
   readonly quarantine: {
     readonly open: number

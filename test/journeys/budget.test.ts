@@ -216,8 +216,19 @@ const SPACES: readonly (readonly [string, (pipeline: ChainableCommander) => void
   ['three keys', (it) => times(3, (id) => it.set(`x:${id}`, 'v'))],
   ['strings that all expire', (it) => times(1500, (id) => it.set(`x:${id}`, 'v', 'EX', 1_000_000 + id))],
   [
-    'small sets and lists',
-    (it) => times(400, (id) => (id % 2 ? it.sadd(`x:${id}`, 'a', 'b') : it.rpush(`x:${id}`, 'a', 'a'))),
+    'small collections of every type, half of which expire',
+    (it) =>
+      times(400, (id) => {
+        const kinds = [
+          () => it.sadd(`x:${id}`, 'a', 'b'),
+          () => it.rpush(`x:${id}`, 'a', 'a'),
+          () => it.hset(`x:${id}`, { a: '1', b: '2' }),
+          () => it.zadd(`x:${id}`, 1, 'a', 2, 'b'),
+          () => it.xadd(`x:${id}`, '1-1', 'a', 'b'),
+        ]
+        kinds[id % kinds.length]!()
+        if (id % 2) it.expire(`x:${id}`, 1_000_000)
+      }),
   ],
   [
     'a big hash, a big list, a big sorted set',

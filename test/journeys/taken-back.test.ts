@@ -13,17 +13,6 @@ beforeAll(async () => {
 })
 afterAll(() => shop.close())
 
-let database: FreshDatabase
-beforeEach(async () => {
-  database = await freshDatabase()
-  return () => database.drop()
-})
-
-const kill = async (failpoint: string) => {
-  const { signal } = await shop.run(APPLY, database.url, { KVMIG_FAILPOINT: failpoint })
-  expect(signal).toBe('SIGKILL')
-}
-
 const PLACES = [
   'backfill.batch-committed:2',
   'backfill.batch-committed:4',
@@ -33,16 +22,29 @@ const PLACES = [
   'foreign-key.created:1',
 ]
 
-test.each(PLACES)('killed at %s, rolled back, applied again: the same rows', async (place) => {
-  await kill(place)
-  const back = await shop.run(['rollback', '--yes'], database.url)
-  expect([back.code, back.stderr]).toEqual([0, expect.not.stringContaining('kvmig:')])
-  const ended = await shop.run(APPLY, database.url)
-  expect([ended.code, ended.stderr]).toEqual([0, expect.not.stringContaining('kvmig:')])
-  expect(await contents(database)).toEqual(expected)
-})
+describe.each(PLACES)('killed at %s', (place) => {
+  let killed: FreshDatabase
+  beforeAll(async () => {
+    killed = await freshDatabase()
+    const { signal } = await shop.run(APPLY, killed.url, { KVMIG_FAILPOINT: place })
+    expect(signal).toBe('SIGKILL')
+  })
+  afterAll(() => killed.drop())
 
-describe.each(PLACES)('killed at %s, then edited', (place) => {
+  let database: FreshDatabase
+  beforeEach(async () => {
+    database = await killed.copy()
+    return () => database.drop()
+  })
+
+  test('rolled back, applied again: the same rows', async () => {
+    const back = await shop.run(['rollback', '--yes'], database.url)
+    expect([back.code, back.stderr]).toEqual([0, expect.not.stringContaining('kvmig:')])
+    const ended = await shop.run(APPLY, database.url)
+    expect([ended.code, ended.stderr]).toEqual([0, expect.not.stringContaining('kvmig:')])
+    expect(await contents(database)).toEqual(expected)
+  })
+
   test.each([
     [
       'the parent’s table',
@@ -57,8 +59,7 @@ describe.each(PLACES)('killed at %s, then edited', (place) => {
       'primary_key: [id]\n    checks: [customer > 0]\n',
     ],
     ['the parent’s mapping', 'plans/customers.yaml', 'name: name, since', 'name: name | trim, since'],
-  ])('%s: the rows of a first copy', async (_, file, from, to) => {
-    await kill(place)
+  ])('then edited %s: the rows of a first copy', async (_, file, from, to) => {
     const text = SHOP[file]!
     expect(text).toContain(from)
     const edited = projectFolder({ ...SHOP, [file]: text.replace(from, to) })

@@ -134,7 +134,10 @@ function inOnePiece(entry: Entry): Entry | undefined {
     bytes.push(it, Buffer.from('"'))
     at += it.length + 1
   }
-  return { ...entry, value: new PackedHash(new ByteStrings(Buffer.concat(bytes), places)) }
+  return {
+    ...entry,
+    value: new PackedHash(new ByteStrings(Buffer.concat(bytes), places, at - 1 - value.pairs.length)),
+  }
 }
 
 /** The wire type of a column, as far as it matters for what is written. */

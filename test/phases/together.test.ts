@@ -68,3 +68,20 @@ test('reconcile reads it together, too', async () => {
   expect(done.code).toBe(0)
   expect(scans).toBe(1)
 })
+
+test('a rollback that is said twice, with --yes, does not drop what it has brought back to A', async () => {
+  expect((await run('apply', '--phase=C', 'pets')).code).toBe(0)
+  expect((await run('rollback', '--to=A', 'pets')).stdout).toMatch(/✓ done +pets +route +phase A/)
+  const again = await run('rollback', '--yes', 'pets')
+  expect(again.stdout).toMatch(
+    /= kept +pets +route +phase A since .*, where a rollback brought it; its tables stay/,
+  )
+  expect(again.code).toBe(0)
+  expect((await world.database.query('SELECT count(*)::int AS n FROM pets')).rows[0].n).toBe(40)
+  // Gate C was asked last, and it is gate B that it goes on through.
+  expect((await run('status')).stdout).toMatch(/pets +phase A .* gate B open +✓ can go to B/)
+
+  const dropped = await run('rollback', '--yes', '--drop', 'pets')
+  expect(dropped.stderr).toContain('- pets  the table goes, with 40 rows')
+  expect(dropped.code).toBe(0)
+})

@@ -309,7 +309,7 @@ export const statusReport: StatusReport = {
       epoch: 1,
       since: '2026-01-08T00:00:00Z',
       steps: { total: 5, done: 5, changed: 0 },
-      gate: { opens: 'B', status: 'open', at: '2026-01-08T00:01:00Z' },
+      gate: { opens: 'B', status: 'open', at: '2026-01-08T00:01:00Z', findings: [] },
       canAdvance: { to: 'B', yes: true, reasons: [] },
       quarantine: {
         open: 0,

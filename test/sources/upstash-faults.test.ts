@@ -3,6 +3,7 @@ import { EXIT } from '../../src/errors.ts'
 import type { Page, Source } from '../../src/sources/source.ts'
 import { LIMITS, type Limits } from '../../src/sources/upstash/rest.ts'
 import { UpstashSource } from '../../src/sources/upstash/upstash-source.ts'
+import { upstash } from '../../src/sources/upstash.ts'
 import { type FreshRedis, freshRedis } from '../setup/redis.ts'
 import { type Fault, startUpstash, type UpstashOptions, type UpstashServer } from '../setup/upstash-server.ts'
 import { byKey, entriesOf, hash, list, pagesOf, set, stream, string, zset } from './entries.ts'
@@ -194,6 +195,26 @@ test('one key that is too large for a request is told with the way out', async (
     hint: expect.stringContaining('rdb:'),
   })
   await source.close()
+})
+
+test.each([
+  ['ERR max single record size exceeded. Limit: 104857600 bytes', 'SOURCE_TOO_LARGE', 'under one key'],
+  ['ERR max key size exceeded. Limit: 32768 bytes', 'SOURCE_TOO_LARGE', 'its key'],
+  ['ERR DB capacity quota exceeded', 'SOURCE_OOM', 'storage quota'],
+] as const)('a write that is refused with %s is told in words', async (error, code, words) => {
+  const rest = await server()
+  const live = await upstash.openLive!('upstash:', {
+    root: '/',
+    signal: new AbortController().signal,
+    variables: { UPSTASH_REDIS_REST_URL: rest.url, UPSTASH_REDIS_REST_TOKEN: rest.token },
+  })
+  rest.fail({ status: 400, error })
+  await expect(live.raiseEpoch('p', 1)).rejects.toMatchObject({
+    code,
+    message: expect.stringContaining(words),
+    hint: expect.stringContaining('outbox'),
+  })
+  await live.close()
 })
 
 test('a command that is not offered is named', async () => {

@@ -1,9 +1,10 @@
 import { EXIT, KvmigError } from '../../errors.ts'
-import type { Phase } from '../../plan/plan.ts'
+import type { Phase, Plan } from '../../plan/plan.ts'
 import { counted, listed } from '../../report/wording.ts'
 import { planRollback, type RollbackPlan, rollback } from '../../runner/rollback.ts'
 import { runStart } from '../../runner/run-start.ts'
 import type { Session } from '../../runner/session.ts'
+import { lastWhy } from '../../state/flips.ts'
 import type { Route } from '../../state/ledger.ts'
 import type { CommonOptions } from '../args.ts'
 import { confirm } from '../confirm.ts'
@@ -22,6 +23,8 @@ export interface RollbackOptions extends CommonOptions {
   readonly to?: Phase | undefined
   readonly acceptRisk?: number | undefined
   readonly yes?: boolean | undefined
+  /** Take phase A back, also of plans that a rollback has brought there. */
+  readonly drop?: boolean | undefined
   readonly json?: boolean | undefined
 }
 
@@ -40,7 +43,8 @@ export async function run(options: RollbackOptions, io: Io): Promise<number> {
       const [plan, route] = [project.plans.find((it) => it.name === name), routes.get(name)]
       return plan && route ? [{ plan, route }] : []
     })
-    if (options.to !== undefined || plans.some(({ route }) => route.phase !== 'A')) {
+    const isRoute = options.to !== undefined || plans.some(({ route }) => route.phase !== 'A')
+    if (isRoute || (await isSaidTwice(session, plans, options, io))) {
       await goBackPhases(session, plans, options, io)
       return EXIT.done
     }
@@ -66,6 +70,18 @@ export async function run(options: RollbackOptions, io: Io): Promise<number> {
     printReport(report, options.json ? 'json' : 'text', io)
     return EXIT.done
   })
+}
+
+/** Whoever is called at night says it twice, with --yes: what has brought a plan to A does not drop its tables the next time. */
+async function isSaidTwice(
+  session: Session,
+  plans: readonly { readonly plan: Plan }[],
+  { yes, drop }: RollbackOptions,
+  io: Io,
+): Promise<boolean> {
+  if (drop || (io.isTerminal && !yes)) return false
+  for (const { plan } of plans) if ((await lastWhy(session.target, plan.name)) === 'rollback') return true
+  return false
 }
 
 /** Also of plans that were applied and that the project does not have any more: there is no other way to take those back. */

@@ -36,6 +36,11 @@ export async function goBackPhases(
         acts.push({ plan: plan.name, status: 'kept', verb: 'route', detail })
         continue
       }
+      if (to === undefined && at.phase === 'A' && (await lastWhy(session.target, plan.name)) === 'rollback') {
+        const detail = `phase A since ${at.since}, where a rollback brought it; its tables stay, --drop takes phase A back as well`
+        acts.push({ plan: plan.name, status: 'kept', verb: 'route', detail })
+        continue
+      }
       if (at.phase <= target) {
         acts.push({
           plan: plan.name,

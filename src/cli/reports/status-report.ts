@@ -70,7 +70,9 @@ function planStatus(
     .filter(({ data }) => data.plan === plan && data.kind !== 'gate')
     .map(({ id }) => standing.states.get(id)!.state)
   const route = routes.get(plan)
-  const [judged] = gates.get(plan) ?? []
+  const later = laters.get(plan)
+  // One that is back in A goes on through gate B, whatever was asked further on.
+  const judged = gates.get(plan)?.find((it) => later !== undefined || it.gate === 'B')
   const findings = (judged?.findings ?? []) as readonly Finding[]
   const steps = {
     total: states.length,
@@ -78,7 +80,6 @@ function planStatus(
     changed: states.filter((it) => it === 'changed' || it === 'again').length,
   }
   const own = quarantine.filter((it) => it.plan === plan)
-  const later = laters.get(plan)
   const pause = paused.get(plan)
   const reasons = [
     ...(pause && !later ? [pauseSentence(plan, pause)] : []),
@@ -106,6 +107,12 @@ function planStatus(
             opens: judged.gate as 'B' | 'C' | 'D',
             status: findings.every((it) => it.status === 'pass') ? ('open' as const) : ('closed' as const),
             at: judged.at,
+            findings: findings.map(({ check, code, status, measured }) => ({
+              check,
+              code,
+              status,
+              measured,
+            })),
           },
         }
       : {}),

@@ -111,6 +111,6 @@ const risky = (plan: string, lost: number): KvmigError =>
     'AT_RISK',
     `${lost.toLocaleString('en-US')} ${lost === 1 ? 'change' : 'changes'} of ${plan} ${lost === 1 ? 'is' : 'are'} in Postgres and not in the source, which is out of reach: whoever reads the source would not see ${lost === 1 ? 'it' : 'them'}. Nothing was changed.`,
     {
-      hint: `Bring the source back first. To go back all the same: --accept-risk=${lost}; the changes stay in the outbox and are carried over when it answers.`,
+      hint: `Bring the source back first. To go back all the same: --accept-risk=${lost}, or a larger number where the application goes on writing: it is the most that you accept. The changes stay in the outbox and are carried over when it answers.`,
     },
   )

@@ -1,3 +1,4 @@
+import { SourceError } from '../../errors.ts'
 import type { Context } from '../../executors/executor.ts'
 import type { Plan } from '../../plan/plan.ts'
 import type { ArchiveRecord } from '../archive.ts'
@@ -42,8 +43,8 @@ export class ServerUses {
   static async begin(session: Session, plans: readonly Plan[]): Promise<ServerUses> {
     const began = new Map<string, Calls>()
     for (const name of new Set(plans.map((it) => it.source))) {
-      const calls = await (await session.source(name)).calls?.()
-      if (calls) began.set(name, onKeys(calls))
+      const calls = await callsOn(session, name)
+      if (calls) began.set(name, calls)
     }
     return new ServerUses(session, began)
   }
@@ -85,9 +86,21 @@ export class ServerUses {
   /** After everything else. */
   async keep(context: Context): Promise<void> {
     for (const [plan, { source, kept }] of this.#kept) {
-      const calls = onKeys((await (await this.#session.source(source)).calls?.()) ?? new Map())
+      const calls = (await callsOn(this.#session, source)) ?? {}
       await note(context, { plan, phase: 'D', kind: 'server', state: 'done', outcome: { ...kept, calls } })
     }
+  }
+}
+
+async function callsOn(session: Session, source: string): Promise<Calls | undefined> {
+  const store = await session.source(source)
+  try {
+    const calls = await store.calls?.()
+    return calls && onKeys(calls)
+  } catch (error) {
+    // A user who may not ask for INFO: then it keeps no statistics for us.
+    if (error instanceof SourceError) return undefined
+    throw error
   }
 }
 

@@ -28,7 +28,7 @@ export function listpackStrings(bytes: Buffer, complain: Complain): ByteStrings 
     else used += made.write(walk.integerText(), used, 'latin1')
     places.push(used)
   }
-  return new ByteStrings(made, places)
+  return new ByteStrings(made, places, used)
 }
 
 const SHORT = 64

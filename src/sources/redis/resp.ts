@@ -233,6 +233,7 @@ function lineEnd(bytes: Buffer, start: number): number {
 /** So many bulk strings that begin at `start`; undefined where something else is among them, or the end has not arrived. */
 function packedStrings(bytes: Buffer, start: number, count: number): ByteStrings | undefined {
   const places = new Array<number>(2 * count)
+  let total = 0
   let at = start
   for (let place = 0; place < places.length; place += 2) {
     if (bytes[at] !== DOLLAR) return undefined
@@ -249,8 +250,9 @@ function packedStrings(bytes: Buffer, start: number, count: number): ByteStrings
     if (at > bytes.length) return undefined
     places[place] = from
     places[place + 1] = from + size
+    total += size
   }
-  return new ByteStrings(bytes, places)
+  return new ByteStrings(bytes, places, total)
 }
 
 function integer(bytes: Buffer, start: number, end: number): number {

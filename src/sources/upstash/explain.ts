@@ -52,6 +52,23 @@ function explainText(label: string, text: string): SourceError | undefined {
   if (/^ERR max (daily )?requests? limit exceeded/.test(text)) return usedUp(label, text)
   if (/^WRONGPASS|^NOAUTH/.test(text)) return explainRefusal(label, { status: 401, text: undefined })
   if (/^ERR max request size exceeded/.test(text)) return tooLarge(label)
+  const what = /^ERR max (single record|key) size exceeded/.exec(text)?.[1]
+  if (what)
+    return new SourceError(
+      'SOURCE_TOO_LARGE',
+      `${label} refused a write: ${what === 'key' ? 'its key' : 'what it would hold under one key'} is larger than the plan of the database allows.`,
+      {
+        hint: 'The console says how large they may be. Make it smaller, or take a larger plan: what waits in the outbox is written then.',
+      },
+    )
+  if (/^ERR DB capacity quota exceeded/.test(text))
+    return new SourceError(
+      'SOURCE_OOM',
+      `${label} is full: its storage quota is used up, and it refuses writes.`,
+      {
+        hint: 'Delete what is not needed, or take a larger plan: what waits in the outbox is written then.',
+      },
+    )
   if (/^ERR max concurrent connections/.test(text))
     return new SourceError('SOURCE_BUSY', `${label} has no connection left for one more client.`, {
       hint: 'Run the same again when there are fewer.',
