@@ -294,7 +294,7 @@ function tellNetwork(cause: Error, { label, host }: Place): Told {
   if (/password must be a (non-empty )?string/.test(cause.message)) {
     return { code: 'LOGIN_REFUSED', message: `${label} asks for a password, and the address has none.` }
   }
-  if (code === 'SILENT')
+  if (cause.name === 'Silence')
     return {
       code: 'TIMEOUT',
       message: `${label} did not answer in time, and its connection was given up.`,

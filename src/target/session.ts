@@ -190,7 +190,7 @@ export class Session {
 
 /** The connection is there, and nobody speaks. */
 class Silence extends Error {
-  readonly code = 'SILENT'
+  override readonly name = 'Silence'
   constructor(millis: number) {
     super(`no answer within ${millis} milliseconds`)
   }
