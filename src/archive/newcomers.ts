@@ -65,8 +65,13 @@ export async function newcomers(
     for await (const { entries } of pages) {
       signal.throwIfAborted()
       for (const { key, type } of entries) {
-        // What kvmig cannot read is in no archive, and stays in the store. A scan may give a key twice.
-        if (type.startsWith('unknown:') || shareOf(key) !== share || known.has(key) || !known.add(key))
+        // What kvmig cannot read is in no archive, and stays in the store.
+        if (type.startsWith('unknown:') || shareOf(key) !== share || known.has(key)) continue
+        // Keys of other plans are not read: somebody may be waiting for them to be idle. A scan may give a key twice.
+        if (
+          !router.route(key, type).some((it) => it.kind !== 'lookup' && it.plan === plan) ||
+          !known.add(key)
+        )
           continue
         batch.push(Buffer.from(key))
       }
