@@ -38,7 +38,9 @@ export async function sweepGone(
   // Children were declared after their parents.
   for (const { name } of [...mappingsOf(plan)].reverse()) {
     const mapping = context.compiled.mapping(plan.name, name)
-    const rows = extra.flatMap(({ row, writer }) => (row && writer?.mapping === name ? [row] : []))
+    const rows = extra.flatMap(({ row, key, writer }) =>
+      row && writer?.mapping === name && !(key && given.has(rejectedOf(mapping, key))) ? [row] : [],
+    )
     if (rows.length === 0) continue
     const gone = await takeOut(context, mapping, rows, given)
     if (gone > 0) deleted.set(`${plan.name}/A/backfill/${name}`, gone)
@@ -46,7 +48,7 @@ export async function sweepGone(
   return deleted
 }
 
-/** The rows that these keys give by now, by their names: one may have come back since it was compared. */
+/** The rows that these keys give by now, by their names (one may have come back since it was compared), and the keys that have a reject. */
 async function stillGiven(
   context: Context,
   plan: Plan,
@@ -76,7 +78,8 @@ async function stillGiven(
         if (!table) return undefined
         return {
           row: (row) => given.add(nameOf(mapping, keyTupleOf(table, table.tuple(row)))),
-          reject: () => {},
+          // It is not gone: what it gave last stays until somebody has seen to the quarantine.
+          reject: () => given.add(rejectedOf(mapping, entry.key)),
           filtered: () => {},
           unmapped: () => {},
         }
@@ -113,6 +116,9 @@ const open = (
 
 const nameOf = ({ table: { name } }: CompiledMapping, keyTuple: Buffer): string =>
   `${showTable(name)} ${keyTuple.toString('latin1')}`
+
+const rejectedOf = ({ table: { name } }: CompiledMapping, key: Buffer): string =>
+  `rejected ${showTable(name)} ${key.toString('latin1')}`
 
 const distinct = (keys: readonly Buffer[]): readonly Buffer[] => [
   ...new Map(keys.map((it) => [it.toString('latin1'), it])).values(),
