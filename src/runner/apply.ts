@@ -6,13 +6,14 @@ import { failpoint } from '../failpoint.ts'
 import { createGraph, type Graph, type Vertex } from '../graph/graph.ts'
 import { ancestors, subgraph } from '../graph/reach.ts'
 import { type Visit, type Walk, walk } from '../graph/walk.ts'
-import type { Phase, Plan } from '../plan/plan.ts'
+import { mappingsOf, type Phase, type Plan } from '../plan/plan.ts'
 import type { Step } from '../plan/step.ts'
 import { type Standing, type StepState, standing } from '../plan/step-state.ts'
 import { showTable } from '../plan/table.ts'
 import type { RunStart, StepRecord } from '../state/ledger.ts'
 import { repeatably } from '../state/schema.ts'
 import { countsOf, stepRecord } from './context.ts'
+import { blown } from './converge/fuse.ts'
 import type { Listener } from './events.ts'
 import { askGates } from './gates.ts'
 import { isPause, PauseWatch } from './paused.ts'
@@ -50,6 +51,8 @@ export interface Applied {
   readonly steps: readonly AppliedStep[]
   readonly undone: readonly string[]
   readonly findings: ReadonlyMap<string, readonly Finding[]>
+  /** FUSE: rows without a record are there, more than go unasked. All else was done, and the gates were asked. */
+  readonly unswept?: KvmigError
   readonly commands: number
   readonly millis: number
 }
@@ -130,6 +133,7 @@ async function bringUp(options: ApplyOptions, context: Context, began: number): 
   await settleLeftovers(options, context, states)
 
   const results = new Map<string, { outcome: Outcome; millis: number }>()
+  let unswept: KvmigError | undefined
   const isDone = (id: string) => states.get(id)!.state === 'done'
   const visits = await walkThenAsk(graph, {
     limit: options.limit,
@@ -141,7 +145,7 @@ async function bringUp(options: ApplyOptions, context: Context, began: number): 
       return runSteps(steps, { options, context, results })
     },
     afterWork: async () => {
-      if (again) await sweep(options, context, results)
+      if (again) unswept = await sweep(options, context, results)
     },
   })
 
@@ -191,6 +195,7 @@ async function bringUp(options: ApplyOptions, context: Context, began: number): 
     steps,
     undone: undo.map((it) => it.id),
     findings,
+    ...(unswept && { unswept }),
     commands: await session.commands(),
     millis: performance.now() - began,
   }
@@ -224,26 +229,38 @@ async function settleLeftovers(
   }
 }
 
-/** In a plan that stays in A no catch-up takes out rows whose records are gone from the source: a new copy does. */
+/**
+ * In a plan that stays in A no catch-up takes out rows whose records are gone from the source: a new copy does. Gives FUSE where they are
+ * more than go unasked.
+ */
 async function sweep(
   { session, plans, confirmDeletes }: ApplyOptions,
   context: Context,
   results: Running['results'],
-): Promise<void> {
+): Promise<KvmigError | undefined> {
+  const note = (step: string, text: string): void => {
+    const result = results.get(step)
+    if (result?.outcome.status !== 'done') return
+    results.set(step, { ...result, outcome: { ...result.outcome, note: text } })
+  }
   // What refers to rows goes before them.
   for (const plan of [...plans].reverse()) {
     if (staysInA(session, plan) === undefined) continue
     // What a backup does not have is rather what the application has written to Postgres since.
     if (session.isBackup(plan.source) && confirmDeletes === undefined) continue
-    const deleted = await sweepGone(session, context, { plan, confirmDeletes })
-    for (const [step, rows] of deleted) {
-      const result = results.get(step)
-      if (result?.outcome.status !== 'done') continue
-      const note = `${rows.toLocaleString('en-US')} ${rows === 1 ? 'row' : 'rows'} deleted`
-      results.set(step, { ...result, outcome: { ...result.outcome, note } })
-    }
+    const { deleted, held } = await sweepGone(session, context, { plan, confirmDeletes })
+    for (const [step, count] of deleted) note(step, `${rows(count)} deleted`)
+    if (!held) continue
+    for (const { name, into } of mappingsOf(plan))
+      if (showTable(into) === held.table)
+        note(`${plan.name}/A/backfill/${name}`, `${rows(held.extra)} of ${held.table} kept by the fuse`)
+    // Rows that stay may refer to those of the plans before.
+    return blown(plan.name, held)
   }
+  return undefined
 }
+
+const rows = (count: number): string => `${count.toLocaleString('en-US')} ${count === 1 ? 'row' : 'rows'}`
 
 interface WalkThenAsk extends Walk<Step> {
   /** Once all work has succeeded, before anything is asked. */

@@ -9,26 +9,26 @@ import { databaseClock } from '../target/clock.ts'
 import { deleteRows } from '../target/delete-rows.ts'
 import { rowKeyOf } from '../target/row-key.ts'
 import { keyTupleOf, openTableRows, type TableRows } from '../target/table-rows.ts'
-import { blown, mayDelete } from './converge/fuse.ts'
+import { mayDelete } from './converge/fuse.ts'
 import { findSuspects } from './converge/suspects.ts'
 import type { Session } from './session.ts'
 
 /**
  * Deletes the rows of a plan in phase A whose records are gone from the source, which a copy does not see: the source is compared with the
- * tables, and what only the tables have is read once more before it goes. Rows that were there before the migration stay. Throws FUSE, with
- * nothing deleted, where that are more than go unasked. Gives how many went, by the step that had copied them.
+ * tables, and what only the tables have is read once more before it goes. Rows that were there before the migration stay. Nothing is
+ * deleted where that are more than go unasked.
  */
 export async function sweepGone(
   session: Session,
   context: Context,
   { plan, confirmDeletes }: { readonly plan: Plan; readonly confirmDeletes: number | undefined },
-): Promise<ReadonlyMap<string, number>> {
+): Promise<Swept> {
   const { signal } = context
   const found = await findSuspects(session, plan, { signal })
   const beyond = found.tables.find(({ rows, extra }) => extra > mayDelete(rows, confirmDeletes))
-  if (beyond) throw blown(plan.name, beyond)
+  if (beyond) return { deleted: new Map(), held: beyond }
   const extra = found.list.flatMap((it) => it.differences.filter(({ kind }) => kind === 'extra'))
-  if (extra.length === 0) return new Map()
+  if (extra.length === 0) return { deleted: new Map() }
   const given = await stillGiven(
     context,
     plan,
@@ -45,7 +45,14 @@ export async function sweepGone(
     const gone = await takeOut(context, mapping, rows, given)
     if (gone > 0) deleted.set(`${plan.name}/A/backfill/${name}`, gone)
   }
-  return deleted
+  return { deleted }
+}
+
+export interface Swept {
+  /** How many rows went, by the step that had copied them. */
+  readonly deleted: ReadonlyMap<string, number>
+  /** The table of which more would have gone than go unasked. */
+  readonly held?: { readonly table: string; readonly rows: number; readonly extra: number }
 }
 
 /** The rows that these keys give by now, by their names (one may have come back since it was compared), and the keys that have a reject. */

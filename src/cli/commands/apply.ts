@@ -89,6 +89,7 @@ export async function run(options: ApplyOptions, io: Io): Promise<number> {
       describe: describeStep,
     })
     printReport(report, options.json ? 'json' : 'text', io)
+    if (applied.unswept) io.stderr.write(describeFailure(applied.unswept, io).text)
     return exitCodeOf(applied, io) || (held.length > 0 ? EXIT.notYet : EXIT.done)
   })
 }
@@ -194,8 +195,8 @@ async function applyWithProgress(
 }
 
 /** What stopped the run decides; a gate that only waits for time or people says "not yet". */
-function exitCodeOf({ outcome, steps, findings }: Applied, io: Io): number {
-  if (outcome === 'done') return EXIT.done
+function exitCodeOf({ outcome, steps, findings, unswept }: Applied, io: Io): number {
+  if (outcome === 'done') return unswept?.exitCode ?? EXIT.done
   if (outcome === 'paused') return EXIT.notYet
   if (outcome === 'interrupted') return describeFailure(io.signal.reason, io).exitCode
   if (outcome === 'failed') {
