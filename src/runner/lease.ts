@@ -13,9 +13,13 @@ export async function takeLease({ lease }: Ledger, { who }: RunStart): Promise<L
   try {
     return await lease.acquire(holder)
   } catch (error) {
-    const held = error instanceof LeaseError ? await lease.current() : undefined
-    if (!held || !isDead(held.holder)) throw error
-    await lease.unlock(held.id)
+    if (!(error instanceof LeaseError)) throw error
+    const held = await lease.current()
+    // It may have run out between the two questions.
+    if (held) {
+      if (!isDead(held.holder)) throw error
+      await lease.unlock(held.id)
+    }
     return lease.acquire(holder)
   }
 }
