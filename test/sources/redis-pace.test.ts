@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { Pace } from '../../src/sources/redis/pace.ts'
-import { PageSize } from '../../src/sources/redis/page-size.ts'
+import { mostAtRate, PageSize } from '../../src/sources/redis/page-size.ts'
 import { string } from './entries.ts'
 
 /** Time that passes only while somebody sleeps. */
@@ -65,9 +65,11 @@ test.each([
   ['small values are read by the thousand', 10, undefined, 1000],
   ['values of 1 MB are read a few at a time', 1_000_000, undefined, 4],
   ['values of 100 MB are read one by one', 100_000_000, undefined, 1],
-  ['a slow pace means small pages', 10, 50, 50],
-])('%s', (_, bytes, perSecond, expected) => {
-  const size = new PageSize(perSecond)
+  ['a store may have a limit of its own', 10, 50, 50],
+  ['a pace means pages of a tenth of a second', 10, mostAtRate(500), 50],
+  ['a slow one means small pages', 10, mostAtRate(1), 10],
+])('%s', (_, bytes, most, expected) => {
+  const size = new PageSize(most)
   expect(size.count).toBeLessThanOrEqual(20)
   const entries = [string('k', Buffer.alloc(bytes))]
   for (let turn = 0; turn < 10; turn++) size.learn(entries)

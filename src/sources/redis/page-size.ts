@@ -10,11 +10,10 @@ export class PageSize {
   #count: number
 
   /**
-   * Under a limit of commands, a page is no more than about a second's worth of it. `gentle`: whoever else asks the store has to wait for
-   * one page at most, so they are small.
+   * No page is of more than `most` keys. `gentle`: whoever else asks the store has to wait for one page at most, so they are small.
    */
-  constructor(perSecond: number = MOST, { gentle = false } = {}) {
-    this.#most = Math.max(LEAST, Math.min(gentle ? GENTLE : MOST, Math.floor(perSecond)))
+  constructor(most: number = MOST, { gentle = false } = {}) {
+    this.#most = Math.max(LEAST, Math.min(gentle ? GENTLE : MOST, Math.floor(most)))
     this.#count = Math.min(FIRST, this.#most)
   }
 
@@ -35,6 +34,9 @@ export class PageSize {
     this.#count = Math.max(LEAST, Math.min(fitting, this.#count * 2, this.#most))
   }
 }
+
+/** The same under a limit of commands a second: a tenth of a second's worth of it. Somebody who sets one wants nobody to notice. */
+export const mostAtRate = (perSecond: number): number => Math.max(10, perSecond / 10)
 
 const FIRST = 20
 const LEAST = 1

@@ -9,7 +9,7 @@ import { Connection, LIMITS, type Limits, type Line } from './connection.ts'
 import { RedisEditor } from './editor.ts'
 import { explain, mayPass } from './explain.ts'
 import { MONOTONIC, Pace } from './pace.ts'
-import { PageSize } from './page-size.ts'
+import { mostAtRate, PageSize } from './page-size.ts'
 import type { Replicating } from './replication.ts'
 import { type Reply, ReplyError, Request } from './resp.ts'
 import { END, START, scanPages } from './scan.ts'
@@ -64,7 +64,7 @@ export class RedisSource implements Source {
   ) {
     this.label = address.label
     this.#cluster = cluster
-    this.#size = new PageSize(perSecond, { gentle })
+    this.#size = new PageSize(perSecond === undefined ? undefined : mostAtRate(perSecond), { gentle })
     this.#line = {
       address,
       signal: AbortSignal.any([signal, this.#stop.signal]),
