@@ -68,11 +68,7 @@ export async function newcomers(
         // What kvmig cannot read is in no archive, and stays in the store.
         if (type.startsWith('unknown:') || shareOf(key) !== share || known.has(key)) continue
         // Keys of other plans are not read: somebody may be waiting for them to be idle. A scan may give a key twice.
-        if (
-          !router.route(key, type).some((it) => it.kind !== 'lookup' && it.plan === plan) ||
-          !known.add(key)
-        )
-          continue
+        if (!router.route(key, type).some((it) => it.plan === plan) || !known.add(key)) continue
         batch.push(Buffer.from(key))
       }
       if (batch.length < TOGETHER) continue
